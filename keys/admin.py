@@ -1,0 +1,166 @@
+"""Public keys and addresses in the admin. The extended key itself is never shown, and an address only when verified."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from keys.errors import KeysError
+from keys.importing import check_free, first_addresses, import_extended_key, read
+from keys.issuing import verified_many
+from keys.models import Address, AddressAlarm, MasterKey
+from monitor.chains import CHAINS
+
+
+class UnechoedTextarea(UnfoldAdminTextareaWidget):
+    """Comes back empty after an error: what was pasted by mistake must not travel a second time."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
+class ImportKeyForm(forms.ModelForm[MasterKey]):
+    """Everything wrong with a key is said beside its field."""
+
+    chain = forms.ChoiceField(
+        choices=[(row.code, row.title) for row in CHAINS.values()], widget=UnfoldAdminSelectWidget
+    )
+    extended_key = forms.CharField(
+        label="extended public key",
+        max_length=200,
+        widget=UnechoedTextarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Starts with xpub, zpub, Ltub or, for test networks, tpub or vpub. Never paste a private key.",
+    )
+
+    class Meta:
+        model = MasterKey
+        fields = ["book", "chain", "label"]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if not {"book", "chain", "extended_key"} <= cleaned.keys():
+            return cleaned
+        try:
+            check_free(cleaned["book"].pk, read(CHAINS[cleaned["chain"]], cleaned["extended_key"]))
+        except KeysError as error:
+            self.add_error("extended_key", forms.ValidationError(str(error), code=error.code))
+        return cleaned
+
+    def validate_constraints(self) -> None:
+        """One active key a chain: importing retires the one before, so the form must not refuse it."""
+
+
+@admin.register(MasterKey)
+class MasterKeyAdmin(ModelAdmin):
+    list_display = ["label", "chain_title", "book", "short_fingerprint", "next_index", "active"]
+    list_filter = ["chain", "active"]
+    list_select_related = ["book"]
+    search_fields = ["label"]
+    ordering = ["-active", "chain", "label"]
+    fields = [
+        *("label", "book", "chain_title", "path", "short_fingerprint"),
+        *("first_addresses", "next_index", "active", "created_at"),
+    ]
+
+    def get_form(self, request: HttpRequest, obj: MasterKey | None = None, change: bool = False, **options: Any) -> Any:
+        if obj is None:
+            options["form"] = ImportKeyForm
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fields(self, request: HttpRequest, obj: MasterKey | None = None) -> Any:
+        return self.fields if obj else ["book", "chain", "label", "extended_key"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: MasterKey | None = None) -> Any:
+        return [field for field in self.fields if field != "label"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: MasterKey, form: forms.ModelForm[MasterKey], change: bool) -> None:
+        if change:
+            obj.save(update_fields=["label"])
+            return
+        given = form.cleaned_data
+        imported = import_extended_key(given["book"], CHAINS[given["chain"]], given["extended_key"], given["label"])
+        obj.__dict__.update(imported.__dict__)
+        self.message_user(
+            request, f"First addresses: {', '.join(first_addresses(obj))}. Compare them with your wallet."
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj: MasterKey | None = None) -> bool:
+        return False
+
+    @admin.display(description="chain", ordering="chain")
+    def chain_title(self, key: MasterKey) -> str:
+        return key.chain_row.title
+
+    @admin.display(description="fingerprint")
+    def short_fingerprint(self, key: MasterKey) -> str:
+        return key.short_fingerprint
+
+    @admin.display(description="first addresses")
+    def first_addresses(self, key: MasterKey) -> str | SafeString:
+        try:
+            return format_html_join("\n", "<div><code>{}</code></div>", ((text,) for text in first_addresses(key)))
+        except KeysError as error:
+            return str(error)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that only the program writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class VerifyingChangeList(ChangeList):
+    """Verifies a page of addresses at once; each key is unsealed once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        addresses = list(self.result_list)
+        shown = verified_many(addresses)
+        for address in addresses:
+            address.shown = shown.get(address.pk)
+        self.result_list = addresses
+
+
+@admin.register(Address)
+class AddressAdmin(ReadOnlyAdmin):
+    list_display = ["verified_text", "chain_title", "book", "index", "issued_at"]
+    list_filter = ["chain"]
+    list_select_related = ["book"]
+    search_fields = ["text__exact"]
+    ordering = ["-id"]
+    fields = ["verified_text", "chain_title", "book", "master_key", "index", "issued_at"]
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return VerifyingChangeList
+
+    @admin.display(description="address")
+    def verified_text(self, address: Address) -> str:
+        if not hasattr(address, "shown"):
+            address.shown = verified_many([address]).get(address.pk)
+        return address.shown or "withheld: does not follow from its key"
+
+    @admin.display(description="chain", ordering="chain")
+    def chain_title(self, address: Address) -> str:
+        return address.chain_row.title
+
+
+@admin.register(AddressAlarm)
+class AddressAlarmAdmin(ReadOnlyAdmin):
+    list_display = ["found_at", "book", "found"]
+    list_select_related = ["book"]
+    ordering = ["-found_at"]
+    fields = ["found_at", "book", "master_key_id", "address_id", "found"]

@@ -1,0 +1,173 @@
+"""The public half of merchants' keys, and the addresses issued from it. No private key is ever stored here.
+
+Every rule stands twice: in `importing` and `issuing` for people, in constraints and triggers for everyone else.
+"""
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from keys import encryption
+from keys.errors import SealedKeyUnreadable
+from keys.formats.extended import HARDENED, ExtendedKey
+from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from monitor.chains import CHAINS, Chain
+
+
+def _refuse(what: str) -> str:
+    return f"RAISE EXCEPTION '{what}' USING ERRCODE = '23001';"
+
+
+class MasterKey(models.Model):
+    """The extended public key of one account on one chain, sealed. One is active for a book and chain at a time.
+
+    A retired key stays: its addresses were given to payers and are verified against it for ever.
+    """
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain = models.CharField(max_length=32)
+    label = models.CharField(max_length=100, help_text="For people: which device or wallet holds the private key.")
+    sealed_key = models.BinaryField()
+    key_version = models.PositiveSmallIntegerField()
+    fingerprint = models.BinaryField(max_length=32)
+    """Recognises the key wherever it is imported again; see `fingerprint_of`."""
+    path = models.CharField("derivation path", max_length=100)
+    next_index = models.BigIntegerField(default=0)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = "public key"
+        constraints = [
+            models.UniqueConstraint(fields=["book", "chain"], condition=Q(active=True), name="one_active_key_a_chain"),
+            models.UniqueConstraint(fields=["book", "chain", "fingerprint"], name="key_once_a_chain"),
+            models.CheckConstraint(condition=Q(next_index__range=(0, HARDENED)), name="index_not_hardened"),
+        ]
+        indexes = [models.Index(fields=["fingerprint"], name="key_in_any_book")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="key_of_one_book",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # The lock lets two imports of one key at the same moment see each other.
+                func="""
+                    PERFORM pg_advisory_xact_lock(hashtextextended(encode(NEW.fingerprint, 'hex'), 0));
+                    IF EXISTS (
+                        SELECT 1 FROM keys_masterkey m
+                        WHERE m.fingerprint = NEW.fingerprint AND m.book_id <> NEW.book_id
+                    ) THEN
+                        RAISE EXCEPTION 'another book holds this key' USING ERRCODE = '23505';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="key_is_fixed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(
+                    "id", "book", "chain", "sealed_key", "key_version", "fingerprint", "path", "created_at"
+                ),
+                func=_refuse("a stored key is never changed"),
+            ),
+            pgtrigger.Trigger(
+                name="index_only_grows",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__next_index__lt=pgtrigger.F("old__next_index")),
+                func=_refuse("an index is never given twice"),
+            ),
+            pgtrigger.Trigger(
+                name="key_is_kept",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Delete,
+                func=_refuse("a stored key is never deleted"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.chain})"
+
+    @property
+    def chain_row(self) -> Chain:
+        return CHAINS[self.chain]
+
+    @property
+    def short_fingerprint(self) -> str:
+        """Tells keys apart on a page; says nothing about the key."""
+        return bytes(self.fingerprint).hex()[:8]
+
+    def extended_key(self) -> ExtendedKey:
+        """The key, unsealed. Never show, log or export it. Raises `SealedKeyUnreadable`."""
+        payload = encryption.unseal(
+            bytes(self.sealed_key), book_id=self.book_id, chain=self.chain, version=self.key_version
+        )
+        key = ExtendedKey.from_payload(payload)
+        if fingerprint_of(key) != bytes(self.fingerprint):
+            raise SealedKeyUnreadable("The stored key is not the one that was imported under this row.")
+        return key
+
+
+def fingerprint_of(key: ExtendedKey) -> bytes:
+    """The same for an xpub and a zpub of one account: their children are the same keys."""
+    return encryption.fingerprint(key.chain_code + key.public_key)
+
+
+class Address(AppendOnly):
+    """One address given to payers, for ever. Shown only through `issuing.verified`."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain = models.CharField(max_length=32)
+    master_key = models.ForeignKey(MasterKey, on_delete=models.PROTECT, related_name="addresses", db_index=False)
+    index = models.PositiveIntegerField()
+    text = models.CharField("address", max_length=100)
+    destination = models.BinaryField()
+    """What the chain carries: the output script, or the 20 bytes of the EVM."""
+    issued_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta(AppendOnly.Meta):
+        verbose_name_plural = "addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["book", "chain", "text"], name="address_once_a_book"),
+            models.UniqueConstraint(fields=["master_key", "index"], name="index_once_a_key"),
+            models.UniqueConstraint(fields=["chain", "destination"], name="destination_once_a_chain"),
+            models.CheckConstraint(condition=Q(index__lt=HARDENED), name="address_not_hardened"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Address {self.index} of key {self.master_key_id}"
+
+    @property
+    def chain_row(self) -> Chain:
+        return CHAINS[self.chain]
+
+
+class AddressAlarm(AppendOnly):
+    """An address failed its verification: someone changed the database, or a machine miscalculates. Nothing was shown.
+
+    No foreign key is enforced: the alarm is written by a connection of its own, which may not see the row it is about.
+    """
+
+    book = models.ForeignKey(
+        "ledger.Book", on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    master_key = models.ForeignKey(
+        MasterKey, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    address = models.ForeignKey(
+        Address, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False, null=True
+    )
+    """None: the address had not been stored yet."""
+    found = models.TextField()
+    found_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta(AppendOnly.Meta):
+        indexes = [models.Index("book", F("found_at").desc(), name="alarms_of_a_book")]
+
+    def __str__(self) -> str:
+        return self.found
