@@ -1,0 +1,116 @@
+"""Starting the development nodes. What they are then made to do stands in `drive`."""
+
+import secrets
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from cryptopay.devnet import ports, processes
+from cryptopay.devnet.drive import BitcoinNode
+from cryptopay.devnet.errors import NodeRefused, PartFailed
+from cryptopay.devnet.programs import ANVIL, LITECOIND, Program
+from cryptopay.devnet.rpc import Rpc
+
+ANVIL_CHAIN_ID = 31337
+_LOGIN = "devnet"
+_ATTEMPTS = 3
+_TEN_YEARS_SECONDS = 10 * 365 * 24 * 3600
+_BITCOIN_SWITCHES = (
+    "-regtest", "-server", "-txindex=1", "-listen=0", "-connect=0", "-dnsseed=0", f"-rpcbind={ports.HOST}",
+    f"-rpcallowip={ports.HOST}", "-fallbackfee=0.0002", "-dbcache=16", "-maxmempool=20", "-printtoconsole=0",
+    # A stage left alone over a holiday must not believe that it is still catching up.
+    f"-maxtipage={_TEN_YEARS_SECONDS}",
+)  # fmt: skip
+_LITECOIN_SWITCHES = ("-mempoolreplacement=1",)  # off by default since 0.21
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started node: its process, and the URL connectors use, login included."""
+
+    child: processes.Child
+    url: str
+
+    def stop(self) -> None:
+        self.child.stop(patience_seconds=60)
+
+
+def start_bitcoin(program: Program, folder: Path) -> Running:
+    """Starts bitcoind or litecoind on regtest with its data in `folder`, wallet open and funded.
+
+    Raises `PartMissing`, `PartFailed`.
+    """
+    command = program.command()
+    folder.mkdir(parents=True, exist_ok=True)
+    password = secrets.token_hex(16)
+    settings = folder / "devnet.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(f"rpcuser={_LOGIN}\nrpcpassword={password}\n")
+    switches = (*_BITCOIN_SWITCHES, *(_LITECOIN_SWITCHES if program is LITECOIND else ()))
+
+    def attempt() -> Running:
+        port = ports.free()
+        own = (f"-datadir={folder}", f"-conf={settings}", f"-rpcport={port}")
+        child = processes.start(program.name, [*command, *own, *switches], log=folder / "output.log")
+        url = f"http://{_LOGIN}:{password}@{ports.HOST}:{port}"
+        child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
+        return Running(child, url)
+
+    running = _first_success(attempt)
+    node = BitcoinNode(running.url)
+    try:
+        node.fund()
+    except BaseException:
+        running.stop()
+        raise
+    finally:
+        node.close()
+    return running
+
+
+def start_anvil(folder: Path) -> Running:
+    """Starts anvil with the chain kept in `folder` from run to run. Raises `PartMissing`, `PartFailed`."""
+    command = ANVIL.command()
+    folder.mkdir(parents=True, exist_ok=True)
+    # Written at exit and now and then: a chain that forgot its blocks would look like a foreign one to the monitor.
+    kept = ("--state", folder / "state.json", "--state-interval", "10", "--cache-path", folder / "cache")
+    shape = ("--chain-id", str(ANVIL_CHAIN_ID), "--no-mining", "--slots-in-an-epoch", "1", "--quiet")
+
+    def attempt() -> Running:
+        port = ports.free()
+        where = ("--host", ports.HOST, "--port", str(port))
+        child = processes.start(
+            ANVIL.name,
+            [*command, *where, *shape, *kept],
+            log=folder / "output.log",
+            stop_signal=signal.SIGINT,
+        )
+        url = f"http://{ports.HOST}:{port}"
+        child.wait_until(lambda: _answers(url, "eth_chainId"), timeout_seconds=60)
+        return Running(child, url)
+
+    return _first_success(attempt)
+
+
+def _first_success(attempt: Callable[[], Running]) -> Running:
+    """A free port may be taken between finding and using it; asking again is the whole cure."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return attempt()
+        except PartFailed:
+            continue
+    return attempt()
+
+
+def _answers(url: str, method: str) -> bool:
+    rpc = Rpc(url)
+    try:
+        rpc(method)
+    except (httpx.HTTPError, NodeRefused):  # not listening yet, or still loading
+        return False
+    finally:
+        rpc.close()
+    return True

@@ -1,0 +1,63 @@
+"""The node programs: which, how new, and where they lie on this machine."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptopay.devnet import places
+from cryptopay.devnet.errors import PartMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One node program. `suite` is the Debian suite it is unpacked from; empty for one from npm."""
+
+    name: str
+    suite: str
+    package: str
+    minimum_version: tuple[int, ...]
+    fix: str
+
+    def command(self) -> list[str]:
+        """How to run it: unpacked from Debian with its own loader and libraries, from npm, or from the PATH.
+
+        Raises `PartMissing`.
+        """
+        for found in (self._unpacked(), self._from_npm()):
+            if found:
+                return found
+        if on_path := shutil.which(self.name):
+            return [on_path]
+        raise PartMissing(f"{self.name} is not installed", fix=self.fix)
+
+    def root(self) -> Path:
+        return places.cache() / "nodes" / f"{self.suite}-{self.package}"
+
+    def _unpacked(self) -> list[str] | None:
+        root = self.root()
+        if not self.suite or not root.is_dir():
+            return None
+        # Debian's litecoind is a wrapper that starts the real program from a folder beside the libraries.
+        places_to_look = [root / "usr/lib/litecoin" / self.name, root / "usr/bin" / self.name]
+        program = next(path for path in places_to_look if path.exists())
+        loader = next(path for path in sorted(root.glob("**/ld-linux*.so.*")) if path.exists())
+        libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]
+        path = ":".join(str(folder) for folder in libraries)
+        return [str(loader), "--argv0", self.name, "--library-path", path, str(program)]
+
+    def _from_npm(self) -> list[str] | None:
+        found = sorted(places.NODE_MODULES.glob(f"@foundry-rs/{self.name}-*/bin/{self.name}"))
+        return [str(found[0])] if found else None
+
+
+_APT_FIX = "make install, on a system with apt-get; or put {} on the PATH; or set {} in .env"
+BITCOIND = Program(
+    "bitcoind", "sid", "bitcoin-knots", (25, 0), _APT_FIX.format("bitcoind 25 or later", "BITCOIN_REGTEST_NODE_URL")
+)
+LITECOIND = Program(
+    "litecoind", "bookworm", "litecoind", (0, 21, 2), _APT_FIX.format("litecoind 0.21.2", "LITECOIN_REGTEST_NODE_URL")
+)
+ANVIL = Program(
+    "anvil", "", "@foundry-rs/anvil", (1, 0), "npm install --ignore-scripts --no-package-lock, or make install"
+)
+PROGRAMS = (BITCOIND, LITECOIND, ANVIL)
