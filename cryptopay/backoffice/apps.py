@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class BackofficeConfig(AppConfig):
+    name = "cryptopay.backoffice"
+    verbose_name = "Back office"
+
+
+class BackofficeAdminConfig(AdminConfig):
+    """Django's admin with our site as the default one, so that each room registers on plain `admin.site`."""
+
+    default_site = "cryptopay.backoffice.site.BackofficeSite"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CheckoutConfig(AppConfig):
+    name = "cryptopay.checkout"
+    verbose_name = "Checkout"

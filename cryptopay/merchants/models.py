@@ -1,0 +1,98 @@
+"""Who: people, merchants with their books, API keys, customers."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from ledger.models import Book
+
+
+class User(AbstractUser):
+    """A person who signs in to the back office. What they may do follows from their memberships."""
+
+
+class Merchant(models.Model):
+    """A business that takes payments. Its test money and its real money are kept in different books."""
+
+    name = models.CharField(max_length=200)
+    live_book = models.OneToOneField(Book, on_delete=models.PROTECT, related_name="live_merchant")
+    test_book = models.OneToOneField(Book, on_delete=models.PROTECT, related_name="test_merchant")
+    members = models.ManyToManyField(User, through="Membership", related_name="merchants")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def book(self, *, live: bool) -> Book:
+        return self.live_book if live else self.test_book
+
+
+class Membership(models.Model):
+    """A person's role at a merchant."""
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer", "Viewer: reads invoices and payments"
+        CASHIER = "cashier", "Cashier: opens invoices"
+        ACCOUNTANT = "accountant", "Accountant: reads and keeps the books"
+        APPROVER = "approver", "Approver: approves what others create"
+        AUDITOR = "auditor", "Auditor: reads everything, changes nothing"
+        ADMINISTRATOR = "administrator", "Administrator: people, keys and endpoints, no money"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="memberships", db_index=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["merchant", "user", "role"], name="role_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role} at {self.merchant}"
+
+
+class ApiKey(models.Model):
+    """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` are the characters a person knows it by."""
+
+    class Scope(models.TextChoices):
+        INVOICES_READ = "invoices:read"
+        INVOICES_WRITE = "invoices:write"
+        KEYS_READ = "keys:read"
+        KEYS_WRITE = "keys:write"
+        WEBHOOKS_READ = "webhooks:read"
+        WEBHOOKS_WRITE = "webhooks:write"
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="api_keys")
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
+    label = models.CharField(max_length=100)
+    hint = models.CharField(max_length=20, editable=False)
+    secret_hash = models.BinaryField(unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    live = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.hint})"
+
+
+class Customer(models.Model):
+    """Somebody who pays a merchant. `external_ref` joins the merchant's own user system."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    external_ref = models.CharField(max_length=64)
+    name = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["book", "external_ref"], name="customer_once_a_book"),
+            models.CheckConstraint(condition=~Q(external_ref=""), name="customer_has_a_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.external_ref

@@ -1,0 +1,141 @@
+"""What the merchant asks (invoice), how it may be paid (payment method), and what arrived (payment)."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from ulid import ULID
+
+from cryptopay.merchants.models import Customer
+from keys.models import Address
+from ledger.models import Asset, Book, JournalEntry, Rate
+from ledger.money import BaseUnitsField
+from monitor.chains import CHAINS, Chain
+from monitor.models import Deposit, WatchedAddress
+
+
+def invoice_id() -> str:
+    return f"inv_{ULID()}".lower()
+
+
+def payment_id() -> str:
+    return f"pay_{ULID()}".lower()
+
+
+class Invoice(models.Model):
+    """A merchant asks for `amount` of `currency`, a coin or a fiat currency. Two words say where it stands: status, exception."""
+
+    class Status(models.TextChoices):
+        NEW = "new", "New"
+        PROCESSING = "processing", "Processing"
+        SETTLED = "settled", "Settled"
+        EXPIRED = "expired", "Expired"
+        INVALID = "invalid", "Invalid"
+
+    class Exceptional(models.TextChoices):
+        NONE = "none", "None"
+        PAID_PARTIAL = "paid_partial", "Paid in part"
+        PAID_OVER = "paid_over", "Overpaid"
+        PAID_LATE = "paid_late", "Paid late"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=invoice_id, editable=False)
+    customer = models.ForeignKey(Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    order_id = models.CharField(max_length=100, blank=True, default="")
+    description = models.CharField(max_length=300, blank=True, default="")
+    amount = models.DecimalField(max_digits=96, decimal_places=18)
+    currency = models.CharField(max_length=16)
+    tolerance = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal(0), help_text="Share of the amount that may be missing."
+    )
+    status = models.CharField(max_length=12, choices=Status, default=Status.NEW)
+    exception = models.CharField(max_length=12, choices=Exceptional, default=Exceptional.NONE)
+    settlements = models.PositiveIntegerField(default=0)
+    """How often it was settled; more than once only after a reorg took a payment back."""
+    return_url = models.URLField(max_length=500, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    monitored_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_positive"),
+            models.CheckConstraint(condition=Q(tolerance__gte=0, tolerance__lt=1), name="invoice_tolerance"),
+        ]
+        indexes = [
+            models.Index(fields=["book", "-id"], name="invoice_newest"),
+            models.Index(fields=["book", "order_id"], name="invoice_by_order"),
+            models.Index(fields=["expires_at"], condition=Q(status="new"), name="invoice_expiring"),
+            models.Index(fields=["monitored_until"], condition=Q(status="processing"), name="invoice_monitored"),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id or self.public_id
+
+
+class PaymentMethod(models.Model):
+    """One way to pay an invoice: an address of its own and a due amount fixed by a recorded rate when it was chosen."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="methods")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    address = models.OneToOneField(Address, on_delete=models.PROTECT, related_name="payment_method")
+    watched = models.OneToOneField(WatchedAddress, on_delete=models.PROTECT, related_name="payment_method")
+    due_base_units = BaseUnitsField()
+    rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+")
+    chosen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["book", "invoice", "asset"], name="method_once_an_invoice"),
+            models.CheckConstraint(condition=Q(due_base_units__gt=0), name="method_due_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset} for {self.invoice}"
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.asset.chain]
+
+
+class Payment(models.Model):
+    """What arrived for an invoice: one deposit. Its journal entry is pending until the chain confirms it."""
+
+    class State(models.TextChoices):
+        SEEN = "seen", "Not yet received"
+        CONFIRMED = "confirmed", "Received"
+        DROPPED = "dropped", "Dropped"
+        REVERSED = "reversed", "Taken back"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=payment_id, editable=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="payments")
+    deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="payment")
+    base_units = BaseUnitsField()
+    state = models.CharField(max_length=10, choices=State, default=State.SEEN)
+    late = models.BooleanField(default=False, help_text="Seen after the invoice expired.")
+    pending_entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="+", db_index=False)
+    settled_entry = models.ForeignKey(
+        JournalEntry, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    seen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["book", "-id"], name="payment_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class IntakePosition(models.Model):
+    """The last chain event taken in, one row a chain. It moves in the same commit as what the event caused."""
+
+    chain_code = models.CharField(max_length=32, unique=True)
+    last_event_id = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.chain_code}: {self.last_event_id}"

@@ -1,0 +1,258 @@
+"""The only reader of the environment.
+
+Values come from the environment, then `.env`, then `.state/env` (written by `make run` for its embedded parts).
+Outside development a missing or weak secret refuses to boot: there are no defaults to forget.
+"""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+import environ
+import structlog
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from monitor.chains import CHAINS
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = BASE_DIR / ".state"
+
+env = environ.Env()
+for env_file in (BASE_DIR / ".env", STATE_DIR / "env"):
+    if env_file.is_file():
+        env.read_env(str(env_file))
+
+DEVELOPMENT = env.str("CRYPTOPAY_ENV", default="production") == "development"
+DEBUG = env.bool("DEBUG", default=False)
+
+SHORTEST_SECRET = 50
+
+
+def _required(name: str, fix: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. {fix}")
+    return value
+
+
+def _secret_key() -> str:
+    value = _required("SECRET_KEY", "Set it to 50 random characters or more.")
+    if not DEVELOPMENT and (len(value) < SHORTEST_SECRET or len(set(value)) < 10 or "insecure" in value):  # noqa: PLR2004
+        raise ImproperlyConfigured("SECRET_KEY is too weak: set it to 50 random characters or more.")
+    return value
+
+
+def _keys_encryption_key() -> bytes:
+    """The key that encrypts extended public keys at rest: 32 bytes, in base64."""
+    value = _required("KEYS_ENCRYPTION_KEY", "Set it to the base64 form of 32 random bytes.")
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ImproperlyConfigured("KEYS_ENCRYPTION_KEY is not base64.") from error
+    if len(key) != 32 or len(set(key)) < 10:  # noqa: PLR2004
+        raise ImproperlyConfigured("KEYS_ENCRYPTION_KEY must be 32 random bytes, in base64.")
+    return key
+
+
+SECRET_KEY = _secret_key()
+KEYS_ENCRYPTION_KEY = _keys_encryption_key()
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEVELOPMENT else "")
+"""Where payers and integrators reach this installation; stands in checkout links."""
+if not PUBLIC_URL:
+    raise ImproperlyConfigured("PUBLIC_URL is not set. Set it to https://your-host.")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "testserver"] if DEVELOPMENT else [])
+
+NODE_URLS: dict[str, str] = {
+    row.code: url for row in CHAINS.values() if (url := env.str(f"{row.setting_name}_NODE_URL", default=""))
+}
+"""Chains that are switched on: those with a node."""
+
+RATE_MAX_AGE_SECONDS = env.int("RATE_MAX_AGE_SECONDS", default=900)
+WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEVELOPMENT)
+
+INSTALLED_APPS = [
+    "cryptopay.backoffice.apps.BackofficeConfig",
+    "unfold",
+    "cryptopay.backoffice.apps.BackofficeAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "pgtrigger",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "django_structlog",
+    "ledger",
+    "monitor",
+    "keys",
+    "reports",
+    "cryptopay.merchants",
+    "cryptopay.webhooks",
+    "cryptopay.payments",
+    "cryptopay.api",
+    "cryptopay.checkout",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+ROOT_URLCONF = "cryptopay.urls"
+WSGI_APPLICATION = "cryptopay.wsgi.application"
+ASGI_APPLICATION = "cryptopay.asgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        **env.db_url_config(_required("DATABASE_URL", "Point it at PostgreSQL, or use `make run`, which brings one.")),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "merchants.User"
+AUTHENTICATION_BACKENDS = ["cryptopay.merchants.permissions.RoleBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEVELOPMENT
+
+REDIS_URL = env.str("REDIS_URL", default="")
+if not REDIS_URL and not DEVELOPMENT:
+    raise ImproperlyConfigured("REDIS_URL is not set. Point it at Redis or Valkey.")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["cryptopay.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["cryptopay.api.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "cryptopay.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CryptoPay",
+    "DESCRIPTION": "Invoices, payments and balances in cryptocurrency, backed by a double-entry ledger.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _HTTPS
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    },
+}
+
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.filter_by_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": structlog.dev.ConsoleRenderer() if DEVELOPMENT else structlog.processors.JSONRenderer(),
+            "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)],
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "CryptoPay",
+    "SITE_HEADER": "CryptoPay",
+    "SITE_SYMBOL": "account_balance",
+    "SHOW_HISTORY": False,
+    "STYLES": [lambda request: static("backoffice/style.css")],
+    "DASHBOARD_CALLBACK": "cryptopay.backoffice.today.dashboard",
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "cryptopay.backoffice.navigation.sidebar",
+    },
+}

@@ -1,0 +1,99 @@
+"""What merchants are told: endpoints, events (the outbox), deliveries and every attempt at one."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from ledger.models import Book
+
+
+class Endpoint(models.Model):
+    """A URL of the merchant's that hears of events. Its secret signs what we send (Standard Webhooks, symmetric)."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True)
+    url = models.URLField(max_length=500)
+    encrypted_secret = models.BinaryField(editable=False)
+    event_types = models.JSONField(default=list, blank=True, help_text="Empty: all.")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(max_length=200, default="", blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["book", "-id"], name="endpoint_of_book")]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Event(AppendOnly):
+    """One thing that happened, in the same commit as the money. `sequence` counts per subject (an invoice): 1, 2, 3..."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True)
+    type = models.CharField(max_length=64)
+    subject = models.CharField(max_length=64)
+    sequence = models.PositiveIntegerField()
+    payload = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["Event"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [models.UniqueConstraint(fields=["book", "subject", "sequence"], name="event_in_sequence")]
+        indexes = [models.Index(fields=["book", "-id"], name="event_of_book")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.subject}"
+
+
+class Delivery(models.Model):
+    """One event on its way to one endpoint. Delivered at least once, in sequence per subject."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DELIVERED = "delivered", "Delivered"
+        FAILED = "failed", "Given up"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    subject = models.CharField(max_length=64)
+    sequence = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once")]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="delivery_due"),
+            models.Index(
+                fields=["endpoint", "subject", "sequence"], condition=Q(state="waiting"), name="delivery_in_sequence"
+            ),
+            models.Index(fields=["book", "-id"], name="delivery_of_book"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} to {self.endpoint}"
+
+
+class Attempt(AppendOnly):
+    """One try: what was answered and how long it took. Kept whatever the outcome."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="log")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.CharField(max_length=500, default="", blank=True)
+    error = models.CharField(max_length=200, default="", blank=True)
+    milliseconds = models.PositiveIntegerField()
+
+    objects = AppendOnlyQuerySet["Attempt"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.status or self.error} after {self.milliseconds} ms"

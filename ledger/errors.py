@@ -1,0 +1,131 @@
+"""The ledger's errors. Each has a stable `code`; the database raises the same ones by SQLSTATE, so raw SQL meets them, too.
+
+LedgerError
+    Unbalanced  BadLeg  UnknownAccount  AccountClosed  BelowFloor
+    IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed
+    RateError: RateMissing  RateStale  RateSuspect  RateInvalid
+"""
+
+from typing import ClassVar
+
+from django.db import DatabaseError
+
+
+class LedgerError(Exception):
+    """An entry or a rate was refused; nothing was written."""
+
+    code: ClassVar[str] = "ledger_error"
+    sqlstate: ClassVar[str] = ""
+
+
+class Unbalanced(LedgerError):
+    """Debits and credits differ in some asset, or there are fewer than two legs."""
+
+    code = "entry_unbalanced"
+    sqlstate = "LG001"
+
+
+class BadLeg(LedgerError):
+    """A leg is not exactly one positive debit or credit."""
+
+    code = "leg_invalid"
+    sqlstate = "LG002"
+
+
+class UnknownAccount(LedgerError):
+    """The account is not in this book."""
+
+    code = "account_unknown"
+    sqlstate = "LG003"
+
+
+class AccountClosed(LedgerError):
+    """The account takes no more postings."""
+
+    code = "account_closed"
+    sqlstate = "LG004"
+
+
+class IdempotencyConflict(LedgerError):
+    """The same idempotency key came with other contents."""
+
+    code = "entry_conflict"
+    sqlstate = "LG005"
+
+
+class NotPending(LedgerError):
+    """Only a pending entry of this book can be settled or voided."""
+
+    code = "entry_not_pending"
+    sqlstate = "LG006"
+
+
+class AlreadyResolved(LedgerError):
+    """A pending entry is settled or voided at most once."""
+
+    code = "entry_already_resolved"
+    sqlstate = "LG007"
+
+
+class NotReversible(LedgerError):
+    """Only a posted or settled entry of this book can be reversed."""
+
+    code = "entry_not_reversible"
+    sqlstate = "LG008"
+
+
+class AlreadyReversed(LedgerError):
+    """An entry is reversed at most once."""
+
+    code = "entry_already_reversed"
+    sqlstate = "LG009"
+
+
+class BelowFloor(LedgerError):
+    """The account's balance less what is already promised would fall below its floor."""
+
+    code = "balance_below_floor"
+    sqlstate = "LG010"
+
+
+class RateError(LedgerError):
+    """No trustworthy rate, so nothing may be priced."""
+
+    code = "rate_error"
+
+
+class RateMissing(RateError):
+    """No rate of this asset in this currency was ever recorded."""
+
+    code = "rate_missing"
+
+
+class RateStale(RateError):
+    """The newest rate is older than allowed."""
+
+    code = "rate_stale"
+
+
+class RateSuspect(RateError):
+    """The newest rate is several times the one before; a second one must agree with it first."""
+
+    code = "rate_suspect"
+
+
+class RateInvalid(RateError):
+    """Zero, negative, NaN, infinite, from the future, or finer than can be stored."""
+
+    code = "rate_invalid"
+
+
+_BY_SQLSTATE = {cls.sqlstate: cls for cls in LedgerError.__subclasses__() if cls.sqlstate}
+
+
+def from_database(error: DatabaseError) -> LedgerError | None:
+    """The ledger's own error behind a database error, if it is one."""
+    cause = error.__cause__
+    cls = _BY_SQLSTATE.get(getattr(cause, "sqlstate", None) or "")
+    diagnosis = getattr(cause, "diag", None)
+    if cls is None and getattr(diagnosis, "constraint_name", None) == "ledger_balance_floor":
+        return BelowFloor("the balance, less what is promised, would fall below the account's floor")
+    return cls(getattr(diagnosis, "message_primary", None) or str(error)) if cls else None

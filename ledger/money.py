@@ -1,0 +1,100 @@
+"""Money is an integer of an asset's base units; a float never comes near it.
+
+The text form is a plain decimal ("0.00150000"), with exactly the asset's decimals, in a point, without an exponent.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from django.db import models
+
+LARGEST_BASE_UNITS = 10**78 - 1
+"""What numeric(78,0) holds; 2**256 - 1, the largest value of the EVM, has 78 digits and fits."""
+
+_PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
+
+
+class BadAmount(ValueError):
+    """A text that is not a positive or zero amount of the asset; `code` is stable and reaches the API."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unit(Protocol):
+    """What `Amount` needs of an asset: the model `ledger.Asset` and the chain rows both have it."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def decimals(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """`base_units` of `asset`: satoshis, litoshis, wei. Never negative: a direction is a debit or a credit."""
+
+    base_units: int
+    asset: Unit
+
+    def __post_init__(self) -> None:
+        if isinstance(self.base_units, bool) or not isinstance(self.base_units, int):
+            raise TypeError("base units are an int")
+        if not 0 <= self.base_units <= LARGEST_BASE_UNITS:
+            raise BadAmount("amount_out_of_range", f"{self.base_units} base units cannot be stored")
+
+    @property
+    def text(self) -> str:
+        """The exact decimal, e.g. "0.00150000"."""
+        return to_text(self.base_units, self.asset.decimals)
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.asset.code}"
+
+
+def to_text(base_units: int, decimals: int) -> str:
+    """Exact decimal text of an integer of base units; works for negative balances, too."""
+    sign, digits = ("-" if base_units < 0 else ""), str(abs(base_units)).rjust(decimals + 1, "0")
+    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}" if decimals else f"{sign}{digits}"
+
+
+def parse(text: str, asset: Unit) -> Amount:
+    """Read a plain decimal as an amount of `asset`.
+
+    Raises `BadAmount`: `amount_malformed` (sign, exponent, NaN, spaces, other digits), `amount_too_precise` (a non-zero
+    digit below the base unit), `amount_out_of_range`.
+    """
+    match = _PLAIN_DECIMAL.fullmatch(text) if isinstance(text, str) and len(text) <= 120 else None  # noqa: PLR2004
+    if match is None:
+        raise BadAmount("amount_malformed", 'an amount is a plain decimal in a string, like "0.0015"')
+    whole, fraction = match[1], (match[2] or "").rstrip("0")
+    if len(fraction) > asset.decimals:
+        raise BadAmount("amount_too_precise", f"{asset.code} has {asset.decimals} decimals")
+    return Amount(int(whole + fraction.ljust(asset.decimals, "0")), asset)
+
+
+def to_decimal(base_units: int, decimals: int) -> Decimal:
+    """The exact value for arithmetic with rates, unrounded."""
+    return Decimal(base_units).scaleb(-decimals) if base_units == 0 else Decimal(to_text(base_units, decimals))
+
+
+class BaseUnitsField(models.DecimalField[int, int]):
+    """An integer of base units, numeric(78,0): holds 2**256 - 1. Reads as `int`."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**{**options, "max_digits": 78, "decimal_places": 0})
+
+    def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_digits"], kwargs["decimal_places"]
+        return name, path, list(args), kwargs
+
+    def from_db_value(self, value: object, *_: object) -> int | None:
+        return None if value is None else int(value)  # type: ignore[call-overload, no-any-return]
+
+    def to_python(self, value: object) -> object:
+        decimal = super().to_python(value)  # type: ignore[arg-type]
+        return None if decimal is None else int(decimal)

@@ -1,0 +1,1 @@
+"""The chains: facts, connectors, follower, events. Answers "are funds really received?"."""

@@ -1,0 +1,131 @@
+"""The chains, one row a coin and network. Facts only: no I/O, no database.
+
+A coin of a known family is a new row here and a recorded block in the tests. Everything else iterates over `CHAINS`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class NativeAsset:
+    """The chain's own coin. Base units: satoshi, litoshi, wei."""
+
+    code: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """`confirmations` suffice for a deposit of at most `up_to_base_units`; None: of any size."""
+
+    up_to_base_units: int | None
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One network of one coin. `confirmation_tiers` is empty where the chain itself says what is final."""
+
+    code: str
+    """Names the chain everywhere: settings (`BITCOIN_NODE_URL`), database, API."""
+    title: str
+    family: str
+    native: NativeAsset
+    live: bool
+    """Real money. A test key sees only chains that are not live, a live key only those that are."""
+    poll_seconds: int
+    interval_seconds: int
+    """Mean time between blocks; a tip older than six of them halts a live chain."""
+    reorg_limit: int
+    """Blocks a reorg may take back before the chain halts and a person is asked."""
+    genesis: str
+    """Hash of block 0, checked at connect; empty where `chain_id` says it instead."""
+    derivation_path: str
+    """The account key a merchant exports, by BIP44 or BIP84."""
+    uri_scheme: str
+    minimum_base_units: int
+    """Dust: smaller deposits are logged, not credited."""
+    quote_decimals: int
+    """Quotes are rounded up to so many decimals: an amount a person can read and a payer can type."""
+    confirmation_tiers: tuple[Tier, ...] = ()
+    maturity_blocks: int = 0
+    """A coinbase output can be spent, and so counts, only that deep."""
+    chain_id: int | None = None
+    bech32_hrp: str = ""
+    pegout_maturity_blocks: int = 0
+    """Litecoin's MWEB: an output pegged out of the extension block matures that deep."""
+    minimum_node_version: int = 0
+    extended_key_versions: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for."""
+
+    @property
+    def setting_name(self) -> str:
+        return self.code.upper().replace("-", "_")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+_XPUB, _ZPUB = bytes.fromhex("0488b21e"), bytes.fromhex("04b24746")
+_TPUB, _VPUB = bytes.fromhex("043587cf"), bytes.fromhex("045f1cf6")
+_LTUB = bytes.fromhex("019da462")
+_LIVE_SEGWIT = MappingProxyType({_XPUB: "p2wpkh", _ZPUB: "p2wpkh"})
+_TEST_SEGWIT = MappingProxyType({_TPUB: "p2wpkh", _VPUB: "p2wpkh"})
+
+_BTC = NativeAsset("BTC", 8)
+_LTC = NativeAsset("LTC", 8)
+_ETH = NativeAsset("ETH", 18)
+_BTC_TIERS = (Tier(10_000_000, 2), Tier(None, 6))
+_LTC_TIERS = (Tier(1_000_000_000, 15), Tier(None, 30))
+
+_ROWS = (
+    Chain(
+        code="bitcoin", title="Bitcoin", family="bitcoin", native=_BTC, live=True,
+        poll_seconds=10, interval_seconds=600, reorg_limit=100,
+        genesis="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
+        derivation_path="m/84'/0'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, bech32_hrp="bc",
+        minimum_node_version=250000, extended_key_versions=_LIVE_SEGWIT,
+    ),
+    Chain(
+        code="bitcoin-regtest", title="Bitcoin (regtest)", family="bitcoin", native=_BTC, live=False,
+        poll_seconds=1, interval_seconds=600, reorg_limit=100,
+        genesis="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+        derivation_path="m/84'/1'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, bech32_hrp="bcrt",
+        extended_key_versions=_TEST_SEGWIT,
+    ),
+    Chain(
+        code="litecoin", title="Litecoin", family="bitcoin", native=_LTC, live=True,
+        poll_seconds=5, interval_seconds=150, reorg_limit=100,
+        genesis="12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2",
+        derivation_path="m/84'/2'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, bech32_hrp="ltc", pegout_maturity_blocks=6,
+        minimum_node_version=210504, extended_key_versions=MappingProxyType({**_LIVE_SEGWIT, _LTUB: "p2wpkh"}),
+    ),
+    Chain(
+        code="litecoin-regtest", title="Litecoin (regtest)", family="bitcoin", native=_LTC, live=False,
+        poll_seconds=1, interval_seconds=150, reorg_limit=100,
+        genesis="530827f38f93b43ed12af0b3ad25a288dc02ed74d6d7857862df51fc56c416f9",
+        derivation_path="m/84'/1'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, bech32_hrp="rltc", pegout_maturity_blocks=6,
+        extended_key_versions=_TEST_SEGWIT,
+    ),
+    Chain(
+        code="ethereum", title="Ethereum", family="evm", native=_ETH, live=True,
+        poll_seconds=4, interval_seconds=12, reorg_limit=128,
+        genesis="0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3",
+        derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
+        chain_id=1, extended_key_versions=MappingProxyType({_XPUB: "eip55"}),
+    ),
+    Chain(
+        code="ethereum-dev", title="Ethereum (development)", family="evm", native=_ETH, live=False,
+        poll_seconds=1, interval_seconds=12, reorg_limit=128, genesis="",
+        derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
+        chain_id=31337, extended_key_versions=MappingProxyType({_XPUB: "eip55", _TPUB: "eip55"}),
+    ),
+)  # fmt: skip
+
+CHAINS: Mapping[str, Chain] = MappingProxyType({row.code: row for row in _ROWS})

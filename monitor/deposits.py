@@ -1,0 +1,159 @@
+"""Takes transfers in as deposits, and tells each change as a `ChainEvent` in the same commit.
+
+Called by the follower alone, inside its transaction. A replay finds every deposit as it is and changes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db.models import Q, QuerySet
+
+from monitor import confirmations
+from monitor.chains import Chain
+from monitor.connectors.base import BlockRef, Transfer
+from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where transfers were found: in a block, or in the mempool (`block` None)."""
+
+    chain: Chain
+    at: datetime
+    block: BlockRef | None = None
+
+
+def take_in(
+    sighting: Sighting, transfers: Sequence[Transfer], watched: dict[bytes, list[WatchedAddress]]
+) -> int:
+    """Record transfers to watched destinations; the number of new appearances."""
+    wanted = [
+        (watch, transfer)
+        for transfer in transfers
+        if not _is_dust(sighting.chain, transfer)
+        for watch in watched[transfer.destination]
+    ]
+    known = {
+        (row.book_id, row.key): row
+        for row in Deposit.objects.filter(
+            book_id__in={watch.book_id for watch, _ in wanted},
+            chain_code=sighting.chain.code,
+            key__in=[transfer.key for _, transfer in wanted],
+        )
+    }
+    new = [_deposit(sighting, w, t) for w, t in wanted if (w.book_id, t.key) not in known]
+    back = [row for row in known.values() if row.state in (Deposit.State.DROPPED, Deposit.State.ORPHANED)]
+    mined = [row for row in known.values() if row.state == Deposit.State.SEEN and sighting.block is not None]
+    for row in back:
+        row.state, row.appearance = Deposit.State.SEEN, row.appearance + 1
+        _place(row, sighting)
+    for row in mined:
+        _place(row, sighting)
+    Deposit.objects.bulk_create(new)
+    Deposit.objects.bulk_update(
+        [*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"]
+    )
+    _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
+    return len(new) + len(back)
+
+
+def confirm_due(chain: Chain, cursor: Cursor) -> int:
+    """Confirm what is deep enough or final; returns how many."""
+    rows = list(
+        Deposit.objects.filter(
+            confirmations.due(cursor), chain_code=chain.code, state=Deposit.State.SEEN, block_height__isnull=False
+        ).order_by("block_height", "pk")
+    )
+    for row in rows:
+        row.state = Deposit.State.CONFIRMED
+    Deposit.objects.bulk_update(rows, ["state"])
+    _tell(rows, ChainEvent.Kind.CONFIRMED, None)
+    return len(rows)
+
+
+def unwind(chain: Chain, above_height: int, at: datetime) -> int:
+    """The blocks above that height are no longer the chain's: confirmed deposits are taken back, others wait anew."""
+    rows = list(
+        Deposit.objects.filter(
+            chain_code=chain.code,
+            block_height__gt=above_height,
+            state__in=[Deposit.State.SEEN, Deposit.State.CONFIRMED],
+        ).order_by("-block_height", "-pk")
+    )
+    taken_back = [row for row in rows if row.state == Deposit.State.CONFIRMED]
+    _tell(taken_back, ChainEvent.Kind.REORGED, at)
+    for row in taken_back:
+        row.state = Deposit.State.ORPHANED
+    for row in rows:
+        row.block_height, row.block_hash, row.block_time = None, "", None
+    Deposit.objects.bulk_update(rows, ["state", "block_height", "block_hash", "block_time"])
+    return len(taken_back)
+
+
+def unconfirmed_txids(chain: Chain) -> set[str]:
+    """Transactions that were seen and are in no block."""
+    return set(_unmined(chain).values_list("txid", flat=True))
+
+
+def drop(chain: Chain, txids: Iterable[str], at: datetime) -> int:
+    """Those transactions were replaced, double-spent or forgotten by the node."""
+    rows = list(_unmined(chain).filter(txid__in=list(txids)))
+    _tell(rows, ChainEvent.Kind.DROPPED, at)
+    for row in rows:
+        row.state = Deposit.State.DROPPED
+    Deposit.objects.bulk_update(rows, ["state"])
+    return len(rows)
+
+
+def _unmined(chain: Chain) -> QuerySet[Deposit]:
+    return Deposit.objects.filter(Q(chain_code=chain.code, state=Deposit.State.SEEN, block_height__isnull=True))
+
+
+def _is_dust(chain: Chain, transfer: Transfer) -> bool:
+    dust = transfer.base_units < chain.minimum_base_units
+    if dust:
+        log.info("deposit.dust", chain=chain.code, key=transfer.key, base_units=transfer.base_units)
+    return dust
+
+
+def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer) -> Deposit:
+    row = Deposit(
+        book_id=watch.book_id,
+        watched=watch,
+        chain_code=sighting.chain.code,
+        key=transfer.key,
+        txid=transfer.txid,
+        contract=transfer.contract,
+        base_units=transfer.base_units,
+        required_confirmations=confirmations.required(
+            sighting.chain, transfer.base_units, watch.least_confirmations, transfer.maturity_blocks
+        ),
+    )
+    _place(row, sighting)
+    return row
+
+
+def _place(row: Deposit, sighting: Sighting) -> None:
+    if sighting.block is not None:
+        row.block_height, row.block_hash = sighting.block.height, sighting.block.hash
+        row.block_time = sighting.at
+
+
+def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
+    ChainEvent.objects.bulk_create(
+        ChainEvent(
+            book_id=row.book_id,
+            chain_code=row.chain_code,
+            deposit=row,
+            kind=kind,
+            appearance=row.appearance,
+            block_height=row.block_height,
+            block_hash=row.block_hash,
+            happened_at=at or row.block_time,
+        )
+        for row in rows
+    )

@@ -1,0 +1,153 @@
+"""What the monitor knows of the chains: how far it read, what it watches, what arrived, and the events it tells."""
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from ledger.money import BaseUnitsField
+from monitor.chains import CHAINS, Chain
+
+
+class Cursor(models.Model):
+    """How far a chain has been read: the last block taken in. One row a chain; its row lock serialises the follower."""
+
+    chain_code = models.CharField(max_length=32, unique=True)
+    height = models.BigIntegerField(null=True)
+    """Null until the node answered for the first time; reading starts at its tip then."""
+    hash = models.CharField(max_length=66, default="", blank=True)
+    node_height = models.BigIntegerField(null=True)
+    final_height = models.BigIntegerField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=300, default="", blank=True)
+    halted_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.chain_code} at {self.height}"
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class ReadBlock(models.Model):
+    """A block of the active chain as we read it, kept for the chain's reorg limit so that a fork's root can be found."""
+
+    chain_code = models.CharField(max_length=32)
+    height = models.BigIntegerField()
+    hash = models.CharField(max_length=66)
+    time = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["chain_code", "height"], name="block_once_a_height")]
+
+    def __str__(self) -> str:
+        return f"{self.chain_code} {self.height} {self.hash}"
+
+
+class WatchedAddress(models.Model):
+    """A destination a book wants to hear of. Watched for good: an address once shown may be paid years later."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain_code = models.CharField(max_length=32)
+    address = models.CharField(max_length=128)
+    destination = models.BinaryField()
+    least_confirmations = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "watched addresses"
+        constraints = [
+            models.UniqueConstraint(fields=["book", "chain_code", "destination"], name="watched_once_a_book"),
+        ]
+        indexes = [models.Index(fields=["chain_code", "destination"], name="watched_by_destination")]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class Deposit(models.Model):
+    """Coins the chain shows at a watched address. `key` is what the chain makes unique; amounts in base units.
+
+    `state` moves seen -> confirmed, seen -> dropped, confirmed -> orphaned, and from dropped or orphaned back to seen, when the
+    transaction is found again. Each move is a `ChainEvent` in the same commit.
+    """
+
+    class State(models.TextChoices):
+        SEEN = "seen", "Seen"
+        CONFIRMED = "confirmed", "Confirmed"
+        DROPPED = "dropped", "Dropped"
+        ORPHANED = "orphaned", "Orphaned"
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    watched = models.ForeignKey(WatchedAddress, on_delete=models.PROTECT, related_name="deposits")
+    chain_code = models.CharField(max_length=32)
+    key = models.CharField(max_length=140)
+    txid = models.CharField(max_length=66)
+    contract = models.CharField(max_length=64, default="", blank=True)
+    base_units = BaseUnitsField()
+    state = models.CharField(max_length=10, choices=State, default=State.SEEN)
+    appearance = models.PositiveIntegerField(default=1)
+    """Counts how often it was seen anew; makes each appearance's journal entry its own fact."""
+    block_height = models.BigIntegerField(null=True)
+    block_hash = models.CharField(max_length=66, default="", blank=True)
+    block_time = models.DateTimeField(null=True)
+    required_confirmations = models.PositiveIntegerField(null=True)
+    """Depth at which it counts; null where the chain itself says what is final."""
+    seen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["book", "chain_code", "key"], name="deposit_once"),
+            models.CheckConstraint(condition=Q(base_units__gt=0), name="deposit_positive"),
+            models.CheckConstraint(
+                condition=~Q(state="confirmed") | Q(block_height__isnull=False), name="deposit_confirmed_in_a_block"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["chain_code", "block_height"], condition=Q(state="seen"), name="deposit_waiting"),
+            models.Index(fields=["chain_code", "block_height", "state"], name="deposit_by_block"),
+            models.Index(fields=["book", "txid"], name="deposit_by_txid"),
+        ]
+        triggers = [pgtrigger.Protect(name="deposit_is_kept", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.txid} ({self.get_state_display()})"
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class ChainEvent(AppendOnly):
+    """What happened to a deposit. Append-only; ids grow in commit order within a chain, so a reader resumes after the last one."""
+
+    class Kind(models.TextChoices):
+        SEEN = "seen", "Seen"
+        CONFIRMED = "confirmed", "Confirmed"
+        DROPPED = "dropped", "Dropped"
+        REORGED = "reorged", "Reorged"
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain_code = models.CharField(max_length=32)
+    deposit = models.ForeignKey(Deposit, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=10, choices=Kind)
+    appearance = models.PositiveIntegerField()
+    block_height = models.BigIntegerField(null=True)
+    block_hash = models.CharField(max_length=66, default="", blank=True)
+    happened_at = models.DateTimeField()
+    """Time of the block, or of the observation where there is none."""
+
+    objects = AppendOnlyQuerySet["ChainEvent"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        indexes = [models.Index(fields=["chain_code", "id"], name="event_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.deposit_id}"

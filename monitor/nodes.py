@@ -1,0 +1,32 @@
+"""The nodes of this installation: one connector a chain and process."""
+
+from functools import cache
+
+from django.conf import settings
+
+from monitor.chains import CHAINS, Chain
+from monitor.connectors import connect
+from monitor.connectors.base import Connector
+from monitor.errors import ChainOff
+
+
+def chain(code: str) -> Chain:
+    """The chain of that code, if it is switched on. Raises `ChainOff`."""
+    if code not in CHAINS or code not in settings.NODE_URLS:
+        raise ChainOff(f"{code} is not available: no node is set for it")
+    return CHAINS[code]
+
+
+def switched_on() -> list[Chain]:
+    """Chains with a node, in the order of the rows."""
+    return [row for row in CHAINS.values() if row.code in settings.NODE_URLS]
+
+
+def connector(chain: Chain) -> Connector:
+    """The connector to this chain's node; connections are opened at the first call."""
+    return _connector(chain, settings.NODE_URLS[chain.code])
+
+
+@cache
+def _connector(chain: Chain, url: str) -> Connector:
+    return connect(chain, url)

@@ -1,0 +1,19 @@
+"""Doorbells. Each may run twice or never: what is to be done is read from the database and the node."""
+
+import structlog
+from celery import shared_task
+
+from monitor import follower, nodes
+from monitor.errors import ChainHalted, ChainOff
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="monitor.step")
+def step(chain_code: str) -> None:
+    """Read one chain on."""
+    try:
+        chain = nodes.chain(chain_code)
+        follower.step(chain, nodes.connector(chain))
+    except (ChainHalted, ChainOff) as error:
+        log.error("chain.not_read", chain=chain_code, reason=str(error))
