@@ -74,7 +74,8 @@ class JsonRpc:
         self._answer_seconds = answer_seconds
         self._max_answer_bytes = max_answer_bytes
         self._lock = threading.Lock()
-        self._pid, self._pool = 0, httpx.HTTPTransport()
+        self._pid = 0
+        self._pool: httpx.HTTPTransport | None = None
 
     def __repr__(self) -> str:
         return f"JsonRpc({self._url.host}:{self._url.port})"
@@ -161,10 +162,17 @@ class JsonRpc:
                 raise NodeError(f"{name}: the answer took longer than {self._answer_seconds:g} seconds")
         return b"".join(chunks)
 
+    def close(self) -> None:
+        """Ends idle connections; the next call opens its own."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
     def _transport(self) -> httpx.HTTPTransport:
         # The bare transport and not httpx.Client: that one logs every URL, and a provider's key stands in the path.
         with self._lock:
-            if self._pid != os.getpid():
+            if self._pool is None or self._pid != os.getpid():
                 limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=_IDLE_SECONDS)
                 self._pid, self._pool = os.getpid(), httpx.HTTPTransport(limits=limits, trust_env=False)
             return self._pool
