@@ -131,7 +131,7 @@ class VerifyingChangeList(ChangeList):
         addresses = list(self.result_list)
         shown = verified_many(addresses)
         for address in addresses:
-            address.shown = shown.get(address.pk)
+            vars(address)["shown"] = shown.get(address.pk)
         self.result_list = addresses
 
 
@@ -149,9 +149,10 @@ class AddressAdmin(ReadOnlyAdmin):
 
     @admin.display(description="address")
     def verified_text(self, address: Address) -> str:
-        if not hasattr(address, "shown"):
-            address.shown = verified_many([address]).get(address.pk)
-        return address.shown or "withheld: does not follow from its key"
+        known = vars(address)
+        if "shown" not in known:
+            known["shown"] = verified_many([address]).get(address.pk)
+        return known["shown"] or "withheld: does not follow from its key"
 
     @admin.display(description="chain", ordering="chain")
     def chain_title(self, address: Address) -> str:

@@ -39,7 +39,7 @@ def first_addresses(master_key: MasterKey, count: int = PREVIEWED) -> list[str]:
     return [deriver.address(index)[0] for index in range(count)]
 
 
-def check_free(book_id: int | None, key: ExtendedKey) -> None:
+def check_free(book_id: int, key: ExtendedKey) -> None:
     """Raises `ExtendedKeyInUse` where another book holds the key: two merchants would give out the same addresses."""
     if MasterKey.objects.filter(fingerprint=fingerprint_of(key)).exclude(book_id=book_id).exists():
         raise ExtendedKeyInUse("This key is already in use. Export a key of an account of its own.")
@@ -63,7 +63,7 @@ def import_extended_key(book: models.Model, chain: Chain, text: str, label: str)
 def _store(book_id: int, chain: Chain, key: ExtendedKey, label: str) -> MasterKey:
     of_chain = MasterKey.objects.select_for_update().filter(book_id=book_id, chain=chain.code)
     known = of_chain.filter(fingerprint=fingerprint_of(key)).first()
-    of_chain.filter(active=True).exclude(pk=known and known.pk).update(active=False)
+    of_chain.filter(active=True).update(active=False)
     if known:
         known.active = True
         known.save(update_fields=["active"])

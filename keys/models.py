@@ -42,6 +42,7 @@ class MasterKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["book", "chain"], condition=Q(active=True), name="one_active_key_a_chain"),
             models.UniqueConstraint(fields=["book", "chain", "fingerprint"], name="key_once_a_chain"),
+            models.UniqueConstraint(fields=["book", "chain", "id"], name="key_of_addresses"),
             models.CheckConstraint(condition=Q(next_index__range=(0, HARDENED)), name="index_not_hardened"),
         ]
         indexes = [models.Index(fields=["fingerprint"], name="key_in_any_book")]
@@ -134,7 +135,7 @@ class Address(AppendOnly):
             models.UniqueConstraint(fields=["book", "chain", "text"], name="address_once_a_book"),
             models.UniqueConstraint(fields=["master_key", "index"], name="index_once_a_key"),
             models.UniqueConstraint(fields=["chain", "destination"], name="destination_once_a_chain"),
-            models.CheckConstraint(condition=Q(index__lt=HARDENED), name="address_not_hardened"),
+            models.CheckConstraint(condition=Q(index__gte=0), name="address_not_hardened"),
         ]
 
     def __str__(self) -> str:

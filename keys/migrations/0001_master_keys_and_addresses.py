@@ -140,6 +140,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="masterkey",
+            constraint=models.UniqueConstraint(fields=("book", "chain", "id"), name="key_of_addresses"),
+        ),
+        migrations.AddConstraint(
+            model_name="masterkey",
             constraint=models.CheckConstraint(
                 condition=models.Q(("next_index__range", (0, 2147483648))), name="index_not_hardened"
             ),
@@ -251,9 +255,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="address",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("index__lt", 2147483648)), name="address_not_hardened"
-            ),
+            constraint=models.CheckConstraint(condition=models.Q(("index__gte", 0)), name="address_not_hardened"),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="address",
@@ -283,5 +285,10 @@ class Migration(migrations.Migration):
                     when="BEFORE",
                 ),
             ),
+        ),
+        migrations.RunSQL(
+            "ALTER TABLE keys_address ADD CONSTRAINT address_agrees_with_key FOREIGN KEY (book_id, chain, master_key_id) "
+            "REFERENCES keys_masterkey (book_id, chain, id)",
+            "ALTER TABLE keys_address DROP CONSTRAINT address_agrees_with_key",
         ),
     ]
