@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class PaymentsConfig(AppConfig):
     name = "cryptopay.payments"
     verbose_name = "Payments"
+
+    def ready(self) -> None:
+        from cryptopay import celery  # noqa: F401 - binds the shared tasks to our Celery app

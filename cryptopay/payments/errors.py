@@ -20,21 +20,45 @@ class UnknownCurrency(PaymentError):
 
 
 class UnknownMethod(PaymentError):
-    """No such asset, or the book has no key or the installation no node for its chain."""
+    """No such asset, the book has no key or the installation no node for its chain, or the invoice is in another coin."""
 
     code = "payment_method_unavailable"
 
 
-class AmountRefused(PaymentError):
-    """Negative, zero, over-precise or huge."""
+class AmountNotPositive(PaymentError):
+    """Zero."""
 
-    code = "amount_invalid"
+    code = "amount_not_positive"
+
+
+class AmountBelowMinimum(PaymentError):
+    """So small that the chain calls it dust; a payment of it would not be credited."""
+
+    code = "amount_below_minimum"
+
+
+class ToleranceInvalid(PaymentError):
+    """Not a share of the amount from 0 up to, but not including, 1."""
+
+    code = "tolerance_invalid"
+
+
+class ExpiryInvalid(PaymentError):
+    """Shorter than a minute or longer than thirty days."""
+
+    code = "expiry_invalid"
 
 
 class InvoiceClosed(PaymentError):
     """The invoice is no longer new: no further payment method can be chosen."""
 
     code = "invoice_closed"
+
+
+class UnknownInvoice(PaymentError):
+    """This book has no such invoice."""
+
+    code = "not_found"
 
 
 class IntakeOutOfStep(Exception):

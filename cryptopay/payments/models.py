@@ -136,6 +136,8 @@ class IntakePosition(models.Model):
 
     chain_code = models.CharField(max_length=32, unique=True)
     last_event_id = models.BigIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=300, default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.chain_code}: {self.last_event_id}"

@@ -1,0 +1,58 @@
+"""The doorbells' schedule. Celery carries ids; PostgreSQL holds the truth, so a flushed broker loses nothing.
+
+Each chain is polled at its own interval; when a step has run, its events are taken in. A message that waited longer than its
+interval expires: the next one does the same work.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery, signature
+from django.conf import settings
+
+from monitor.chains import CHAINS
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cryptopay.settings")
+
+app = Celery("cryptopay")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 10},
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=300,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks()
+
+
+def _entry(task: str, every_seconds: float, *args: str, then: Any = None) -> dict[str, Any]:
+    options: dict[str, Any] = {"expires": max(every_seconds, 1)}
+    if then is not None:
+        options["link"] = then
+    return {"task": task, "schedule": every_seconds, "args": args, "options": options}
+
+
+def _schedule() -> dict[str, dict[str, Any]]:
+    steps = {
+        f"read {code}": _entry(
+            "monitor.step",
+            CHAINS[code].poll_seconds,
+            code,
+            then=signature("payments.drain", args=(code,), immutable=True, app=app),
+        )
+        for code in settings.NODE_URLS
+    }
+    return {
+        **steps,
+        "expire invoices": _entry("payments.sweep", 5),
+        "deliver webhooks": _entry("webhooks.deliver_due", 5),
+        "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),
+    }
+
+
+app.conf.beat_schedule = _schedule()

@@ -1,0 +1,135 @@
+"""The accounting of payments, written to be read aloud to an accountant.
+
+A coin is seen      pending   debit  custody                 credit  the customer
+it is confirmed     validated the same, now in the ledger
+it is dropped       void      the pending entry is taken back
+a reorg takes it    reversed  a further entry takes the validated one back
+an invoice settles  posted    debit  the customer            credit  sales, up to what was due
+
+What was paid beyond the due amount, or late, stays the customer's: a balance to be claimed back.
+"""
+
+from datetime import datetime
+
+from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from ledger import chart, journal, rates
+from ledger.errors import RateError
+from ledger.journal import Entry, Leg, Resolution
+from ledger.models import Asset, JournalEntry, Rate
+from monitor.models import ChainEvent, Deposit
+
+
+def seen(event: ChainEvent, method: PaymentMethod) -> int:
+    """Coins were seen on their way; the pending entry's id."""
+    deposit, invoice = event.deposit, method.invoice
+    return journal.record(
+        Entry(
+            book_id=event.book_id,
+            idem=_idem(event, "seen"),
+            legs=[
+                Leg(chart.custody(event.book_id, method.asset), debit=deposit.base_units),
+                Leg(chart.customer(event.book_id, _customer(invoice), method.asset), credit=deposit.base_units),
+            ],
+            effective_at=event.happened_at,
+            description=f"Payment for {invoice}",
+            source=f"chain:{event.chain_code}",
+            meta=_references(invoice, deposit),
+        )
+    )
+
+
+def confirmed(event: ChainEvent, payment: Payment) -> int:
+    """The chain confirmed them: validated, at the rate of the day; the settling entry's id."""
+    rate = _rate_at_receipt(payment)
+    return journal.settle(
+        _resolution(event, payment, payment.pending_entry_id, "settle", "Received", rate.pk if rate else None)
+    )
+
+
+def dropped(event: ChainEvent, payment: Payment) -> int:
+    """The transaction was replaced, double-spent or forgotten; the voiding entry's id."""
+    return journal.void(_resolution(event, payment, payment.pending_entry_id, "void", "Dropped"))
+
+
+def taken_back(event: ChainEvent, payment: Payment) -> int:
+    """A reorganisation took a confirmed payment back; the reversing entry's id."""
+    assert payment.settled_entry_id is not None  # noqa: S101 - the intake has checked the state
+    return journal.reverse(_resolution(event, payment, payment.settled_entry_id, "reverse", "Taken back by a reorg"))
+
+
+def sale(invoice: Invoice, shares: dict[Asset, int], at: datetime) -> int:
+    """A settled invoice is income: what was due leaves the customer's account; the entry's id."""
+    legs = []
+    for asset, base_units in shares.items():
+        legs.append(Leg(chart.customer(invoice.book_id, _customer(invoice), asset), debit=base_units))
+        legs.append(Leg(chart.sales(invoice.book_id, asset), credit=base_units))
+    return journal.post(
+        Entry(
+            book_id=invoice.book_id,
+            idem=_sale_idem(invoice),
+            legs=legs,
+            effective_at=at,
+            description=f"Sale {invoice}",
+            source="invoice",
+            meta=_references(invoice),
+        )
+    )
+
+
+def sale_taken_back(invoice: Invoice, at: datetime) -> int:
+    """The invoice is not settled any more; the reversing entry's id."""
+    entry = JournalEntry.objects.get(book_id=invoice.book_id, idem=_sale_idem(invoice))
+    return journal.reverse(
+        Resolution(
+            book_id=invoice.book_id,
+            entry_id=entry.pk,
+            idem=f"{_sale_idem(invoice)}:reverse",
+            effective_at=at,
+            description=f"Sale {invoice} taken back",
+            source="invoice",
+            meta=_references(invoice),
+        )
+    )
+
+
+def _resolution(
+    event: ChainEvent, payment: Payment, entry_id: int, word: str, what: str, rate_id: int | None = None
+) -> Resolution:
+    return Resolution(
+        book_id=event.book_id,
+        entry_id=entry_id,
+        idem=_idem(event, word),
+        effective_at=event.happened_at,
+        description=f"{what}: payment for {payment.invoice}",
+        source=f"chain:{event.chain_code}",
+        rate_id=rate_id,
+        meta=_references(payment.invoice, event.deposit),
+    )
+
+
+def _idem(event: ChainEvent, word: str) -> str:
+    return f"{event.chain_code}:{event.deposit.key}:{word}:{event.appearance}"
+
+
+def _sale_idem(invoice: Invoice) -> str:
+    return f"{invoice.public_id}:sale:{invoice.settlements}"
+
+
+def _customer(invoice: Invoice) -> str:
+    return invoice.customer.external_ref if invoice.customer else ""
+
+
+def _references(invoice: Invoice, deposit: Deposit | None = None) -> dict[str, str]:
+    references = {"invoice": invoice.public_id, "order": invoice.order_id, "customer": _customer(invoice)}
+    if deposit is not None:
+        references |= {"chain": deposit.chain_code, "txid": deposit.txid, "key": deposit.key}
+    return {name: value for name, value in references.items() if value}
+
+
+def _rate_at_receipt(payment: Payment) -> Rate | None:
+    """None leaves the entry unpriced, for an accountant to price: coins are received whether a feed works or not."""
+    book = payment.invoice.book
+    try:
+        return rates.current(book.pk, payment.method.asset.code, book.currency)
+    except RateError:
+        return None

@@ -1,0 +1,154 @@
+"""What merchants are told. A webhook event is a class here and one `tell`; its name is its type."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cryptopay.payments.models import Invoice
+from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of
+from cryptopay.webhooks import outbox
+from cryptopay.webhooks.models import Event
+from ledger.money import Amount
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceEvent:
+    """An invoice changed; `data.invoice` is how it stands now."""
+
+    type: ClassVar[str]
+    invoice: Invoice
+
+    def data(self) -> dict[str, Any]:
+        return {"invoice": invoice_data(state_of(self.invoice, with_addresses=False))}
+
+
+class InvoiceCreated(InvoiceEvent):
+    """An invoice was opened."""
+
+    type = "invoice.created"
+
+
+class InvoiceProcessing(InvoiceEvent):
+    """Enough was seen; it is not yet received. Do not ship."""
+
+    type = "invoice.processing"
+
+
+class InvoiceReopened(InvoiceEvent):
+    """A payment that had been seen is gone, and what is left does not suffice."""
+
+    type = "invoice.reopened"
+
+
+class InvoiceSettled(InvoiceEvent):
+    """Enough is confirmed: the money is received."""
+
+    type = "invoice.settled"
+
+
+class InvoiceExpired(InvoiceEvent):
+    """Its deadline passed before enough was seen."""
+
+    type = "invoice.expired"
+
+
+class InvoiceInvalid(InvoiceEvent):
+    """What was seen did not confirm while the invoice was monitored."""
+
+    type = "invoice.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent(InvoiceEvent):
+    """Something happened to one payment: `data.payment`, and `data.invoice` as it stood before acting on it."""
+
+    payment_id: str
+
+    def data(self) -> dict[str, Any]:
+        state = state_of(self.invoice, with_addresses=False)
+        payment = next(payment for payment in state.payments if payment.public_id == self.payment_id)
+        return {"payment": payment_data(payment), "invoice": invoice_data(state)}
+
+
+class PaymentDetected(PaymentEvent):
+    """Coins were seen on their way. Advice, not money."""
+
+    type = "payment.detected"
+
+
+class PaymentConfirmed(PaymentEvent):
+    """The chain confirmed them: they are in the ledger."""
+
+    type = "payment.confirmed"
+
+
+class PaymentDropped(PaymentEvent):
+    """The transaction was replaced, double-spent or forgotten before it confirmed."""
+
+    type = "payment.dropped"
+
+
+class PaymentReversed(PaymentEvent):
+    """A reorganisation of the chain took a confirmed payment back; the ledger has the reversing entry."""
+
+    type = "payment.reversed"
+
+
+REACHED: dict[str, type[InvoiceEvent]] = {
+    Invoice.Status.NEW: InvoiceReopened,
+    Invoice.Status.PROCESSING: InvoiceProcessing,
+    Invoice.Status.SETTLED: InvoiceSettled,
+    Invoice.Status.EXPIRED: InvoiceExpired,
+    Invoice.Status.INVALID: InvoiceInvalid,
+}
+"""What is told when an invoice reaches a status."""
+
+
+def tell(event: InvoiceEvent) -> Event:
+    """Put it into the outbox, in the caller's transaction; events of one invoice keep their order."""
+    return outbox.enqueue(event.invoice.book_id, event.type, event.invoice.public_id, event.data())
+
+
+def invoice_data(state: InvoiceState) -> dict[str, Any]:
+    """An invoice in a webhook: amounts as decimal strings and as strings of base units."""
+    invoice = state.invoice
+    return {
+        "id": invoice.public_id,
+        "order_id": invoice.order_id,
+        "customer": invoice.customer.external_ref if invoice.customer else None,
+        "amount": f"{invoice.amount.normalize():f}",
+        "currency": invoice.currency,
+        "status": invoice.status,
+        "exception": invoice.exception,
+        "metadata": invoice.metadata,
+        "methods": [_method_data(method) for method in state.methods],
+    }
+
+
+def payment_data(payment: PaymentState) -> dict[str, Any]:
+    """A payment in a webhook."""
+    return {
+        "id": payment.public_id,
+        "txid": payment.txid,
+        "chain": payment.chain.code,
+        "amount": _amount_data(payment.amount),
+        "state": payment.state,
+        "late": payment.late,
+        "confirmations": payment.confirmations,
+        "required_confirmations": payment.required_confirmations,
+        "height": payment.height,
+    }
+
+
+def _method_data(method: MethodState) -> dict[str, Any]:
+    return {
+        "asset": method.asset.code,
+        "chain": method.chain.code,
+        "due": _amount_data(method.due),
+        "paid": _amount_data(method.paid),
+        "confirmed": _amount_data(method.confirmed),
+        "remaining": _amount_data(method.remaining),
+    }
+
+
+def _amount_data(amount: Amount) -> dict[str, str]:
+    return {"asset": amount.asset.code, "amount": amount.text, "base_units": str(amount.base_units)}

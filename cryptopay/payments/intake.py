@@ -1,0 +1,161 @@
+"""Takes the monitor's events in: in order, exactly once.
+
+One commit holds what an event causes (journal, ledger, payment, invoice, outbox) and the position behind it. Killed at any
+statement, the next run starts at the same event; run twice, it finds the position moved.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from cryptopay.payments import entries, events, lifecycle
+from cryptopay.payments.errors import IntakeOutOfStep
+from cryptopay.payments.models import IntakePosition, Invoice, Payment, PaymentMethod
+from monitor.models import ChainEvent
+
+log = structlog.get_logger(__name__)
+
+EVENTS_A_COMMIT = 50
+
+
+def drain(chain_code: str) -> int:
+    """Take in all events of a chain that are there; how many. An event that cannot be taken in stops the chain's intake."""
+    IntakePosition.objects.get_or_create(chain_code=chain_code)
+    total = 0
+    try:
+        while taken := _take(chain_code, EVENTS_A_COMMIT):
+            total += taken
+    except Exception as error:
+        total += _take_up_to_the_bad_one(chain_code)
+        _note_failure(chain_code, error)
+        raise
+    return total
+
+
+def _take_up_to_the_bad_one(chain_code: str) -> int:
+    """One event a commit, so that only the bad one and those behind it wait."""
+    taken = 0
+    try:
+        while _take(chain_code, 1):
+            taken += 1
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        log.critical("intake.stopped", chain=chain_code, error=str(error))
+    return taken
+
+
+@transaction.atomic
+def _take(chain_code: str, most: int) -> int:
+    position = IntakePosition.objects.select_for_update().get(chain_code=chain_code)
+    batch = list(
+        ChainEvent.objects.filter(chain_code=chain_code, pk__gt=position.last_event_id)
+        .select_related("deposit__watched")
+        .order_by("pk")[:most]
+    )
+    for event in batch:
+        _take_in(event)
+        position.last_event_id = event.pk
+    if batch:
+        position.failing_since, position.failure = None, ""
+        position.save()
+    return len(batch)
+
+
+def _take_in(event: ChainEvent) -> None:
+    method = PaymentMethod.objects.filter(watched_id=event.deposit.watched_id).select_related("asset").first()
+    if method is None:
+        return  # watched for another reason than an invoice
+    invoice = Invoice.objects.select_for_update().get(pk=method.invoice_id)
+    method.invoice = invoice
+    _ACTIONS[ChainEvent.Kind(event.kind)](event, method, invoice)
+
+
+def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
+    entry_id = entries.seen(event, method)
+    payment, made = Payment.objects.get_or_create(
+        deposit=event.deposit,
+        defaults={
+            "book_id": event.book_id,
+            "invoice": invoice,
+            "method": method,
+            "base_units": event.deposit.base_units,
+            "late": event.happened_at > invoice.expires_at,
+            "pending_entry_id": entry_id,
+        },
+    )
+    if not made:
+        _expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
+        _move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
+    events.tell(events.PaymentDetected(invoice, payment.public_id))
+    lifecycle.advance(invoice, event.happened_at)
+
+
+def _confirmed(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
+    payment = _payment(event, method, invoice)
+    _expect(payment, Payment.State.SEEN)
+    _move(payment, Payment.State.CONFIRMED, settled_entry_id=entries.confirmed(event, payment))
+    events.tell(events.PaymentConfirmed(invoice, payment.public_id))
+    lifecycle.advance(invoice, event.happened_at)
+
+
+def _dropped(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
+    payment = _payment(event, method, invoice)
+    _expect(payment, Payment.State.SEEN)
+    entries.dropped(event, payment)
+    _move(payment, Payment.State.DROPPED)
+    events.tell(events.PaymentDropped(invoice, payment.public_id))
+    lifecycle.advance(invoice, event.happened_at)
+
+
+def _taken_back(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
+    """The sale goes first: the coins must be back on the customer's account before they can leave it."""
+    payment = _payment(event, method, invoice)
+    _expect(payment, Payment.State.CONFIRMED)
+    was_settled = invoice.status == Invoice.Status.SETTLED
+    if was_settled:
+        entries.sale_taken_back(invoice, event.happened_at)
+    entries.taken_back(event, payment)
+    _move(payment, Payment.State.REVERSED)
+    events.tell(events.PaymentReversed(invoice, payment.public_id))
+    lifecycle.advance(invoice, event.happened_at)
+    if was_settled and invoice.status == Invoice.Status.SETTLED:
+        lifecycle.settle(invoice, event.happened_at)  # other payments still suffice: sold again from them
+        invoice.save(update_fields=["settlements"])
+
+
+_ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, PaymentMethod, Invoice], None]] = MappingProxyType(
+    {
+        ChainEvent.Kind.SEEN: _seen,
+        ChainEvent.Kind.CONFIRMED: _confirmed,
+        ChainEvent.Kind.DROPPED: _dropped,
+        ChainEvent.Kind.REORGED: _taken_back,
+    }
+)
+
+
+def _payment(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> Payment:
+    payment = Payment.objects.filter(deposit=event.deposit).first()
+    if payment is None:
+        raise IntakeOutOfStep(f"{event.kind} of a deposit that was never seen: {event.deposit.key}")
+    payment.method, payment.invoice = method, invoice
+    return payment
+
+
+def _expect(payment: Payment, *states: Payment.State) -> None:
+    if payment.state not in states:
+        raise IntakeOutOfStep(f"{payment} is {payment.state}, not {' or '.join(states)}")
+
+
+def _move(payment: Payment, state: Payment.State, **changes: int | None) -> None:
+    payment.state = state
+    for name, value in changes.items():
+        setattr(payment, name, value)
+    payment.save(update_fields=["state", *changes])
+
+
+def _note_failure(chain_code: str, error: Exception) -> None:
+    rows = IntakePosition.objects.filter(chain_code=chain_code)
+    rows.filter(failing_since__isnull=True).update(failing_since=timezone.now())
+    rows.update(failure=str(error)[:300])

@@ -1,0 +1,210 @@
+"""An invoice from opening to its end. The only room that acts on keys, monitor and ledger together.
+
+Every function is one transaction: invoice, address, watch, journal and outbox are committed together or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from cryptopay.merchants import onboarding
+from cryptopay.payments import entries, events, machine, status
+from cryptopay.payments.errors import (
+    ExpiryInvalid,
+    InvoiceClosed,
+    ToleranceInvalid,
+    UnknownCurrency,
+    UnknownInvoice,
+    UnknownMethod,
+)
+from cryptopay.payments.models import Invoice, PaymentMethod
+from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
+from keys.issuing import issue_address
+from keys.models import MasterKey
+from ledger import chart
+from ledger.models import Asset, Book
+from monitor import nodes
+from monitor.chains import Chain
+from monitor.watching import watch
+
+MONITORING = timedelta(hours=24)
+"""How long after its deadline an invoice waits for what was seen in time to confirm."""
+SHORTEST_SECONDS, LONGEST_SECONDS = 60, 30 * 24 * 3600
+SWEPT_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewInvoice:
+    """What a merchant asks. `amount` is a plain decimal; `methods` are chosen at once, others by `choose_method`."""
+
+    amount: str
+    currency: str
+    order_id: str = ""
+    description: str = ""
+    customer_ref: str = ""
+    return_url: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    expires_in_seconds: int = 900
+    tolerance: str = "0"
+    methods: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A coin this book can be paid in now."""
+
+    asset_code: str
+    chain: Chain
+
+    @property
+    def method(self) -> str:
+        """Names it in requests."""
+        return f"{self.asset_code}@{self.chain.code}"
+
+
+@transaction.atomic
+def open_invoice(book: Book, order: NewInvoice) -> Invoice:
+    """Open an invoice and tell the merchant.
+
+    Raises `UnknownCurrency`, `BadAmount`, `AmountNotPositive`, `ToleranceInvalid`, `ExpiryInvalid`, and what
+    `choose_method` raises for each of `order.methods`.
+    """
+    unit = _unit(book, order.currency)
+    deadline = timezone.now() + _duration(order.expires_in_seconds)
+    invoice = Invoice.objects.create(
+        book=book,
+        customer=onboarding.customer(book, order.customer_ref) if order.customer_ref else None,
+        order_id=order.order_id,
+        description=order.description,
+        amount=price(order.amount, unit),
+        currency=order.currency,
+        tolerance=_tolerance(order.tolerance),
+        return_url=order.return_url,
+        metadata=dict(order.metadata),
+        expires_at=deadline,
+        monitored_until=deadline + MONITORING,
+    )
+    for method in order.methods:
+        _choose(invoice, method)
+    events.tell(events.InvoiceCreated(invoice))
+    return invoice
+
+
+@transaction.atomic
+def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
+    """Fix the price in that coin and give the invoice an address of its own there; the same again is the same row.
+
+    `method` is an asset's code, with "@chain" where that is ambiguous. Raises `UnknownInvoice`, `InvoiceClosed`,
+    `UnknownMethod`, `AmountBelowMinimum`, the rates' errors (`ledger.rates.current`) and the keys' (`keys.issuing`).
+    """
+    invoice = Invoice.objects.select_for_update().filter(book=book, pk=invoice_id).first()
+    if invoice is None:
+        raise UnknownInvoice("there is no such invoice")
+    return _choose(invoice, method)
+
+
+def offers(book: Book) -> list[Offer]:
+    """Coins this book can be paid in: a node is set for the chain, and the book has a key there."""
+    with_key = set(MasterKey.objects.filter(book_id=book.pk, active=True).values_list("chain", flat=True))
+    return [
+        Offer(chain.native.code, chain)
+        for chain in nodes.switched_on()
+        if chain.live is not book.is_test and chain.code in with_key
+    ]
+
+
+def advance(invoice: Invoice, at: datetime) -> None:
+    """Move a locked invoice to where the facts put it, post its sale if it settles, and tell the merchant each step."""
+    facts = status.facts_of(invoice)
+    invoice.exception = machine.exception(facts)
+    for reached in machine.path(Invoice.Status(invoice.status), facts):
+        invoice.status = reached
+        if reached == Invoice.Status.SETTLED:
+            settle(invoice, at)
+        invoice.save(update_fields=["status", "exception", "settlements"])
+        events.tell(events.REACHED[reached](invoice))
+    invoice.save(update_fields=["exception"])
+
+
+def settle(invoice: Invoice, at: datetime) -> None:
+    """Post the sale of a locked invoice that is paid."""
+    invoice.settlements += 1
+    entries.sale(invoice, status.sold_shares(invoice), at)
+
+
+def sweep(now: datetime | None = None) -> int:
+    """Expire what is overdue and end monitoring where it is over; how many invoices were looked at.
+
+    Due work is read from the database; nothing is remembered in memory.
+    """
+    now = now or timezone.now()
+    due = Invoice.objects.filter(
+        Q(status=Invoice.Status.NEW, expires_at__lte=now) | Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now)
+    )
+    ids = list(due.order_by("pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+    for invoice_id in ids:
+        with transaction.atomic():
+            invoice = due.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
+            if invoice is not None:
+                advance(invoice, now)
+    return len(ids)
+
+
+def _choose(invoice: Invoice, method: str) -> PaymentMethod:
+    offer = _offer(invoice.book, method)
+    asset = chart.asset(offer.asset_code, offer.chain.code, offer.chain.native.decimals)
+    chosen = invoice.methods.filter(asset=asset).first()
+    if chosen is not None:
+        return chosen
+    if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
+        raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
+    price_now = quote(invoice.book_id, invoice.amount, invoice.currency, asset, offer.chain)
+    address = issue_address(invoice.book_id, offer.chain)
+    return PaymentMethod.objects.create(
+        book_id=invoice.book_id,
+        invoice=invoice,
+        asset=asset,
+        address=address,
+        watched=watch(invoice.book_id, offer.chain, address.text, bytes(address.destination)),
+        due_base_units=price_now.due_base_units,
+        rate=price_now.rate,
+    )
+
+
+def _offer(book: Book, method: str) -> Offer:
+    fitting = [offer for offer in offers(book) if method in (offer.asset_code, offer.method)]
+    if len(fitting) != 1:
+        known = ", ".join(offer.method for offer in fitting or offers(book)) or "none"
+        raise UnknownMethod(f"{method} cannot be chosen here; there is: {known}", "/method")
+    return fitting[0]
+
+
+def _unit(book: Book, currency: str) -> Fiat | Asset:
+    if currency in FIAT_DECIMALS:
+        return Fiat(currency)
+    for offer in offers(book):
+        if offer.asset_code == currency:
+            return chart.asset(offer.asset_code, offer.chain.code, offer.chain.native.decimals)
+    raise UnknownCurrency(f"{currency} is neither a known currency nor a coin this book can be paid in", "/currency")
+
+
+def _duration(seconds: int) -> timedelta:
+    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+        raise ExpiryInvalid(f"from {SHORTEST_SECONDS} to {LONGEST_SECONDS} seconds", "/expires_in_seconds")
+    return timedelta(seconds=seconds)
+
+
+def _tolerance(text: str) -> Decimal:
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not share.is_finite() or not 0 <= share < 1 or share != share.quantize(Decimal("0.0001")):
+        raise ToleranceInvalid("a share from 0 to below 1 with at most four decimals", "/tolerance")
+    return share

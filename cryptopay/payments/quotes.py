@@ -1,0 +1,68 @@
+"""What an invoice costs in a coin: fixed by a recorded rate at the moment a method is chosen, and never changed after.
+
+Rounding: up, to the chain's `quote_decimals`, so that a merchant is never short and a payer can type the amount.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+
+from cryptopay.payments.errors import AmountBelowMinimum, AmountNotPositive, UnknownMethod
+from ledger import rates
+from ledger.models import Asset, Rate
+from ledger.money import Amount, parse, to_decimal
+from monitor.chains import Chain
+
+FIAT_DECIMALS = {
+    "AUD": 2, "BRL": 2, "CAD": 2, "CHF": 2, "CNY": 2, "CZK": 2, "DKK": 2, "EUR": 2, "GBP": 2, "HKD": 2, "HUF": 2, "INR": 2,
+    "JPY": 0, "KRW": 0, "KWD": 3, "MXN": 2, "NOK": 2, "NZD": 2, "PLN": 2, "SEK": 2, "SGD": 2, "TRY": 2, "USD": 2, "ZAR": 2,
+}  # fmt: skip
+"""Fiat currencies and their minor units, by ISO 4217."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fiat:
+    """A fiat currency as a unit of amounts."""
+
+    code: str
+
+    @property
+    def decimals(self) -> int:
+        return FIAT_DECIMALS[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Due in base units of the coin; `rate` is None where the invoice is in that coin itself."""
+
+    due_base_units: int
+    rate: Rate | None
+
+
+def price(text: str, unit: Fiat | Asset) -> Decimal:
+    """Read an invoice's amount. Raises `BadAmount`, `AmountNotPositive`."""
+    amount = parse(text, unit)
+    if amount.base_units == 0:
+        raise AmountNotPositive("an invoice asks for more than nothing", "/amount")
+    return to_decimal(amount.base_units, unit.decimals)
+
+
+def quote(book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Chain) -> Quote:
+    """Raises `UnknownMethod`, `AmountBelowMinimum`, `BadAmount` and the errors of `ledger.rates.current`."""
+    if currency in FIAT_DECIMALS:
+        rate = rates.current(book_id, asset.code, currency)
+        due = _rounded_up(Fraction(amount) / Fraction(rate.price), asset.decimals, chain.quote_decimals)
+    elif currency == asset.code:
+        rate, due = None, int(Fraction(amount) * 10**asset.decimals)
+    else:
+        raise UnknownMethod(f"an invoice in {currency} is not paid in {asset.code}", "/method")
+    if due < chain.minimum_base_units:
+        least = Amount(chain.minimum_base_units, asset)
+        raise AmountBelowMinimum(f"{chain.title} credits {least} at least", "/amount")
+    return Quote(Amount(due, asset).base_units, rate)
+
+
+def _rounded_up(coins: Fraction, decimals: int, quote_decimals: int) -> int:
+    kept = min(decimals, quote_decimals)
+    return ceil(coins * 10**kept) * 10 ** (decimals - kept)

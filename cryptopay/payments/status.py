@@ -1,0 +1,190 @@
+"""How an invoice stands, for everyone who shows it: API, checkout, webhooks, back office. Reads only.
+
+Amounts are exact; nothing is rounded but `remaining`, which rounds up so that paying it is enough.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from math import ceil
+
+from django.db.models import Prefetch, prefetch_related_objects
+from django.utils import timezone
+
+from cryptopay.payments import uris
+from cryptopay.payments.machine import Facts
+from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from keys import issuing
+from ledger.models import Asset, Rate
+from ledger.money import Amount
+from monitor import confirmations
+from monitor.chains import Chain
+from monitor.models import Cursor
+
+COUNTED = (Payment.State.SEEN, Payment.State.CONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentState:
+    """One payment: what arrived, and how deep it is buried."""
+
+    public_id: str
+    invoice_id: str
+    txid: str
+    chain: Chain
+    amount: Amount
+    state: Payment.State
+    late: bool
+    confirmations: int
+    required_confirmations: int | None
+    """None: the chain itself says when a block is final."""
+    height: int | None
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MethodState:
+    """One way to pay. `address` was verified now; it and `uri` are empty where the address did not derive from the merchant's
+    key (an alarm was raised, nothing may be shown) and where only amounts were asked for.
+    """
+
+    asset: Asset
+    chain: Chain
+    address: str
+    uri: str
+    due: Amount
+    paid: Amount
+    """Seen and confirmed, in time."""
+    confirmed: Amount
+    remaining: Amount
+    rate: Rate | None
+    payments: Sequence[PaymentState]
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceState:
+    """An invoice with its methods and payments."""
+
+    invoice: Invoice
+    methods: Sequence[MethodState]
+
+    @property
+    def payments(self) -> list[PaymentState]:
+        return [payment for method in self.methods for payment in method.payments]
+
+
+def state_of(invoice: Invoice, *, with_addresses: bool = True) -> InvoiceState:
+    """How this invoice stands now, read anew."""
+    return states_of([invoice], with_addresses=with_addresses)[0]
+
+
+def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> list[InvoiceState]:
+    """The same for a page of invoices, in a constant number of queries."""
+    _prefetch(invoices)
+    methods = [method for invoice in invoices for method in invoice.methods.all()]
+    cursors = _cursors({method.chain.code for method in methods})
+    shown = issuing.verified_many(method.address for method in methods) if with_addresses and methods else {}
+    return [
+        InvoiceState(
+            invoice, [_method_state(method, invoice, cursors, shown) for method in invoice.methods.all()]
+        )
+        for invoice in invoices
+    ]
+
+
+def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
+    """For a page of payments, in a constant number of queries."""
+    prefetch_related_objects(payments, "deposit", "method__asset", "invoice")
+    cursors = _cursors({payment.deposit.chain_code for payment in payments})
+    return [_payment_state(payment, payment.method, payment.invoice, cursors) for payment in payments]
+
+
+def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
+    """What the machine decides on."""
+    _prefetch([invoice])
+    now = now or timezone.now()
+    methods = list(invoice.methods.all())
+    return Facts(
+        seen=_share(methods, COUNTED),
+        confirmed=_share(methods, (Payment.State.CONFIRMED,)),
+        needed=1 - Fraction(invoice.tolerance),
+        paid_late=any(p.late and p.state in COUNTED for method in methods for p in method.payments.all()),
+        deadline_passed=now >= invoice.expires_at,
+        monitoring_over=now >= invoice.monitored_until,
+    )
+
+
+def sold_shares(invoice: Invoice) -> dict[Asset, int]:
+    """What a settled invoice takes of each asset's confirmed coins, up to the due amount, first chosen method first."""
+    _prefetch([invoice])
+    left, shares = Fraction(1), {}
+    for method in invoice.methods.all():
+        taken = min(_paid(method, (Payment.State.CONFIRMED,)), ceil(left * method.due_base_units))
+        if taken > 0:
+            shares[method.asset] = taken
+            left = max(Fraction(0), left - Fraction(taken, method.due_base_units))
+    return shares
+
+
+def _prefetch(invoices: Sequence[Invoice]) -> None:
+    """Read methods and payments anew: an instance may be older than the payments that arrived for it."""
+    for invoice in invoices:
+        getattr(invoice, "_prefetched_objects_cache", {}).pop("methods", None)
+    prefetch_related_objects(
+        invoices,
+        "customer",
+        Prefetch("methods", PaymentMethod.objects.select_related("asset", "rate", "address").order_by("pk")),
+        Prefetch("methods__payments", Payment.objects.select_related("deposit").order_by("pk")),
+    )
+
+
+def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:
+    return {row.chain_code: row for row in Cursor.objects.filter(chain_code__in=chain_codes)} if chain_codes else {}
+
+
+def _paid(method: PaymentMethod, states: Collection[Payment.State]) -> int:
+    return sum(p.base_units for p in method.payments.all() if p.state in states and not p.late)
+
+
+def _share(methods: Sequence[PaymentMethod], states: Collection[Payment.State]) -> Fraction:
+    return sum((Fraction(_paid(method, states), method.due_base_units) for method in methods), Fraction(0))
+
+
+def _method_state(
+    method: PaymentMethod, invoice: Invoice, cursors: dict[str, Cursor], shown: dict[int, str]
+) -> MethodState:
+    left = max(Fraction(0), 1 - _share(list(invoice.methods.all()), COUNTED))
+    remaining = Amount(ceil(left * method.due_base_units), method.asset)
+    address = shown.get(method.address_id, "")
+    return MethodState(
+        asset=method.asset,
+        chain=method.chain,
+        address=address,
+        uri=uris.payment_uri(method.chain, address, remaining) if address else "",
+        due=Amount(method.due_base_units, method.asset),
+        paid=Amount(_paid(method, COUNTED), method.asset),
+        confirmed=Amount(_paid(method, (Payment.State.CONFIRMED,)), method.asset),
+        remaining=remaining,
+        rate=method.rate,
+        payments=[_payment_state(payment, method, invoice, cursors) for payment in method.payments.all()],
+    )
+
+
+def _payment_state(
+    payment: Payment, method: PaymentMethod, invoice: Invoice, cursors: dict[str, Cursor]
+) -> PaymentState:
+    deposit = payment.deposit
+    return PaymentState(
+        public_id=payment.public_id,
+        invoice_id=invoice.public_id,
+        txid=deposit.txid,
+        chain=deposit.chain,
+        amount=Amount(payment.base_units, method.asset),
+        state=Payment.State(payment.state),
+        late=payment.late,
+        confirmations=confirmations.confirmations(deposit, cursors.get(deposit.chain_code)),
+        required_confirmations=deposit.required_confirmations,
+        height=deposit.block_height,
+        seen_at=payment.seen_at,
+    )
