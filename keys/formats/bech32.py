@@ -66,14 +66,15 @@ def encode(prefix: str, version: int, program: bytes) -> str:
         first = number >> symbols * 5
         text += _ALPHABET[first]
         checksum = _polymod([first], checksum)
-    pairs = [number >> shift & 1023 for shift in range(symbols * 5 - 10, -1, -10)]
-    for pair in pairs:
-        checksum = (checksum & 0xFFFFF) << 10 ^ pair ^ _FOLD[checksum >> 20]
+    fold, letters = _FOLD, _PAIRS
+    for shift in range(symbols * 5 - 10, -1, -10):
+        pair = number >> shift & 1023
+        text += letters[pair]
+        checksum = (checksum & 0xFFFFF) << 10 ^ pair ^ fold[checksum >> 20]
     for _ in range(_CHECKSUM_LETTERS // 2):
-        checksum = (checksum & 0xFFFFF) << 10 ^ _FOLD[checksum >> 20]
+        checksum = (checksum & 0xFFFFF) << 10 ^ fold[checksum >> 20]
     checksum ^= constant
-    tail = _PAIRS[checksum >> 20] + _PAIRS[checksum >> 10 & 1023] + _PAIRS[checksum & 1023]
-    return text + "".join([_PAIRS[pair] for pair in pairs]) + tail
+    return text + letters[checksum >> 20] + letters[checksum >> 10 & 1023] + letters[checksum & 1023]
 
 
 def decode(prefix: str, text: str) -> tuple[int, bytes]:
