@@ -1,0 +1,1 @@
+"""The hosted payment page: complete without JavaScript, under a strict content security policy. Owns no table."""

@@ -1,0 +1,326 @@
+"""What a payer is shown of an invoice. Pure: the state in, words and figures out.
+
+Only what a payer needs leaves this room: no metadata, no customer, of the tenant nothing but its name.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import ceil
+
+import segno
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cryptopay.payments.lifecycle import Offer
+from cryptopay.payments.models import Invoice, Payment
+from cryptopay.payments.quotes import FIAT_DECIMALS
+from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
+from ledger.money import Amount
+
+QUICK_SECONDS, SLOW_SECONDS = 3, 15
+"""How often the page asks again: while a payment is awaited, and after the deadline, when a late one may still come."""
+
+Status, Exceptional = Invoice.Status, Invoice.Exceptional
+
+
+class Tone(StrEnum):
+    """How the status bar looks; the words say the same to those who do not see it."""
+
+    WAIT = "wait"
+    GOOD = "good"
+    CARE = "care"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The state in one sentence, and what to do about it in another."""
+
+    text: str
+    advice: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """One payment as its payer follows it."""
+
+    amount: str
+    txid: str
+    words: str
+    confirmations: int
+    required: int | None
+    """None: no count to show; the chain itself says what is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be sent, where. Exists only for an address that was verified now."""
+
+    figure: str
+    unit: str
+    address: str
+    uri: str
+    network: str
+    rate: str
+    qr: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way to pay: `value` names it in the form."""
+
+    value: str
+    title: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Shown as soon as something arrived and something is missing, or more came than was due."""
+
+    due: str
+    paid: str
+    missing: str
+    surplus: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template says."""
+
+    invoice: Invoice
+    open: bool
+    """Still to be paid."""
+    payee: str
+    asked: str
+    headline: Headline
+    request: Request | None
+    unavailable: str
+    """Title of the method whose address failed its verification; empty: none."""
+    payments: Sequence[PaymentLine]
+    sums: Sums | None
+    choices: Sequence[Choice]
+    selected: str
+    poll_seconds: int
+    """0: nothing more will change."""
+    now: datetime
+
+    @property
+    def minutes_left(self) -> str:
+        minutes = max(0, ceil((self.invoice.expires_at - self.now).total_seconds() / 60))
+        return ngettext("%(count)d minute left", "%(count)d minutes left", minutes) % {"count": minutes}
+
+    @property
+    def mark(self) -> str:
+        """Changes when something on the page did, the clock apart."""
+        parts = (self.headline, self.request, self.unavailable, self.payments, self.sums, self.choices, self.selected)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, now: datetime) -> Page:
+    """`wanted` is the method the payer asked to see; any other text means none."""
+    invoice = state.invoice
+    method = _shown(state.methods, wanted)
+    standing = _standing(invoice, now)
+    payable = [offer for offer in offers if _prices(offer, invoice)] if standing == Status.NEW else []
+    asks = standing == Status.NEW and method is not None and method.remaining.base_units > 0
+    return Page(
+        invoice=invoice,
+        open=standing == Status.NEW,
+        payee=payee,
+        asked=asked(invoice),
+        headline=_headline(standing, state, method),
+        request=_request(method) if method and asks else None,
+        unavailable=method.chain.title if method and asks and not method.address else "",
+        payments=[_line(payment) for payment in state.payments],
+        sums=_sums(state, method),
+        choices=_choices([offer for offer in offers if _prices(offer, invoice)], method)
+        if standing == Status.NEW
+        else [],
+        selected=_value(method) if method else "",
+        poll_seconds=_poll_seconds(standing, invoice, now),
+        now=now,
+    )
+
+
+def asked(invoice: Invoice) -> str:
+    """The invoice's amount, a fiat one with its minor units: "4.90 EUR"."""
+    decimals = FIAT_DECIMALS.get(invoice.currency)
+    figure = f"{invoice.amount.normalize():f}" if decimals is None else f"{invoice.amount:.{decimals}f}"
+    return f"{figure} {invoice.currency}"
+
+
+def figure(amount: Amount) -> str:
+    """The exact amount without idle zeros, as a person types it."""
+    text = amount.text
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _value(method: MethodState) -> str:
+    return f"{method.asset.code}@{method.chain.code}"
+
+
+def _shown(methods: Sequence[MethodState], wanted: str) -> MethodState | None:
+    """The one asked for, else one that was paid to, else the latest chosen."""
+    asked_for = [method for method in methods if _value(method) == wanted]
+    paid_to = [method for method in methods if method.payments]
+    return next(reversed(asked_for or paid_to or list(methods)), None)
+
+
+def _standing(invoice: Invoice, now: datetime) -> str:
+    """The deadline counts from its very second, though the sweep that records it comes a little later."""
+    return Status.EXPIRED if invoice.status == Status.NEW and now >= invoice.expires_at else invoice.status
+
+
+def _request(method: MethodState) -> Request | None:
+    if not method.address:
+        return None
+    return Request(
+        figure=figure(method.remaining),
+        unit=method.asset.code,
+        address=method.address,
+        uri=method.uri,
+        network=method.chain.title,
+        rate=_rate(method),
+        qr=_qr(method.uri),
+    )
+
+
+def _rate(method: MethodState) -> str:
+    rate = method.rate
+    if rate is None:
+        return ""
+    words = _("1 %(asset)s = %(price)s %(currency)s, %(source)s rate of %(time)s UTC, fixed for this invoice")
+    return words % {
+        "asset": rate.asset_code,
+        "price": f"{rate.price.normalize():f}",
+        "currency": rate.currency,
+        "source": rate.source,
+        "time": f"{rate.observed_at:%H:%M}",
+    }
+
+
+def _qr(uri: str) -> SafeString:
+    """The URI as inline SVG with the quiet zone of ISO/IEC 18004; paths only, so it is safe as markup."""
+    svg = segno.make(uri, error="m", micro=False).svg_inline(border=4, omitsize=True, svgclass="qr")
+    label = _("QR code of the payment request")
+    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S308
+
+
+def _prices(offer: Offer, invoice: Invoice) -> bool:
+    """An invoice in a coin is paid in that coin alone."""
+    return invoice.currency in FIAT_DECIMALS or invoice.currency == offer.asset_code
+
+
+def _choices(offers: Sequence[Offer], method: MethodState | None) -> list[Choice]:
+    """What else can be chosen than the method shown."""
+    shown = _value(method) if method else ""
+    return [Choice(offer.method, offer.chain.title, offer.asset_code) for offer in offers if offer.method != shown]
+
+
+def _line(payment: PaymentState) -> PaymentLine:
+    waits = payment.state == Payment.State.SEEN
+    return PaymentLine(
+        amount=f"{figure(payment.amount)} {payment.amount.asset.code}",
+        txid=payment.txid,
+        words=_line_words(payment),
+        confirmations=min(payment.confirmations, payment.required_confirmations or 0),
+        required=payment.required_confirmations if waits else None,
+    )
+
+
+def _line_words(payment: PaymentState) -> str:
+    match payment.state:
+        case Payment.State.CONFIRMED:
+            return _("Received late") if payment.late else _("Received")
+        case Payment.State.DROPPED:
+            return _("Dropped: it never confirmed")
+        case Payment.State.REVERSED:
+            return _("Taken back by the network")
+    if payment.required_confirmations is None:
+        return _("In a block, waiting until it is final") if payment.confirmations else _("Waiting for a block")
+    return _("%(count)d of %(required)d confirmations") % {
+        "count": min(payment.confirmations, payment.required_confirmations),
+        "required": payment.required_confirmations,
+    }
+
+
+def _sums(state: InvoiceState, method: MethodState | None) -> Sums | None:
+    if method is None or not method.paid.base_units:
+        return None
+    surplus = method.paid.base_units - method.due.base_units
+    if not method.remaining.base_units and surplus <= 0:
+        return None
+    closed = state.invoice.status in (Status.SETTLED, Status.PROCESSING)
+    return Sums(
+        due=_with_unit(method.due),
+        paid=_with_unit(method.paid),
+        missing=_with_unit(method.remaining) if method.remaining.base_units and not closed else "",
+        surplus=_with_unit(Amount(surplus, method.asset)) if surplus > 0 else "",
+    )
+
+
+def _with_unit(amount: Amount) -> str:
+    return f"{figure(amount)} {amount.asset.code}"
+
+
+def _poll_seconds(standing: str, invoice: Invoice, now: datetime) -> int:
+    if standing in (Status.NEW, Status.PROCESSING):
+        return QUICK_SECONDS
+    return SLOW_SECONDS if standing == Status.EXPIRED and now < invoice.monitored_until else 0
+
+
+def _headline(standing: str, state: InvoiceState, method: MethodState | None) -> Headline:
+    invoice = state.invoice
+    match standing:
+        case Status.PROCESSING:
+            return Headline(
+                _("Payment seen, waiting for confirmations"),
+                _("The network is confirming it. You can close this page; the shop will be told."),
+                Tone.WAIT,
+            )
+        case Status.SETTLED:
+            return _settled(invoice)
+        case Status.EXPIRED:
+            return _expired(state)
+        case Status.INVALID:
+            return Headline(
+                _("Payment not confirmed"),
+                _("The network did not confirm your payment in time. Please contact the shop."),
+                Tone.BAD,
+            )
+    return _new(state, method)
+
+
+def _new(state: InvoiceState, method: MethodState | None) -> Headline:
+    if method is not None and not method.address:
+        words = _("Its address could not be verified, so it is not shown. Do not pay; the shop has been alerted.")
+        return Headline(_("This way to pay is unavailable"), words, Tone.BAD)
+    if state.invoice.exception == Exceptional.PAID_PARTIAL:
+        return Headline(_("Part of the amount has arrived"), _("Please send what is still due."), Tone.CARE)
+    if method is None:
+        return Headline(_("Choose how to pay"), "", Tone.WAIT)
+    return Headline(_("Waiting for your payment"), _("Send exactly this amount, in one payment."), Tone.WAIT)
+
+
+def _settled(invoice: Invoice) -> Headline:
+    if invoice.exception == Exceptional.PAID_OVER:
+        words = _("More arrived than was due. Please contact the shop about the surplus.")
+        return Headline(_("Paid, and more than was due"), words, Tone.GOOD)
+    return Headline(_("Paid"), _("The payment is confirmed. Thank you."), Tone.GOOD)
+
+
+def _expired(state: InvoiceState) -> Headline:
+    if state.invoice.exception == Exceptional.PAID_LATE:
+        words = _("It is not lost: it is recorded with your order. Please contact the shop.")
+        return Headline(_("Your payment came after the deadline"), words, Tone.CARE)
+    if state.payments:
+        words = _("What you sent is recorded. Please contact the shop, and send nothing more.")
+        return Headline(_("Expired before it was paid in full"), words, Tone.CARE)
+    words = _("Do not pay it any more. Go back to the shop for a new one.")
+    return Headline(_("This invoice has expired"), words, Tone.CARE)
