@@ -1,7 +1,7 @@
 """The doorbells' schedule. Celery carries ids; PostgreSQL holds the truth, so a flushed broker loses nothing.
 
-Each chain is polled at its own interval; when a step has run, its events are taken in. A message that waited longer than its
-interval expires: the next one does the same work.
+Each chain is polled at its own interval; when a step has run, its events are taken in. A message that waited longer
+than its interval expires: the next one does the same work.
 """
 
 import os

@@ -75,6 +75,9 @@ NODE_URLS: dict[str, str] = {
 }
 """Chains that are switched on: those with a node."""
 
+DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
+"""Where `make run` puts the demo shop; empty elsewhere."""
+
 RATE_MAX_AGE_SECONDS = env.int("RATE_MAX_AGE_SECONDS", default=900)
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEVELOPMENT)
 
@@ -235,7 +238,10 @@ LOGGING = {
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,
             "processor": structlog.dev.ConsoleRenderer() if DEVELOPMENT else structlog.processors.JSONRenderer(),
-            "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)],
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
         },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},

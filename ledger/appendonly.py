@@ -45,7 +45,7 @@ def permanent_row_triggers() -> list[pgtrigger.Trigger]:
 
 
 class AppendOnly(models.Model):
-    """Base of models whose rows are permanent. A child's Meta extends `AppendOnly.Meta`, and so inherits the triggers."""
+    """Base of models whose rows are permanent. A child's Meta extends `AppendOnly.Meta`, so it inherits triggers."""
 
     class Meta:
         abstract = True

@@ -1,4 +1,4 @@
-"""The ledger's errors. Each has a stable `code`; the database raises the same ones by SQLSTATE, so raw SQL meets them, too.
+"""The ledger's errors. Each has a stable `code`; the database raises them by SQLSTATE, so raw SQL meets them, too.
 
 LedgerError
     Unbalanced  BadLeg  UnknownAccount  AccountClosed  BelowFloor

@@ -121,7 +121,8 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
 def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
     legs = entry.legs
     return _call(
-        "ledger_write(%s, %s, %s::smallint, %s, %s::bigint, %s, %s, %s::jsonb, %s::bigint[], %s::numeric[], %s::numeric[])",
+        "ledger_write(%s, %s, %s::smallint, %s, %s::bigint, %s, %s, %s::jsonb,"
+        " %s::bigint[], %s::numeric[], %s::numeric[])",
         [
             entry.book_id,
             entry.idem,

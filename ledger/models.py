@@ -81,8 +81,8 @@ class Account(models.Model):
 class Balance(models.Model):
     """What an account holds, in base units, in its normal direction (debit for assets and expenses, else credit).
 
-    `posted` is validated; `pending_in` and `pending_out` are seen and not yet validated. Invariants: equal to the sums of the
-    account's postings; posted - pending_out >= floor. Written by the SQL functions alone.
+    `posted` is validated; `pending_in` and `pending_out` are seen and not yet validated. Invariants: equal to the sums
+    of the account's postings; posted - pending_out >= floor. Written by the SQL functions alone.
     """
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="balance")
@@ -131,7 +131,7 @@ class Rate(AppendOnly):
 
 
 class JournalEntry(AppendOnly):
-    """One fact of the books. Chain facts are recorded as pending when seen and resolved by a further entry, never edited."""
+    """One fact of the books. Chain facts are pending when seen and resolved by a further entry, never edited."""
 
     class Kind(models.IntegerChoices):
         POST = 1, "Posted"
@@ -187,7 +187,7 @@ class JournalEntry(AppendOnly):
 
 
 class Posting(AppendOnly):
-    """One debit or one credit. `balance_after` is the account's running balance in that layer, `account_seq` counts 1, 2, 3..."""
+    """One debit or one credit. `balance_after` is the running balance in that layer, `account_seq` counts 1, 2, 3..."""
 
     class Layer(models.IntegerChoices):
         POSTED = 0, "Posted"
@@ -227,7 +227,8 @@ class Posting(AppendOnly):
                 referencing=pgtrigger.Referencing(new="added"),
                 func="""
                     IF EXISTS (
-                        SELECT 1 FROM added JOIN ledger_journalentry e ON e.book_id = added.book_id AND e.id = added.entry_id
+                        SELECT 1 FROM added
+                        JOIN ledger_journalentry e ON e.book_id = added.book_id AND e.id = added.entry_id
                         WHERE added.leg NOT BETWEEN 1 AND e.legs
                     ) THEN
                         RAISE EXCEPTION 'an entry keeps the legs it was written with' USING ERRCODE = 'LG001';

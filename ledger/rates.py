@@ -44,15 +44,16 @@ def record(
 def current(book_id: int, asset_code: str, currency: str, now: datetime | None = None) -> Rate:
     """The newest rate that may price something now: the book's own or the platform's.
 
-    Raises `RateMissing`, `RateStale` (older than RATE_MAX_AGE_SECONDS), `RateSuspect` (a jump by `SUSPECT_FACTOR` that no
-    second rate confirms).
+    Raises `RateMissing`, `RateStale` (older than RATE_MAX_AGE_SECONDS), `RateSuspect` (a jump by `SUSPECT_FACTOR` that
+    no second rate confirms).
     """
     now = now or timezone.now()
     newest, before = _two_newest(_known(book_id, asset_code, currency).filter(observed_at__lte=now + CLOCK_SKEW))
     if newest is None:
         raise RateMissing(f"no rate of {asset_code} in {currency} is known")
     if now - newest.observed_at > timedelta(seconds=settings.RATE_MAX_AGE_SECONDS):
-        raise RateStale(f"the newest rate of {asset_code} in {currency} is from {newest.observed_at:%Y-%m-%d %H:%M} UTC")
+        at = f"{newest.observed_at:%Y-%m-%d %H:%M} UTC"
+        raise RateStale(f"the newest rate of {asset_code} in {currency} is from {at}")
     if before is not None and newest.observed_at - before.observed_at <= COMPARED_WITHIN:
         low, high = sorted((newest.price, before.price))
         if high >= low * SUSPECT_FACTOR:

@@ -1,4 +1,4 @@
-"""When a deposit counts: by depth, which grows with the amount, or where the chain itself says that a block is final."""
+"""When a deposit counts: by depth, which grows with the amount, or where the chain itself calls a block final."""
 
 from django.db.models import F, Q
 

@@ -27,9 +27,7 @@ class Sighting:
     block: BlockRef | None = None
 
 
-def take_in(
-    sighting: Sighting, transfers: Sequence[Transfer], watched: dict[bytes, list[WatchedAddress]]
-) -> int:
+def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[bytes, list[WatchedAddress]]) -> int:
     """Record transfers to watched destinations; the number of new appearances."""
     wanted = [
         (watch, transfer)
@@ -54,9 +52,7 @@ def take_in(
     for row in mined:
         _place(row, sighting)
     Deposit.objects.bulk_create(new)
-    Deposit.objects.bulk_update(
-        [*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"]
-    )
+    Deposit.objects.bulk_update([*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"])
     _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
     return len(new) + len(back)
 

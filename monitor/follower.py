@@ -1,8 +1,9 @@
 """Reads each chain block by block, gap-free, and follows its reorganisations.
 
-The cursor is (height, hash). A block is taken in only if its parent is the cursor's block; else the follower walks back to the
-common ancestor, takes back what stood above it and reads the new branch. Nodes are asked outside of transactions; each block,
-its deposits, events and the cursor are one commit under the chain's advisory lock. Where the node does not answer, nothing moves.
+The cursor is (height, hash). A block is taken in only if its parent is the cursor's block; else the follower walks back
+to the common ancestor, takes back what stood above it and reads the new branch. Nodes are asked outside transactions;
+each block, its deposits, events and the cursor are one commit under the chain's advisory lock. Where the node does not
+answer, nothing moves.
 """
 
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def _follow_reorg(chain: Chain, connector: Connector, cursor: Cursor, tip: Tip) 
             if row.height == tip.ref.height:
                 raise NodeError(f"the node is at {tip.ref.height}, behind block {cursor.height} that was read before")
             return _unwind(chain, cursor, BlockRef(row.height, row.hash))
-    raise NodeError(f"the chain turned deeper than {chain.reorg_limit} blocks, or this is another chain", permanent=True)
+    raise NodeError(f"the chain turned deeper than {chain.reorg_limit} blocks, or is another one", permanent=True)
 
 
 def _unwind(chain: Chain, cursor: Cursor, ancestor: BlockRef) -> int:
@@ -136,9 +137,7 @@ def _unwind(chain: Chain, cursor: Cursor, ancestor: BlockRef) -> int:
 def _advance(chain: Chain, cursor: Cursor, block: Block, tip: Tip) -> None:
     _expect(cursor)
     _take_in(chain, block)
-    ReadBlock.objects.create(
-        chain_code=chain.code, height=block.ref.height, hash=block.ref.hash, time=block.time
-    )
+    ReadBlock.objects.create(chain_code=chain.code, height=block.ref.height, hash=block.ref.hash, time=block.time)
     ReadBlock.objects.filter(chain_code=chain.code, height__lt=block.ref.height - chain.reorg_limit).delete()
     cursor.node_height, cursor.final_height = tip.ref.height, tip.final_height
     _move(cursor, block.ref)

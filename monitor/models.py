@@ -33,7 +33,7 @@ class Cursor(models.Model):
 
 
 class ReadBlock(models.Model):
-    """A block of the active chain as we read it, kept for the chain's reorg limit so that a fork's root can be found."""
+    """A block of the active chain as we read it, kept for the chain's reorg limit so that a fork's root is found."""
 
     chain_code = models.CharField(max_length=32)
     height = models.BigIntegerField()
@@ -75,8 +75,8 @@ class WatchedAddress(models.Model):
 class Deposit(models.Model):
     """Coins the chain shows at a watched address. `key` is what the chain makes unique; amounts in base units.
 
-    `state` moves seen -> confirmed, seen -> dropped, confirmed -> orphaned, and from dropped or orphaned back to seen, when the
-    transaction is found again. Each move is a `ChainEvent` in the same commit.
+    `state` moves seen -> confirmed, seen -> dropped, confirmed -> orphaned, and from dropped or orphaned back to seen,
+    when the transaction is found again. Each move is a `ChainEvent` in the same commit.
     """
 
     class State(models.TextChoices):
@@ -126,7 +126,7 @@ class Deposit(models.Model):
 
 
 class ChainEvent(AppendOnly):
-    """What happened to a deposit. Append-only; ids grow in commit order within a chain, so a reader resumes after the last one."""
+    """What happened to a deposit. Ids grow in commit order within a chain, so a reader resumes after the last one."""
 
     class Kind(models.TextChoices):
         SEEN = "seen", "Seen"

@@ -16,4 +16,4 @@ def step(chain_code: str) -> None:
         chain = nodes.chain(chain_code)
         follower.step(chain, nodes.connector(chain))
     except (ChainHalted, ChainOff) as error:
-        log.error("chain.not_read", chain=chain_code, reason=str(error))
+        log.warning("chain.not_read", chain=chain_code, reason=str(error))

@@ -4,9 +4,7 @@ from monitor.chains import Chain
 from monitor.models import WatchedAddress
 
 
-def watch(
-    book_id: int, chain: Chain, address: str, destination: bytes, least_confirmations: int = 0
-) -> WatchedAddress:
+def watch(book_id: int, chain: Chain, address: str, destination: bytes, least_confirmations: int = 0) -> WatchedAddress:
     """Tell this book of deposits at `destination`; the same again is the same row."""
     row, _ = WatchedAddress.objects.get_or_create(
         book_id=book_id,

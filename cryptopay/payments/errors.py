@@ -1,4 +1,4 @@
-"""Why a payment request was refused. Each has a stable `code`; `pointer` names the field of the request, if there is one."""
+"""Why a payment request was refused. Each has a stable `code`; `pointer` names the field of the request, if any."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ class UnknownCurrency(PaymentError):
 
 
 class UnknownMethod(PaymentError):
-    """No such asset, the book has no key or the installation no node for its chain, or the invoice is in another coin."""
+    """No such asset, no key of the book's or no node for its chain, or the invoice is in another coin."""
 
     code = "payment_method_unavailable"
 

@@ -1,7 +1,7 @@
 """Takes the monitor's events in: in order, exactly once.
 
-One commit holds what an event causes (journal, ledger, payment, invoice, outbox) and the position behind it. Killed at any
-statement, the next run starts at the same event; run twice, it finds the position moved.
+One commit holds what an event causes (journal, ledger, payment, invoice, outbox) and the position behind it. Killed at
+any statement, the next run starts at the same event; run twice, it finds the position moved.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ EVENTS_A_COMMIT = 50
 
 
 def drain(chain_code: str) -> int:
-    """Take in all events of a chain that are there; how many. An event that cannot be taken in stops the chain's intake."""
+    """Take in all events of a chain; how many. One that cannot be taken in stops the chain's intake and is raised."""
     IntakePosition.objects.get_or_create(chain_code=chain_code)
     total = 0
     try:
@@ -41,7 +41,7 @@ def _take_up_to_the_bad_one(chain_code: str) -> int:
     try:
         while _take(chain_code, 1):
             taken += 1
-    except Exception as error:  # noqa: BLE001 - the caller raises it
+    except Exception as error:
         log.critical("intake.stopped", chain=chain_code, error=str(error))
     return taken
 

@@ -144,9 +144,8 @@ def sweep(now: datetime | None = None) -> int:
     Due work is read from the database; nothing is remembered in memory.
     """
     now = now or timezone.now()
-    due = Invoice.objects.filter(
-        Q(status=Invoice.Status.NEW, expires_at__lte=now) | Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now)
-    )
+    overdue = Q(status=Invoice.Status.NEW, expires_at__lte=now)
+    due = Invoice.objects.filter(overdue | Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now))
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
     for invoice_id in ids:
         with transaction.atomic():

@@ -1,13 +1,13 @@
 """The invoice's states, as a table. Pure: facts in, states out; `lifecycle` acts on them.
 
-    new ----------> processing    what was seen, unconfirmed counted, suffices
-    new ----------> expired       its deadline passed
-    processing ---> settled       what is confirmed suffices
-    processing ---> new           a replaced or double-spent transaction dropped it below what is due
-    processing ---> invalid       still unconfirmed when monitoring ends
-    settled ------> processing    a reorg took a payment back
-    expired ------> processing    a payment made in time was found late, or came back after a reorg
-    invalid ------> settled       it was confirmed after all
+new ----------> processing    what was seen, unconfirmed counted, suffices
+new ----------> expired       its deadline passed
+processing ---> settled       what is confirmed suffices
+processing ---> new           a replaced or double-spent transaction dropped it below what is due
+processing ---> invalid       still unconfirmed when monitoring ends
+settled ------> processing    a reorg took a payment back
+expired ------> processing    a payment made in time was found late, or came back after a reorg
+invalid ------> settled       it was confirmed after all
 """
 
 from collections.abc import Callable

@@ -24,7 +24,7 @@ def payment_id() -> str:
 
 
 class Invoice(models.Model):
-    """A merchant asks for `amount` of `currency`, a coin or a fiat currency. Two words say where it stands: status, exception."""
+    """A merchant asks for `amount` of `currency`, coin or fiat. Status and exception say where it stands."""
 
     class Status(models.TextChoices):
         NEW = "new", "New"

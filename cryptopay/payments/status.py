@@ -45,8 +45,8 @@ class PaymentState:
 
 @dataclass(frozen=True, slots=True)
 class MethodState:
-    """One way to pay. `address` was verified now; it and `uri` are empty where the address did not derive from the merchant's
-    key (an alarm was raised, nothing may be shown) and where only amounts were asked for.
+    """One way to pay. `address` was verified now; it and `uri` are empty where the address did not derive from the
+    merchant's key (an alarm was raised, nothing may be shown) and where only amounts were asked for.
     """
 
     asset: Asset
@@ -86,9 +86,7 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     cursors = _cursors({method.chain.code for method in methods})
     shown = issuing.verified_many(method.address for method in methods) if with_addresses and methods else {}
     return [
-        InvoiceState(
-            invoice, [_method_state(method, invoice, cursors, shown) for method in invoice.methods.all()]
-        )
+        InvoiceState(invoice, [_method_state(method, invoice, cursors, shown) for method in invoice.methods.all()])
         for invoice in invoices
     ]
 
