@@ -10,7 +10,7 @@ the extension block behind the transactions).
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,15 +97,17 @@ def read_block(raw: bytes, *, mweb: bool = False) -> RawBlock:
 def read_outputs(raw: bytes, *, mweb: bool = False) -> tuple[Outputs, bool]:
     """A block's outputs and transaction ids, not yet proved, and whether its last transaction is a HogEx."""
     outputs, flag = Outputs(), 0
+    scripts, add_end = outputs.scripts, outputs.ends.append
+    add_script, add_amount = scripts.append, outputs.amounts.append
     hashed: list[bytes] = []
     try:
         count, at = _size(raw, HEADER_BYTES)
         for _ in range(count):
             if flag & ~_WITNESS:
                 raise BlockUnreadable("a transaction of unknown form, or one behind the HogEx")
-            id_bytes, at, flag = _transaction(raw, at, outputs)
+            id_bytes, at, flag = _transaction(raw, at, add_script, add_amount)
             hashed.append(id_bytes)
-            outputs.ends.append(len(outputs.scripts))
+            add_end(len(scripts))
         if flag & ~(_WITNESS | _MWEB if mweb else _WITNESS):
             raise BlockUnreadable("a transaction of unknown form")
         _check_end(raw, at, hogex=bool(flag & _MWEB))
@@ -124,7 +126,7 @@ def read_transaction(raw: bytes, txid: str, outputs: Outputs) -> None:
     """
     before = len(outputs.scripts)
     try:
-        hashed, end, flag = _transaction(raw, 0, outputs, lone=True)
+        hashed, end, flag = _transaction(raw, 0, outputs.scripts.append, outputs.amounts.append, lone=True)
     except (IndexError, StructError) as error:
         raise BlockUnreadable("the transaction ends too early") from error
     if end != len(raw) or flag & ~(_WITNESS | _MWEB):
@@ -154,10 +156,14 @@ def merkle_root(txids: list[bytes]) -> bytes:
 
 
 def _transaction(  # noqa: C901 - unrolled: this loop runs for every byte of a chain
-    raw: bytes, begin: int, outputs: Outputs, *, lone: bool = False
+    raw: bytes,
+    begin: int,
+    add_script: Callable[[bytes], None],
+    add_amount: Callable[[int], None],
+    *,
+    lone: bool = False,
 ) -> tuple[bytes, int, int]:
     """Walk one transaction: the bytes its id is the hash of, where it ends, its flag (0: without marker and flag)."""
-    add_script, add_amount = outputs.scripts.append, outputs.amounts.append
     flag, body = 0, begin + 4
     inputs = raw[body]
     if not inputs:
