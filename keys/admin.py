@@ -4,18 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from keys.errors import KeysError
 from keys.importing import check_free, first_addresses, import_extended_key, read
 from keys.issuing import verified_many
 from keys.models import Address, AddressAlarm, MasterKey
+from ledger.readonly import ReadOnlyAdmin, code, moment, period
 from monitor.chains import CHAINS
 
 
@@ -60,13 +60,13 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
 @admin.register(MasterKey)
 class MasterKeyAdmin(ModelAdmin):
     list_display = ["label", "chain_title", "book", "short_fingerprint", "next_index", "active"]
-    list_filter = ["chain", "active"]
+    list_filter = ["active", "chain", "book"]
     list_select_related = ["book"]
     search_fields = ["label"]
     ordering = ["-active", "chain", "label"]
     fields = [
         *("label", "book", "chain_title", "path", "short_fingerprint"),
-        *("first_addresses", "next_index", "active", "created_at"),
+        *("addresses", "next_index", "active", "imported"),
     ]
 
     def get_form(self, request: HttpRequest, obj: MasterKey | None = None, change: bool = False, **options: Any) -> Any:
@@ -102,57 +102,55 @@ class MasterKeyAdmin(ModelAdmin):
     def short_fingerprint(self, key: MasterKey) -> str:
         return key.short_fingerprint
 
+    @admin.display(description="imported", ordering="created_at")
+    def imported(self, key: MasterKey) -> SafeString | str:
+        return moment(key.created_at)
+
     @admin.display(description="first addresses")
-    def first_addresses(self, key: MasterKey) -> str | SafeString:
+    def addresses(self, key: MasterKey) -> str | SafeString:
         try:
-            return format_html_join("\n", "<div><code>{}</code></div>", ((text,) for text in first_addresses(key)))
+            return format_html_join("", "<div>{}</div>", ((code(text),) for text in first_addresses(key)))
         except KeysError as error:
             return str(error)
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Rows that only the program writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class VerifyingChangeList(ChangeList):
+class AddressPage(ChangeList):
     """Verifies a page of addresses at once; each key is unsealed once."""
+
+    result_list: Any
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        addresses = list(self.result_list)
-        shown = verified_many(addresses)
-        for address in addresses:
+        self.result_list = list(self.result_list)
+        shown = verified_many(self.result_list)
+        for address in self.result_list:
             vars(address)["shown"] = shown.get(address.pk)
-        self.result_list = addresses
 
 
 @admin.register(Address)
 class AddressAdmin(ReadOnlyAdmin):
-    list_display = ["verified_text", "chain_title", "book", "index", "issued_at"]
-    list_filter = ["chain"]
+    list_display = ["verified_text", "chain_title", "book", "issued"]
+    list_filter = [period("issued_at"), "chain", "book"]
     list_select_related = ["book"]
     search_fields = ["text__exact"]
+    search_help_text = "The whole address"
     ordering = ["-id"]
-    fields = ["verified_text", "chain_title", "book", "master_key", "index", "issued_at"]
+    fields = ["verified_text", "chain_title", "book", "master_key", "index", "issued"]
+    readonly_fields = fields
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return VerifyingChangeList
+        return AddressPage
 
     @admin.display(description="address")
-    def verified_text(self, address: Address) -> str:
+    def verified_text(self, address: Address) -> SafeString | str:
         known = vars(address)
         if "shown" not in known:
             known["shown"] = verified_many([address]).get(address.pk)
-        return known["shown"] or "withheld: does not follow from its key"
+        return code(known["shown"]) if known["shown"] else "withheld: does not follow from its key"
+
+    @admin.display(description="issued", ordering="issued_at")
+    def issued(self, address: Address) -> SafeString | str:
+        return moment(address.issued_at)
 
     @admin.display(description="chain", ordering="chain")
     def chain_title(self, address: Address) -> str:
@@ -161,7 +159,13 @@ class AddressAdmin(ReadOnlyAdmin):
 
 @admin.register(AddressAlarm)
 class AddressAlarmAdmin(ReadOnlyAdmin):
-    list_display = ["found_at", "book", "found"]
+    list_display = ["when", "book", "found"]
+    list_filter = [period("found_at"), "book"]
     list_select_related = ["book"]
-    ordering = ["-found_at"]
-    fields = ["found_at", "book", "master_key_id", "address_id", "found"]
+    ordering = ["-id"]
+    fields = ["when", "book", "found"]
+    readonly_fields = fields
+
+    @admin.display(description="found", ordering="found_at")
+    def when(self, alarm: AddressAlarm) -> SafeString | str:
+        return moment(alarm.found_at)

@@ -127,7 +127,7 @@ class Address(AppendOnly):
     """What the chain carries: the output script, or the 20 bytes of the EVM."""
     issued_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = AppendOnlyQuerySet["Address"].as_manager()
 
     class Meta(AppendOnly.Meta):
         verbose_name_plural = "addresses"
@@ -165,7 +165,7 @@ class AddressAlarm(AppendOnly):
     found = models.TextField()
     found_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = AppendOnlyQuerySet.as_manager()
+    objects = AppendOnlyQuerySet["AddressAlarm"].as_manager()
 
     class Meta(AppendOnly.Meta):
         indexes = [models.Index("book", F("found_at").desc(), name="alarms_of_a_book")]
