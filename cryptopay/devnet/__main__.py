@@ -1,0 +1,48 @@
+"""`python -m cryptopay.devnet install|run|reset|check|bench`: what stands behind the Makefile."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from cryptopay.devnet import checks, install, places, servers, stage
+from cryptopay.devnet.errors import DevnetError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m cryptopay.devnet", description=__doc__)
+    orders = parser.add_subparsers(dest="order", required=True)
+    bring = orders.add_parser("install", help="bring the programs that pip does not")
+    bring.add_argument("--for-tests", action="store_true", help="with Chromium; fails if anything is missing")
+    orders.add_parser("run", help="start everything and print where it is")
+    orders.add_parser("reset", help="forget everything the stage kept")
+    orders.add_parser("check", help="lint, types, contracts, migrations, deployment and tests")
+    orders.add_parser("bench", help="run the benchmarks")
+    given = parser.parse_args()
+    try:
+        return _obey(given)
+    except DevnetError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def _obey(given: argparse.Namespace) -> int:
+    if given.order == "install":
+        complete = install.report(install.install(for_tests=given.for_tests))
+        return 1 if given.for_tests and not complete else 0
+    if given.order == "run":
+        return stage.run()
+    if given.order == "reset":
+        stage.reset()
+        return 0
+    return checks.run() if given.order == "check" else _bench()
+
+
+def _bench() -> int:
+    with servers.throw_away(durable=True) as settings:
+        command = [sys.executable, "-m", "tests.bench"]
+        return subprocess.run(command, cwd=places.CHECKOUT, env={**os.environ, **settings}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

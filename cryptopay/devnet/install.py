@@ -1,0 +1,89 @@
+"""`make install`: brings the programs that pip does not, and says what cannot be had and how to mend it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptopay.devnet import chromium, debian, places, programs
+from cryptopay.devnet.errors import DevnetError, PartMissing
+
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    version: str
+    problem: str = ""
+
+
+def install(*, for_tests: bool) -> list[Part]:
+    """Brings every part that is not here yet; those of the answer with a `problem` could not be had."""
+    parts = [_node(program) for program in programs.PROGRAMS]
+    return [*parts, _chromium()] if for_tests else parts
+
+
+def report(parts: list[Part]) -> bool:
+    """Prints the parts; whether all are here."""
+    for part in parts:
+        print(f"  {part.name:<10} {part.version or 'MISSING'}")
+    for part in parts:
+        if part.problem:
+            print(f"\n{part.name} is missing. {part.problem}")
+    return not any(part.problem for part in parts)
+
+
+def version_of(command: list[str]) -> str:
+    """What the program calls its version. Raises `PartMissing` if it does not run here."""
+    try:
+        asked = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as failed:
+        raise PartMissing(f"{command[0]} does not run here: {failed}") from failed
+    found = _VERSION.search(asked.stdout)
+    return found[0] if found else ""
+
+
+def _node(program: programs.Program) -> Part:
+    try:
+        _bring(program)
+        version = version_of(program.command())
+    except DevnetError as error:
+        fix = "" if error.fix else f"\n  Fix: {program.fix}"
+        return Part(program.name, "", f"{error}{fix}")
+    if tuple(map(int, version.split("."))) < program.minimum_version:
+        wanted = ".".join(map(str, program.minimum_version))
+        return Part(program.name, version, f"Version {version} is too old, {wanted} is needed.\n  Fix: {program.fix}")
+    return Part(program.name, version)
+
+
+def _bring(program: programs.Program) -> None:
+    try:
+        program.command()
+    except PartMissing:
+        print(f"Fetching {program.name} ...", flush=True)
+        if program.suite:
+            debian.unpack(program.root(), [program.package], [program.suite])
+        else:
+            _npm_install()
+
+
+def _npm_install() -> None:
+    if not shutil.which("npm"):
+        raise PartMissing("npm is not on this machine", fix="install Node.js with npm, then: make install")
+    # No lock file: it would name one registry for everybody. No scripts: the programs come ready-made.
+    command = ["npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PartMissing(f"npm could not install the packages:\n{done.stderr.strip()}", fix=" ".join(command))
+
+
+def _chromium() -> Part:
+    attempts: tuple[Callable[[], object], ...] = (chromium.install, chromium.path)
+    try:
+        for attempt in attempts:
+            attempt()
+        return Part("chromium", version_of([str(chromium.path())]))
+    except DevnetError as error:
+        return Part("chromium", "", str(error))

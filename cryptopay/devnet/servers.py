@@ -1,0 +1,27 @@
+"""PostgreSQL and Valkey for one run of something, thrown away after it: tests, checks, the benchmark."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from cryptopay.devnet import environment, places, postgres, valkey
+
+
+@contextmanager
+def throw_away(*, durable: bool = False) -> Iterator[dict[str, str]]:
+    """Settings for a run of its own. A server named by the environment is used instead of an embedded one."""
+    with ExitStack() as stack:
+        settings = environment.for_tests()
+        folder = places.temporary_folder("run")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o711)  # the database's own user passes through
+        if not os.environ.get("DATABASE_URL"):
+            database = postgres.start(folder / "postgres", folder / "postgres.log", durable=durable)
+            stack.callback(database.stop)
+            settings["DATABASE_URL"] = database.url
+        if not os.environ.get("REDIS_URL"):
+            broker = valkey.start(folder / "valkey.log")
+            stack.callback(broker.stop)
+            settings["REDIS_URL"] = broker.url
+        yield settings

@@ -1,0 +1,210 @@
+"""`make run`: the whole stage under one roof. Whatever ends first, by Ctrl-C or by accident, ends everything."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import httpx
+
+from cryptopay.devnet import environment, nodes, places, ports, postgres, processes, programs, valkey
+from cryptopay.devnet.errors import AlreadyRunning, PartFailed, PartMissing
+from monitor.chains import CHAINS
+
+DEFAULT_PORT = 8000
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
+    "bitcoin-regtest": lambda folder: nodes.start_bitcoin(programs.BITCOIND, folder),
+    "litecoin-regtest": lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder),
+    "ethereum-dev": nodes.start_anvil,
+}
+"""The chains that have a node on the stage."""
+
+
+class Stage:
+    """The embedded parts: those that run, what the application must know of them, and those that cannot be had."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.settings: dict[str, str] = {}
+        self.missing: list[PartMissing] = []
+        self._children: list[processes.Child] = []
+        self._stack = stack
+
+    def add(self, child: processes.Child, stop: Callable[[], None]) -> None:
+        """`stop` is called when the stage is struck, last part first."""
+        self._children.append(child)
+        self._stack.callback(stop)
+
+    def first_ended(self) -> processes.Child | None:
+        return next((child for child in self._children if child.ended()), None)
+
+
+def run() -> int:
+    """Runs until Ctrl-C, SIGTERM or the end of a part; the exit status. Raises `DevnetError`."""
+    port = int(environment.given("PORT") or DEFAULT_PORT)
+    processes.adopt_orphans()
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        with _only_one(), ExitStack() as stack:
+            stack.callback(_strike_in_peace)
+            ports.require_free(port)
+            return _perform(Stage(stack), port)
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+    finally:
+        _strike_in_peace()
+        processes.end_descendants()
+
+
+def reset() -> None:
+    """Forgets everything the stage kept. Raises `AlreadyRunning` while it runs."""
+    if not places.STATE.exists():
+        return
+    with _only_one():
+        database = places.STATE / "postgres"
+        if database.is_symlink():
+            shutil.rmtree(database.resolve(), ignore_errors=True)
+            with contextlib.suppress(OSError):  # the copied programs may live on there
+                database.resolve().parent.rmdir()
+        shutil.rmtree(places.STATE)
+
+
+def _perform(stage: Stage, port: int) -> int:
+    public_url = f"http://{ports.HOST}:{port}"
+    _start_servers(stage)
+    _start_nodes(stage)
+    shop_port = int(environment.given("SHOP_PORT") or port + 1)
+    ports.require_free(shop_port)
+    fixed = {
+        "CRYPTOPAY_ENV": "development",
+        "DEMO_SHOP_URL": f"http://{ports.HOST}:{shop_port}",
+        "PUBLIC_URL": public_url,
+    }
+    environment.write({**fixed, **environment.kept_secrets(), **stage.settings})
+    _manage("migrate", "--no-input")
+    _manage("seed_demo")
+    _start_application(stage, port)
+    print(_welcome(public_url, stage), flush=True)
+    return _watch(stage)
+
+
+def _start_servers(stage: Stage) -> None:
+    if not environment.given("DATABASE_URL"):
+        print("Starting PostgreSQL ...", flush=True)
+        database = postgres.start(postgres.data_folder(), places.LOGS / "postgres.log", durable=True)
+        stage.add(database.child, database.stop)
+        stage.settings["DATABASE_URL"] = database.url
+    if not environment.given("REDIS_URL"):
+        print("Starting Valkey ...", flush=True)
+        broker = valkey.start(places.LOGS / "valkey.log")
+        stage.add(broker.child, broker.stop)
+        stage.settings["REDIS_URL"] = broker.url
+
+
+def _start_nodes(stage: Stage) -> None:
+    """A node that cannot be had closes its chain alone; the table says so."""
+    for code, start in _NODES.items():
+        setting = f"{CHAINS[code].setting_name}_NODE_URL"
+        if environment.given(setting):
+            continue
+        print(f"Starting {CHAINS[code].title} ...", flush=True)
+        try:
+            node = start(places.STATE / "nodes" / code)
+        except PartMissing as missing:
+            stage.missing.append(missing)
+            continue
+        stage.add(node.child, node.stop)
+        stage.settings[setting] = node.url
+
+
+def _start_application(stage: Stage, port: int) -> None:
+    print("Starting web, worker and beat ...", flush=True)
+    log = places.LOGS / "application.log"
+    log.unlink(missing_ok=True)
+    # honcho's own reading of .env is switched off: the settings read it.
+    command = [sys.executable, "-m", "honcho", "--env", os.devnull, "start", "--no-colour", "--port", str(port)]
+    application = processes.start(
+        "The application", command, log=log, folder=places.CHECKOUT, environment=_application_environment()
+    )
+    stage.add(application, lambda: application.stop(patience_seconds=15))
+    application.wait_until(lambda: _web_answers(port), timeout_seconds=60)
+
+
+def _application_environment() -> dict[str, str]:
+    programs_first = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": programs_first, "PYTHONUNBUFFERED": "1"}
+
+
+def _manage(*order: str) -> None:
+    print(f"manage.py {order[0]} ...", flush=True)
+    command = [sys.executable, "manage.py", *order]
+    done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PartFailed(f"manage.py {' '.join(order)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _web_answers(port: int) -> bool:
+    try:
+        httpx.get(f"http://{ports.HOST}:{port}/", timeout=10, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def _watch(stage: Stage) -> int:
+    while (ended := stage.first_ended()) is None:
+        time.sleep(0.3)
+    print(f"\n{ended.name} ended by itself, so everything is stopped. Its last words:\n{ended.last_words()}")
+    return 1
+
+
+def _welcome(public_url: str, stage: Stage) -> str:
+    """The table a newcomer reads: where to go, as whom."""
+    titles = {"name": "What", "url": "Where", "login": "Login", "password": "Password"}
+    rows = [titles, *_demo_accounts(public_url)]
+    widths = {key: max(len(row.get(key, "")) for row in rows) for key in titles}
+    lines = ["  " + "  ".join(row.get(key, "").ljust(widths[key]) for key in titles).rstrip() for row in rows]
+    lines.insert(1, "  " + "  ".join("-" * width for width in widths.values()))
+    absent = [f"\n{missing}" for missing in stage.missing]
+    logs = places.LOGS.relative_to(places.CHECKOUT)
+    return "\n".join(["", f"CryptoPay runs at {public_url}", "", *lines, *absent, "", f"Logs: {logs}/   Stop: Ctrl-C"])
+
+
+def _demo_accounts(public_url: str) -> list[dict[str, str]]:
+    if not places.DEMO_FILE.exists():
+        return [{"name": "CryptoPay", "url": public_url}]
+    accounts: list[dict[str, str]] = json.loads(places.DEMO_FILE.read_text())
+    return accounts
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Two stages in one checkout would fight over the same data."""
+    places.STATE.mkdir(exist_ok=True)
+    with (places.STATE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise AlreadyRunning("The stage of this checkout runs already", fix="stop it with Ctrl-C there") from taken
+        yield
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _strike_in_peace() -> None:
+    """From here on everything stops in its own time, each with a limit; a second Ctrl-C would only leave something."""
+    for number in _STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
