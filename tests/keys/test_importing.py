@@ -59,7 +59,7 @@ def test_another_books_key_is_refused_in_any_writing_and_on_any_chain(
     as_vpub = base58.encode(bytes.fromhex(VPUB) + base58.decode(text)[4:])
     for chain in (BITCOIN, LITECOIN):
         for writing in (text, as_vpub):
-            with pytest.raises(ExtendedKeyInUse):
+            with pytest.raises(ExtendedKeyInUse, match="already in use"):
                 import_extended_key(bob, chain, writing, "x")
     assert import_extended_key(alice, LITECOIN, as_vpub, "test networks share a coin type").book == alice
     assert not MasterKey.objects.filter(book=bob).exists()

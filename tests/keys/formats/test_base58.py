@@ -1,5 +1,5 @@
 import pytest
-from bip_utils import Base58Encoder
+from bip_utils import Base58Decoder, Base58Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,14 @@ def test_leading_zeros_are_counted(payload: bytes) -> None:
         if other != text:
             with pytest.raises(base58.NotBase58):
                 base58.decode(other)
+
+
+def test_every_bit_of_payload_and_checksum_counts() -> None:
+    raw = Base58Decoder.Decode(base58.encode(b"payload"))
+    for bit in range(len(raw) * 8):
+        wrong = (int.from_bytes(raw, "big") ^ 1 << bit).to_bytes(len(raw), "big")
+        with pytest.raises(base58.NotBase58, match="checksum"):
+            base58.decode(Base58Encoder.Encode(wrong))
 
 
 @pytest.mark.parametrize("text", ["", "1", "0OIl", "abc def", "\N{FULLWIDTH LATIN SMALL LETTER A}", "1" * 201, "é"])
