@@ -1,0 +1,81 @@
+"""Plays the customer: pays an invoice from the development node's own funds, and mines until it is confirmed."""
+
+import threading
+import time
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from cryptopay.devnet.drive import BitcoinNode, EthereumNode
+from cryptopay.devnet.errors import NodeRefused
+from cryptopay.devnet.shop.gateway import Gateway, Refused
+
+NODES = {"BTC": BitcoinNode, "LTC": BitcoinNode, "ETH": EthereumNode}
+SECONDS_A_BLOCK = 2.0
+MOST_BLOCKS = 60
+"""More than any amount needs; ends the mining should nobody read the chain."""
+
+
+class Share(StrEnum):
+    """How much of what is still due is sent."""
+
+    EXACT = "exact"
+    HALF = "half"
+    TOO_MUCH = "too_much"
+
+    def of(self, base_units: int) -> int:
+        match self:
+            case Share.HALF:
+                return base_units // 2
+            case Share.TOO_MUCH:
+                return base_units * 3 // 2
+        return base_units
+
+
+class Payer:
+    """The customer of every order. Amounts are ints of base units."""
+
+    def __init__(
+        self, gateway: Gateway, node_urls: Mapping[str, str], *, seconds_a_block: float = SECONDS_A_BLOCK
+    ) -> None:
+        self._gateway = gateway
+        self._nodes = {coin: NODES[coin](url) for coin, url in node_urls.items()}
+        self._seconds_a_block = seconds_a_block
+
+    @property
+    def coins(self) -> list[str]:
+        return list(self._nodes)
+
+    def pay(self, invoice_id: str, coin: str, share: Share) -> str:
+        """Sends it and starts mining in the background; the transaction's id. Raises `Refused`, `NodeRefused`."""
+        method = self._method(invoice_id, coin)
+        still_due = int(method["remaining"]["base_units"]) or int(method["due"]["base_units"])
+        txid = self._nodes[coin].pay(method["address"], share.of(still_due))
+        threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True).start()
+        return txid
+
+    def mine(self, coin: str) -> None:
+        self._nodes[coin].mine()
+
+    def _method(self, invoice_id: str, coin: str) -> dict[str, Any]:
+        """The way to pay in that coin, chosen now if the customer has not chosen it on the payment page."""
+        invoice = self._gateway.invoice(invoice_id)
+        known: list[dict[str, Any]] = [method for method in invoice["methods"] if method["asset"] == coin]
+        return known[0] if known else self._gateway.choose(invoice_id, coin)
+
+    def _confirm(self, invoice_id: str, coin: str) -> None:
+        """A block every other moment, so that a person sees it wait and grow, until nothing of the invoice waits."""
+        time.sleep(2 * self._seconds_a_block)  # long enough to be seen unconfirmed
+        for _ in range(MOST_BLOCKS):
+            try:
+                self.mine(coin)
+                time.sleep(self._seconds_a_block)
+                if not self._waits(invoice_id):
+                    return
+            except (Refused, NodeRefused):
+                time.sleep(self._seconds_a_block)
+
+    def _waits(self, invoice_id: str) -> bool:
+        methods = self._gateway.invoice(invoice_id)["methods"]
+        payments = [payment for method in methods for payment in method["payments"]]
+        return not payments or any(payment["state"] == "seen" for payment in payments)
