@@ -33,7 +33,7 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
         choices=[(row.code, row.title) for row in CHAINS.values()], widget=UnfoldAdminSelectWidget
     )
     extended_key = forms.CharField(
-        label="extended public key",
+        label="Extended public key",
         max_length=200,
         widget=UnechoedTextarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
         help_text="Starts with xpub, zpub, Ltub or, for test networks, tpub or vpub. Never paste a private key.",
