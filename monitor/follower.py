@@ -29,7 +29,10 @@ BLOCKS_A_STEP = 200
 """A step ends after so many blocks, so that a long catch-up shows its progress and keeps no worker for itself."""
 STALE_INTERVALS = 6
 
-_looked_at: dict[str, frozenset[str]] = {}
+MEMPOOL_REMEMBERED = 500_000
+"""Some times what a node's mempool holds by default; beyond it, everything is forgotten and looked at again."""
+
+_looked_at: dict[str, set[str]] = {}
 """Per chain, mempool transactions this process has taken in already. A restart looks at them once more."""
 
 
@@ -57,13 +60,18 @@ def step(chain: Chain, connector: Connector) -> Step:
 
 
 def rescan(chain: Chain, connector: Connector, first: int, last: int) -> int:
-    """Read these blocks again, for addresses imported late; the number of deposits found. A replay changes nothing."""
+    """Read these blocks again, for addresses imported late; the number of deposits found. A replay changes nothing.
+
+    Blocks above the cursor are left to `step`. Raises `NodeError`, also if the node is on another branch than was read.
+    """
+    connector.check()
     found = 0
     for height in range(first, last + 1):
+        _refuse_turned(chain, connector)
         block = connector.block(height)
-        with _alone(chain):
-            cursor = Cursor.objects.get(chain_code=chain.code)
-            if cursor.height is None or height > cursor.height:
+        with _alone(chain, wait=True):
+            cursor = Cursor.objects.filter(chain_code=chain.code, height__gte=height).first()
+            if cursor is None:
                 break
             _refuse_foreign(chain, block)
             found += _take_in(chain, block)
@@ -81,7 +89,7 @@ def _read_on(chain: Chain, connector: Connector, cursor: Cursor) -> Step:
     tip = connector.tip()
     _refuse_stale(chain, tip)
     if cursor.height is None:
-        _start(chain, cursor, tip)
+        _start(chain, connector, cursor, tip)
     taken_back = _follow_reorg(chain, connector, cursor, tip)
     blocks = 0
     while cursor.height is not None and cursor.height < tip.ref.height and blocks < BLOCKS_A_STEP:
@@ -99,12 +107,18 @@ def _read_on(chain: Chain, connector: Connector, cursor: Cursor) -> Step:
     return Step(blocks, taken_back, at_tip)
 
 
-def _start(chain: Chain, cursor: Cursor, tip: Tip) -> None:
-    """Nothing was watched before now, so reading starts at the tip; an older address is found by `rescan`."""
+def _start(chain: Chain, connector: Connector, cursor: Cursor, tip: Tip) -> None:
+    """Nothing was watched before now, so reading starts at the tip; an older address is found by `rescan`.
+
+    The hashes below are kept from the first day: a fork may root there, and is then not taken for another chain.
+    """
+    below = range(max(0, tip.ref.height - chain.reorg_limit), tip.ref.height)
+    hashes = [(height, connector.hash_at(height)) for height in below] + [(tip.ref.height, tip.ref.hash)]
+    rows = [ReadBlock(chain_code=chain.code, height=height, hash=name) for height, name in hashes if name is not None]
     with _alone(chain):
         _expect(cursor)
+        ReadBlock.objects.bulk_create(rows)
         _move(cursor, tip.ref)
-        ReadBlock.objects.create(chain_code=chain.code, height=tip.ref.height, hash=tip.ref.hash, time=tip.time)
 
 
 def _follow_reorg(chain: Chain, connector: Connector, cursor: Cursor, tip: Tip) -> int:
@@ -116,7 +130,7 @@ def _follow_reorg(chain: Chain, connector: Connector, cursor: Cursor, tip: Tip) 
     newest_shared_height = min(cursor.height - 1, tip.ref.height)
     for row in read.filter(height__lte=newest_shared_height).iterator(chunk_size=50):
         if connector.hash_at(row.height) == row.hash:
-            if row.height == tip.ref.height:
+            if tip.ref.height < cursor.height:
                 raise NodeError(f"the node is at {tip.ref.height}, behind block {cursor.height} that was read before")
             return _unwind(chain, cursor, BlockRef(row.height, row.hash))
     raise NodeError(f"the chain turned deeper than {chain.reorg_limit} blocks, or is another one", permanent=True)
@@ -130,6 +144,7 @@ def _unwind(chain: Chain, cursor: Cursor, ancestor: BlockRef) -> int:
         taken_back = deposits.unwind(chain, ancestor.height, timezone.now())
         ReadBlock.objects.filter(chain_code=chain.code, height__gt=ancestor.height).delete()
         _move(cursor, ancestor)
+    _looked_at.pop(chain.code, None)  # the mempool holds again what those blocks held
     log.warning("chain.reorg", chain=chain.code, depth=depth, deposits_taken_back=taken_back)
     return depth
 
@@ -137,7 +152,7 @@ def _unwind(chain: Chain, cursor: Cursor, ancestor: BlockRef) -> int:
 def _advance(chain: Chain, cursor: Cursor, block: Block, tip: Tip) -> None:
     _expect(cursor)
     _take_in(chain, block)
-    ReadBlock.objects.create(chain_code=chain.code, height=block.ref.height, hash=block.ref.hash, time=block.time)
+    ReadBlock.objects.create(chain_code=chain.code, height=block.ref.height, hash=block.ref.hash)
     ReadBlock.objects.filter(chain_code=chain.code, height__lt=block.ref.height - chain.reorg_limit).delete()
     cursor.node_height, cursor.final_height = tip.ref.height, tip.final_height
     _move(cursor, block.ref)
@@ -162,7 +177,8 @@ def _note_tip(chain: Chain, cursor: Cursor, tip: Tip) -> None:
 
 def _look_at_mempool(chain: Chain, connector: Connector, cursor: Cursor) -> None:
     """Advice, never money: what waits is told as seen; what no longer waits, and is in no block, is dropped."""
-    pool = connector.mempool(_looked_at.get(chain.code, frozenset()))
+    known = _looked_at.setdefault(chain.code, set())
+    pool = connector.mempool(known)
     found = watched(chain, list(pool.destinations()))
     transfers = pool.transfers_to(found.keys()) if found else []
     expected = deposits.unconfirmed_txids(chain)
@@ -173,16 +189,23 @@ def _look_at_mempool(chain: Chain, connector: Connector, cursor: Cursor) -> None
         _expect(cursor)
         deposits.take_in(Sighting(chain, timezone.now()), transfers, found)
         deposits.drop(chain, gone, timezone.now())
-    _looked_at[chain.code] = frozenset(pool.txids)
+    if len(known) > MEMPOOL_REMEMBERED:
+        known.clear()
+    known |= pool.inspected
+    known -= gone  # the node may hear of it again
 
 
 @contextmanager
-def _alone(chain: Chain) -> Iterator[None]:
+def _alone(chain: Chain, *, wait: bool = False) -> Iterator[None]:
     """One transaction, one worker a chain: the advisory lock lives as long as the transaction."""
+    lock = "(hashtext('monitor.follower'), hashtext(%s))"
     with transaction.atomic(), connection.cursor() as sql:
-        sql.execute("SELECT pg_try_advisory_xact_lock(hashtext('monitor.follower'), hashtext(%s))", [chain.code])
-        if not sql.fetchone()[0]:
-            raise SteppedAside(chain.code)
+        if wait:
+            sql.execute(f"SELECT pg_advisory_xact_lock{lock}", [chain.code])
+        else:
+            sql.execute(f"SELECT pg_try_advisory_xact_lock{lock}", [chain.code])
+            if not sql.fetchone()[0]:
+                raise SteppedAside(chain.code)
         yield
 
 
@@ -203,6 +226,12 @@ def _refuse_stale(chain: Chain, tip: Tip) -> None:
     age = timezone.now() - tip.time
     if chain.live and age > oldest:
         raise NodeError(f"the node's newest block is {age} old")
+
+
+def _refuse_turned(chain: Chain, connector: Connector) -> None:
+    cursor = Cursor.objects.filter(chain_code=chain.code, height__isnull=False).first()
+    if cursor is not None and cursor.height is not None and connector.hash_at(cursor.height) != cursor.hash:
+        raise NodeError("the node is not on the chain that was read; let the follower catch up first")
 
 
 def _refuse_foreign(chain: Chain, block: Block) -> None:

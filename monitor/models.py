@@ -38,7 +38,6 @@ class ReadBlock(models.Model):
     chain_code = models.CharField(max_length=32)
     height = models.BigIntegerField()
     hash = models.CharField(max_length=66)
-    time = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["chain_code", "height"], name="block_once_a_height")]
