@@ -31,6 +31,10 @@ class Leg:
     debit: int = 0
     credit: int = 0
 
+    def __post_init__(self) -> None:
+        if type(self.debit) is not int or type(self.credit) is not int:
+            raise TypeError("base units are an int")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 LARGEST_BASE_UNITS = 10**78 - 1
 """What numeric(78,0) holds; 2**256 - 1, the largest value of the EVM, has 78 digits and fits."""
 
+_LONGEST_TEXT = 400
+"""More than 78 digits and the 255 decimals a token may have."""
 _PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
 
 
@@ -67,7 +70,7 @@ def parse(text: str, asset: Unit) -> Amount:
     Raises `BadAmount`: `amount_malformed` (sign, exponent, NaN, spaces, other digits), `amount_too_precise` (a non-zero
     digit below the base unit), `amount_out_of_range`.
     """
-    match = _PLAIN_DECIMAL.fullmatch(text) if isinstance(text, str) and len(text) <= 120 else None  # noqa: PLR2004
+    match = _PLAIN_DECIMAL.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else None
     if match is None:
         raise BadAmount("amount_malformed", 'an amount is a plain decimal in a string, like "0.0015"')
     whole, fraction = match[1], (match[2] or "").rstrip("0")
@@ -96,5 +99,12 @@ class BaseUnitsField(models.DecimalField[int, int]):
         return None if value is None else int(value)  # type: ignore[call-overload, no-any-return]
 
     def to_python(self, value: object) -> object:
+        """Raises `TypeError` for a float, `ValidationError` for a fraction: nothing is rounded on its way in."""
+        if isinstance(value, float):
+            raise TypeError("base units are an int, never a float")
         decimal = super().to_python(value)  # type: ignore[arg-type]
-        return None if decimal is None else int(decimal)
+        if decimal is None:
+            return None
+        if decimal != int(decimal):
+            raise ValidationError("base units have no fraction", code="invalid")
+        return int(decimal)

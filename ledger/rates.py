@@ -4,7 +4,7 @@ Rounding is the caller's: a quote rounds up to the chain's `quote_decimals`, a v
 """
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -15,6 +15,7 @@ from ledger.models import Rate
 
 FINEST_PRICE = Decimal(1).scaleb(-18)
 LARGEST_PRICE = Decimal(10) ** 20
+STORED_DIGITS = 38
 SUSPECT_FACTOR = 5
 """A price that many times the one before is refused until a second one agrees with it."""
 COMPARED_WITHIN = timedelta(hours=24)
@@ -27,8 +28,9 @@ def record(
     """Keep a price of one whole `asset_code` in `currency`. Raises `RateInvalid`."""
     if not price.is_finite() or not 0 < price < LARGEST_PRICE:
         raise RateInvalid(f"{price} is not a price")
-    if price != price.quantize(FINEST_PRICE):
-        raise RateInvalid("a price has at most 18 decimals")
+    with localcontext(prec=STORED_DIGITS):
+        if price != price.quantize(FINEST_PRICE):
+            raise RateInvalid("a price has at most 18 decimals")
     if observed_at > timezone.now() + CLOCK_SKEW:
         raise RateInvalid("a price cannot be observed in the future")
     return Rate.objects.create(

@@ -13,14 +13,14 @@ begin
   end if;
 end $$
 --;;
--- Inserts the entry, or finds the same one again: fresh says which. The hash covers what may never differ.
+-- Inserts the entry, or finds the same one again: fresh says which. The hash covers what may never differ, whatever the session's time zone.
 create function ledger_insert_entry(
   p_book bigint, p_idem text, p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz,
   p_rate bigint, p_source text, p_description text, p_meta jsonb, p_contents jsonb,
   out entry_id bigint, out fresh boolean
 ) language plpgsql as $$
 declare
-  v_hash bytea := sha256(convert_to(jsonb_build_array(p_kind, p_ref, p_effective_at, p_source, p_contents)::text, 'UTF8'));
+  v_hash bytea := sha256(convert_to(jsonb_build_array(p_kind, p_ref, p_effective_at at time zone 'UTC', p_source, p_contents)::text, 'UTF8'));
   v_known bytea;
 begin
   insert into ledger_journalentry (book_id, idem, idem_hash, kind, ref_id, legs, effective_at, recorded_at, rate_id, source, description, meta)
@@ -70,7 +70,8 @@ end $$
 create function ledger_check_legs(p_book bigint, p_accounts bigint[], p_debits numeric[], p_credits numeric[]) returns void language plpgsql as $$
 declare v_account bigint;
 begin
-  if coalesce(cardinality(p_accounts), 0) < 2 or cardinality(p_debits) <> cardinality(p_accounts) or cardinality(p_credits) <> cardinality(p_accounts) then
+  if coalesce(cardinality(p_accounts), 0) < 2 or cardinality(p_debits) is distinct from cardinality(p_accounts)
+     or cardinality(p_credits) is distinct from cardinality(p_accounts) then
     raise exception 'an entry has two legs at least' using errcode = 'LG001';
   end if;
   if exists (select 1 from unnest(p_debits, p_credits) l (debit, credit)
@@ -82,10 +83,6 @@ begin
   where not exists (select 1 from ledger_account a where a.book_id = p_book and a.id = l.id) limit 1;
   if found then
     raise exception 'no account % in this book', v_account using errcode = 'LG003';
-  end if;
-  select a.id into v_account from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1;
-  if found then
-    raise exception 'account % is closed', v_account using errcode = 'LG004';
   end if;
   if exists (select 1 from unnest(p_accounts, p_debits, p_credits) l (id, debit, credit) join ledger_account a on a.book_id = p_book and a.id = l.id
              group by a.asset_id having sum(l.debit) <> sum(l.credit)) then
@@ -100,6 +97,7 @@ create function ledger_write(
 ) returns bigint language plpgsql as $$
 declare
   v_entry record;
+  v_closed bigint;
   v_layers smallint[];
 begin
   if p_kind not in (1, 2) then
@@ -108,7 +106,11 @@ begin
   perform ledger_check_legs(p_book, p_accounts, p_debits, p_credits);
   v_entry := ledger_insert_entry(p_book, p_idem, p_kind, null, cardinality(p_accounts), p_effective_at, p_rate, p_source, p_description, p_meta,
                                  jsonb_build_array(p_accounts, p_debits, p_credits));
-  if v_entry.fresh then
+  if v_entry.fresh then  -- what was written before an account was closed can still be said again
+    select a.id into v_closed from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1;
+    if found then
+      raise exception 'account % is closed', v_closed using errcode = 'LG004';
+    end if;
     select array_agg((case when p_kind = 1 then 0 when (a.kind in ('A', 'X')) = (l.debit > 0) then 1 else 2 end)::smallint order by l.n)
     into v_layers
     from unnest(p_accounts, p_debits) with ordinality l (id, debit, n) join ledger_account a on a.book_id = p_book and a.id = l.id;
