@@ -1,0 +1,76 @@
+"""The sidebar, by work. A person sees the entries they may open, and a section only if one is left."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from cryptopay.backoffice.reporting import READS_THE_BOOKS
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One entry: a page of the admin for a model ("app.model"), or one of our own by its address's name."""
+
+    title: str
+    icon: str
+    model: str = ""
+    url_name: str = ""
+
+
+SECTIONS: dict[str, tuple[Desk, ...]] = {
+    "": (Desk("Today", "today", url_name="index"),),
+    "Accounting": (
+        Desk("Journal", "menu_book", "ledger.journalentry"),
+        Desk("Accounts", "account_balance", "ledger.account"),
+        Desk("Rates", "currency_exchange", "ledger.rate"),
+        Desk("Reports", "bar_chart", url_name="reports"),
+    ),
+    "Operations": (
+        Desk("Invoices", "receipt_long", "payments.invoice"),
+        Desk("Payments", "payments", "payments.payment"),
+        Desk("Deposits", "move_to_inbox", "monitor.deposit"),
+        Desk("Chains", "link", "monitor.cursor"),
+    ),
+    "Custody": (
+        Desk("Addresses", "qr_code_2", "keys.address"),
+        Desk("Public keys", "key", "keys.masterkey"),
+        Desk("Alarms", "warning", "keys.addressalarm"),
+    ),
+    "Webhooks": (
+        Desk("Endpoints", "webhook", "webhooks.endpoint"),
+        Desk("Deliveries", "outbox", "webhooks.delivery"),
+    ),
+    "People": (
+        Desk("Merchants", "storefront", "merchants.merchant"),
+        Desk("Members", "group", "merchants.membership"),
+        Desk("Customers", "person", "merchants.customer"),
+        Desk("API keys", "vpn_key", "merchants.apikey"),
+        Desk("Users", "manage_accounts", "merchants.user"),
+    ),
+}
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the theme draws."""
+    sections = []
+    for title, desks in SECTIONS.items():
+        items = [_item(desk) for desk in desks if _may_open(request, desk)]
+        if items:
+            sections.append({"title": title, "items": items, "separator": False})
+    return sections
+
+
+def _item(desk: Desk) -> dict[str, Any]:
+    url_name = desk.url_name or f"{desk.model.replace('.', '_')}_changelist"
+    return {"title": desk.title, "icon": desk.icon, "link": reverse(f"admin:{url_name}")}
+
+
+def _may_open(request: HttpRequest, desk: Desk) -> bool:
+    if not desk.model:
+        return desk.url_name != "reports" or request.user.has_perm(READS_THE_BOOKS)
+    pages = {model._meta.label_lower: page for model, page in admin.site._registry.items()}
+    page = pages.get(desk.model)
+    return page is not None and bool(page.has_view_permission(request))

@@ -1,0 +1,161 @@
+"""Every page of the admin shows a member the rows of their own books, whatever room registered it.
+
+The way from a model to its book is found over its required foreign keys. An admin class may say it itself by
+`in_books(books) -> Q`. A model that does neither is the platform's: superusers alone see it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.auth import get_permission_codename
+from django.db.models import Field, ForeignKey, Model, Q, QuerySet
+from django.http import HttpRequest
+
+from cryptopay.merchants.models import User
+from cryptopay.merchants.permissions import books_of
+from ledger.models import Book
+
+Scope = Callable[[QuerySet[Book]], Q]
+
+
+@lru_cache
+def path_to_book(model: type[Model]) -> str | None:
+    """The shortest way over required foreign keys, as a lookup ("delivery__book"); None: there is none."""
+    ways: deque[tuple[type[Model], str]] = deque([(model, "pk" if model is Book else "")])
+    met = {model}
+    while ways:
+        here, way = ways.popleft()
+        if here is Book:
+            return way
+        for field in here._meta.concrete_fields:
+            if isinstance(field, ForeignKey) and not field.null and field.related_model not in met:
+                target = cast(type[Model], field.related_model)
+                met.add(target)
+                ways.append((target, f"{way}__{field.name}" if way else field.name))
+    return None
+
+
+def scope_of(model: type[Model], site: admin.AdminSite) -> Scope | None:
+    """How the model's rows are limited to some books; None: they belong to nobody's."""
+    declared = getattr(site._registry.get(model), "in_books", None)
+    path = path_to_book(model)
+    if declared is not None:
+        return cast(Scope, declared)
+    return (lambda books: Q(**{f"{path}__in": books})) if path else None
+
+
+def books_where(request: HttpRequest, permission: str) -> QuerySet[Book]:
+    """The books in which this person's roles grant the permission ("ledger.view_account")."""
+    user = cast(User, request.user)
+    if user.is_superuser:
+        return books_of(user)
+    known: dict[str, list[int]] = vars(request).setdefault("books_by_permission", {})
+    if permission not in known:
+        known[permission] = [book.pk for book in _books(request) if user.has_perm(permission, book)]
+    return Book.objects.filter(pk__in=known[permission])
+
+
+def _books(request: HttpRequest) -> list[Book]:
+    """Asked once a request."""
+    known = vars(request)
+    if "books_of_person" not in known:
+        known["books_of_person"] = list(books_of(cast(User, request.user)))
+    return cast(list[Book], known["books_of_person"])
+
+
+def limit(request: HttpRequest, model: type[Model], site: admin.AdminSite, permission: str = "") -> Q:
+    """What of the model this person may see, or, with another permission, act on."""
+    if request.user.is_superuser:
+        return Q()
+    scope = scope_of(model, site)
+    if scope is None or not request.user.is_authenticated:
+        return Q(pk__in=[])
+    return scope(books_where(request, permission or permission_to("view", model)))
+
+
+def permission_to(action: str, model: type[Model]) -> str:
+    """ "ledger.view_account" """
+    return f"{model._meta.app_label}.{get_permission_codename(action, model._meta)}"
+
+
+class ScopedRelatedFilter(RelatedFieldListFilter):
+    """Offers only what the person may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        seen = limit(request, field.related_model, model_admin.admin_site)
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        found = field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=seen)
+        return cast(list[tuple[str, str]], found)
+
+
+class Scoped(admin.options.BaseModelAdmin[Any]):
+    """What pages and their inlines share."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(limit(request, self.model, self.admin_site))
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        offered = super().get_field_queryset(db, db_field, request)
+        if offered is None:
+            offered = db_field.remote_field.model._default_manager.using(db)
+        wanted = permission_to("add", self.model)
+        return offered.filter(limit(request, db_field.remote_field.model, self.admin_site, wanted))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_open(request) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, *obj: Any) -> bool:
+        return self._is_open(request) and super().has_add_permission(request, *obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_open(request, "change", obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_open(request, "delete", obj) and super().has_delete_permission(request, obj)
+
+    def _is_open(self, request: HttpRequest, action: str = "", obj: Any = None) -> bool:
+        """A role held at one merchant grants nothing at another."""
+        if request.user.is_superuser:
+            return True
+        if scope_of(self.model, self.admin_site) is None:
+            return False
+        return obj is None or not action or request.user.has_perm(permission_to(action, self.model), obj)
+
+
+class ScopedPage(Scoped, admin.ModelAdmin[Any]):
+    view_on_site = False  # its shortcut looks objects up by id alone
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._is_open(request) and super().has_module_permission(request)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Actions reach only rows that the person may change, not all that they see."""
+        changed = permission_to("change", self.model)
+        return super().response_action(request, queryset.filter(limit(request, self.model, self.admin_site, changed)))
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [self._scoped_filter(entry) for entry in super().get_list_filter(request)]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        return [scoped(inline, Scoped) for inline in super().get_inlines(request, obj)]
+
+    def _scoped_filter(self, entry: Any) -> Any:
+        name = entry[0] if isinstance(entry, tuple) else entry
+        if not isinstance(name, str):
+            return entry
+        model: Any = self.model
+        field: Field[Any, Any] | Any = None
+        for part in name.split("__"):
+            field = model._meta.get_field(part)
+            model = field.related_model if field.is_relation else None
+        return (name, ScopedRelatedFilter) if field.is_relation else entry
+
+
+@lru_cache
+def scoped(cls: type[Any], scope: type[Scoped] = ScopedPage) -> type[Any]:
+    """The same admin class, limited to the person's books."""
+    return type(cls.__name__, (scope, cls), {"__module__": cls.__module__, "__doc__": cls.__doc__})

@@ -1,0 +1,204 @@
+"""The first page: what needs me today? Unconfirmed and aged, failed deliveries, silent chains; then how much there is."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+
+from cryptopay.backoffice.scoping import books_where, limit, permission_to
+from cryptopay.payments.models import Invoice, Payment
+from cryptopay.payments.status import payment_states
+from cryptopay.webhooks.models import Delivery
+from ledger.models import Account, Asset, Balance, Book
+from ledger.readonly import amount
+from monitor.admin import standing
+from monitor.models import Cursor
+from reports import receipts
+
+SHOWN = 8
+DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A short list of what waits for somebody; `more` leads to all of it."""
+
+    title: str
+    icon: str
+    empty: str
+    rows: list[tuple[object, ...]]
+    more: str
+    urgent: bool = False
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the page is drawn from. A member sees the parts they may open, with their own books' figures."""
+    needs = [draw(request) for model, draw in _NEEDS if _may_see(request, model)]
+    context |= {"title": "Today", "needs": needs}
+    if _may_see(request, Account):
+        books = books_where(request, permission_to("view", Account))
+        context |= {"balances": _balances(books), "receipts": _receipts(books)}
+    return context
+
+
+def _may_see(request: HttpRequest, model: type[Model]) -> bool:
+    page = admin.site._registry.get(model)
+    return page is not None and page.has_view_permission(request)
+
+
+def _mine(request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
+    return model._default_manager.filter(limit(request, model, admin.site))
+
+
+def _list(model: type[Model], query: str = "") -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist") + query
+
+
+def _page(row: Model) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def _age(at: datetime) -> str:
+    return timesince(at, timezone.now(), depth=1)
+
+
+def _payments(request: HttpRequest) -> Need:
+    waiting = _mine(request, Payment).filter(state=Payment.State.SEEN).order_by("pk")
+    payments = list(waiting.select_related("deposit", "method__asset", "invoice")[:SHOWN])
+    rows: list[tuple[object, ...]] = [
+        (
+            _page(payment),
+            payment.invoice,
+            amount(payment.base_units, payment.method.asset),
+            _depth(state),
+            _age(payment.seen_at),
+        )
+        for payment, state in zip(payments, payment_states(payments), strict=True)
+    ]
+    empty = "No payment is waiting for confirmations."
+    return Need("Not yet received", "hourglass_top", empty, rows, _list(Payment, "?state__exact=seen"))
+
+
+def _depth(state: Any) -> str:
+    if state.required_confirmations is None:
+        return "waits for finality"
+    return f"{min(state.confirmations, state.required_confirmations)} of {state.required_confirmations}"
+
+
+def _invoices(request: HttpRequest) -> Need:
+    open_ones = Q(status=Invoice.Status.PROCESSING) | Q(
+        exception=Invoice.Exceptional.PAID_PARTIAL, status__in=[Invoice.Status.NEW, Invoice.Status.EXPIRED]
+    )
+    invoices = _mine(request, Invoice).filter(open_ones).select_related("customer").order_by("pk")[:SHOWN]
+    rows: list[tuple[object, ...]] = [
+        (_page(invoice), invoice, _asked(invoice), _words(invoice), _age(invoice.created_at)) for invoice in invoices
+    ]
+    return Need("Invoices in between", "receipt_long", "No invoice is half paid or waiting.", rows, _list(Invoice))
+
+
+def _asked(invoice: Invoice) -> str:
+    return f"{invoice.amount.normalize():f} {invoice.currency}"
+
+
+def _words(invoice: Invoice) -> str:
+    special = invoice.exception != Invoice.Exceptional.NONE
+    return str(invoice.get_exception_display() if special else invoice.get_status_display())
+
+
+def _deliveries(request: HttpRequest) -> Need:
+    failing = Q(state=Delivery.State.FAILED) | Q(state=Delivery.State.WAITING, attempts__gt=0)
+    found = _mine(request, Delivery).filter(failing).select_related("event", "endpoint").order_by("-pk")[:SHOWN]
+    rows: list[tuple[object, ...]] = [
+        (_page(row), row.event.type, row.endpoint.url, row.get_state_display(), f"{row.attempts} tries")
+        for row in found
+    ]
+    empty = "Every webhook was delivered."
+    return Need("Failed deliveries", "outbox", empty, rows, _list(Delivery), urgent=bool(rows))
+
+
+def _chains(request: HttpRequest) -> Need:
+    troubled = Cursor.objects.filter(Q(halted_at__isnull=False) | Q(failing_since__isnull=False)).order_by("chain_code")
+    rows: list[tuple[object, ...]] = [
+        (_page(cursor), cursor.chain.title, standing(cursor)[1], "", "") for cursor in troubled
+    ]
+    return Need("Chains", "link", "Every chain is being read.", rows, _list(Cursor), urgent=bool(rows))
+
+
+_NEEDS: tuple[tuple[type[Model], Callable[[HttpRequest], Need]], ...] = (
+    (Payment, _payments),
+    (Invoice, _invoices),
+    (Delivery, _deliveries),
+    (Cursor, _chains),
+)
+
+
+def _balances(books: QuerySet[Book]) -> list[dict[str, Any]]:
+    """Coins on our addresses, an asset and book a line: validated beside not yet received, as shares of a bar."""
+    sums = (
+        Balance.objects.filter(book__in=books, account__code__startswith="assets:custody:")
+        .values("book", "account__asset")
+        .annotate(validated=Sum("posted"), pending=Sum("pending_in"))
+        .order_by("book", "account__asset")
+    )
+    assets = Asset.objects.in_bulk()
+    named = {book.pk: str(book) for book in books}
+    return [
+        _bar(named[row["book"]], assets[row["account__asset"]], int(row["validated"]), int(row["pending"]))
+        for row in sums
+    ]
+
+
+def _bar(book: str, asset: Asset, validated: int, pending: int) -> dict[str, Any]:
+    whole = max(validated, 0) + pending
+    percent = max(validated, 0) * 100 // whole if whole else 0
+    return {
+        "book": book,
+        "asset": asset,
+        "validated": amount(validated, asset),
+        "pending": amount(pending, asset),
+        "validated_percent": percent,
+        "pending_percent": 100 - percent if pending else 0,
+    }
+
+
+def _receipts(books: QuerySet[Book]) -> list[dict[str, Any]]:
+    """For the theme's bar chart, one an asset: receipts of the last days. Bars are drawn from rounded numbers, tables are not."""
+    today = timezone.now().date()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    by_asset: dict[int, dict[date, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for (day, _, asset), figures in receipts.totals_by_day(books, since=days[0]).items():
+        for column, base_units in enumerate(figures):
+            by_asset[asset][day][column] += base_units
+    assets = Asset.objects.in_bulk(by_asset)
+    return [_chart(assets[asset], days, moved) for asset, moved in by_asset.items()]
+
+
+def _chart(asset: Asset, days: list[date], moved: dict[date, list[int]]) -> dict[str, Any]:
+    series = (("Validated", "var(--color-primary-600)", 0), ("Not yet received", "var(--color-orange-500)", 1))
+    data = {
+        "labels": [f"{day:%-d %b}" for day in days],
+        "datasets": [
+            {
+                "label": label,
+                "backgroundColor": colour,
+                "stack": "day",
+                "data": [_height(asset, moved, day, n) for day in days],
+            }
+            for label, colour, n in series
+        ],
+    }
+    return {"asset": asset, "data": json.dumps(data)}
+
+
+def _height(asset: Asset, moved: dict[date, list[int]], day: date, column: int) -> int | float:
+    """The height of a bar, not an amount."""
+    return moved[day][column] / 10**asset.decimals if day in moved else 0

@@ -1,0 +1,272 @@
+"""People in the admin: merchants, members and their roles, customers, API keys."""
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminTextInputWidget
+
+from cryptopay.merchants import api_keys, onboarding
+from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
+from cryptopay.merchants.secrecy import shown_once
+from ledger.readonly import ReadOnlyAdmin, moment
+
+admin.site.unregister(Group)  # roles say who may do what
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin[User], ModelAdmin):
+    """Accounts that sign in; for those who run the installation."""
+
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ["username", "first_name", "last_name", "is_active", "is_superuser"]
+    list_filter = ["is_active", "is_superuser"]
+    fieldsets = [
+        (None, {"fields": ["username", "password"]}),
+        ("Person", {"fields": ["first_name", "last_name", "email"]}),
+        ("Access", {"fields": ["is_active", "is_staff", "is_superuser"]}),
+    ]
+    filter_horizontal = []
+
+
+class NewMerchantForm(forms.ModelForm[Merchant]):
+    currency = forms.CharField(max_length=3, min_length=3, initial="EUR", widget=UnfoldAdminTextInputWidget())
+
+    class Meta:
+        model = Merchant
+        fields = ["name"]
+
+
+@admin.register(Merchant)
+class MerchantAdmin(ModelAdmin):
+    list_display = ["name", "since", "roles"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    fields = ["name", "live_book", "test_book", "since"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
+        found: QuerySet[Merchant] = super().get_queryset(request).prefetch_related("memberships__user")
+        return found
+
+    def get_form(self, request: HttpRequest, obj: Merchant | None = None, change: bool = False, **options: Any) -> Any:
+        if obj is None:
+            options["form"] = NewMerchantForm
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[str]:
+        return list(self.fields) if obj else ["name", "currency"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[str]:
+        return ["live_book", "test_book", "since"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
+        if change:
+            obj.save(update_fields=["name"])
+        else:
+            made = onboarding.create_merchant(obj.name, form.cleaned_data["currency"].upper())
+            obj.__dict__.update(made.__dict__)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="since", ordering="created_at")
+    def since(self, merchant: Merchant) -> SafeString | str:
+        return moment(merchant.created_at)
+
+    @display(description="members")
+    def roles(self, merchant: Merchant) -> str:
+        return ", ".join(f"{m.user} ({m.role})" for m in merchant.memberships.all()) or "–"
+
+
+class NewMemberForm(forms.ModelForm[Membership]):
+    """Names a new person, or one who is a member of the same merchant already and gets a further role."""
+
+    username = forms.CharField(max_length=150, widget=UnfoldAdminTextInputWidget(), help_text="They sign in with it.")
+
+    class Meta:
+        model = Membership
+        fields = ["merchant", "role"]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if not {"merchant", "role", "username"} <= cleaned.keys():
+            return cleaned
+        known = User.objects.filter(username=cleaned["username"]).first()
+        if known is None:
+            self.instance.user = User(username=cleaned["username"], is_staff=True)
+            User.username_validator(cleaned["username"])
+        elif not Membership.objects.filter(merchant=cleaned["merchant"], user=known).exists():
+            self.add_error("username", "This name is taken. Choose another one.")
+        elif Membership.objects.filter(merchant=cleaned["merchant"], user=known, role=cleaned["role"]).exists():
+            self.add_error("role", "This member has that role already.")
+        else:
+            self.instance.user = known
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return {*super()._get_validation_exclusions(), "user"}
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin):
+    list_display = ["user", "merchant", "role_words"]
+    list_filter = ["role", "merchant"]
+    list_select_related = ["user", "merchant"]
+    search_fields = ["user__username", "merchant__name"]
+    ordering = ["merchant__name", "user__username"]
+    fields = ["user", "merchant", "role"]
+    actions = None
+
+    def get_form(
+        self, request: HttpRequest, obj: Membership | None = None, change: bool = False, **options: Any
+    ) -> Any:
+        if obj is None:
+            options["form"] = NewMemberForm
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
+        return list(self.fields) if obj else ["merchant", "username", "role"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
+        return ["user", "merchant"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+        if obj.user.pk is None:
+            password = secrets.token_urlsafe(16)
+            obj.user.set_password(password)
+            obj.user.save()
+            vars(request)["new_password"] = password
+        obj.user = obj.user  # it has a key now
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Membership, post_url_continue: str | None = None) -> HttpResponse:
+        password = vars(request).get("new_password")
+        if password is None:
+            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return answer
+        return shown_once(
+            self, request, password, f"Password of {obj.user}", "Hand it over; it can be changed after signing in."
+        )
+
+    @display(description="role", ordering="role")
+    def role_words(self, membership: Membership) -> str:
+        return str(membership.get_role_display()).partition(":")[0]
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnlyAdmin):
+    list_display = ["reference", "name", "since", "book"]
+    list_filter = ["book"]
+    list_select_related = ["book"]
+    search_fields = ["external_ref", "name"]
+    ordering = ["-id"]
+    fields = ["reference", "name", "since", "book"]
+    readonly_fields = fields
+
+    @display(description="customer", ordering="external_ref")
+    def reference(self, customer: Customer) -> str:
+        return customer.external_ref
+
+    @display(description="since", ordering="created_at")
+    def since(self, customer: Customer) -> SafeString | str:
+        return moment(customer.created_at)
+
+
+class NewKeyForm(forms.ModelForm[ApiKey]):
+    scopes = forms.MultipleChoiceField(
+        choices=ApiKey.Scope.choices,
+        initial=[ApiKey.Scope.INVOICES_READ, ApiKey.Scope.INVOICES_WRITE],
+        widget=UnfoldAdminCheckboxSelectMultiple(),
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["merchant", "label", "live", "scopes", "expires_at"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """A key is made here, shown once, and revoked here; nothing else about it changes."""
+
+    list_display = ["label", "hint", "mode", "merchant", "scope_names", "last_used", "state"]
+    list_filter = ["live", "merchant"]
+    list_select_related = ["merchant"]
+    search_fields = ["label", "hint"]
+    ordering = ["-id"]
+    fields = ["label", "hint", "mode", "merchant", "scope_names", "created", "expires_at", "last_used", "state"]
+    actions = ["revoke"]
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:
+        if obj is None:
+            options["form"] = NewKeyForm
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return list(self.fields) if obj else ["merchant", "label", "live", "scopes", "expires_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return list(self.fields) if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("merchants.change_apikey")
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        made, secret = api_keys.create(
+            given["merchant"],
+            given["label"],
+            live=given["live"],
+            scopes=given["scopes"],
+            expires_at=given["expires_at"],
+        )
+        obj.__dict__.update(made.__dict__)
+        vars(request)["new_secret"] = secret
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        secret = vars(request)["new_secret"]
+        return shown_once(self, request, secret, f"API key {obj.label}", "Put it into your program's settings now.")
+
+    @admin.action(description="Revoke", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        for key in keys:
+            api_keys.revoke(key)
+        self.message_user(request, "Revoked. Programs that still use them are refused from now on.")
+
+    @display(description="mode", ordering="live")
+    def mode(self, key: ApiKey) -> str:
+        return "Live" if key.live else "Test"
+
+    @display(description="may")
+    def scope_names(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @display(description="created")
+    def created(self, key: ApiKey) -> SafeString | str:
+        return moment(key.created_at)
+
+    @display(description="last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> SafeString | str:
+        return moment(key.last_used_at) if key.last_used_at else "Never"
+
+    @display(description="state", label={"Active": "success", "Revoked": "danger", "Expired": "default"})
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at is not None:
+            return "Revoked"
+        return "Expired" if key.expires_at and key.expires_at <= timezone.now() else "Active"

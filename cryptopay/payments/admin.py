@@ -1,0 +1,271 @@
+"""Invoices and payments in the admin, and what the chain says beside a journal entry. All of it is read-only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from cryptopay.payments.models import IntakePosition, Invoice, Payment
+from cryptopay.payments.status import InvoiceState, PaymentState, payment_states, state_of
+from cryptopay.webhooks.models import Event
+from ledger.admin import JournalEntryAdmin
+from ledger.models import JournalEntry
+from ledger.readonly import ReadOnlyAdmin, amount, code, moment, period, table
+from monitor.models import Deposit
+
+STATUS_COLOURS = {
+    "new": "info",
+    "processing": "warning",
+    "settled": "success",
+    "expired": "default",
+    "invalid": "danger",
+    **{"paid_partial": "warning", "paid_over": "info", "paid_late": "warning"},
+}
+STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "reversed": "danger"}
+
+
+def page_of(row: Model, text: object = "") -> SafeString:
+    """A link to the row's page in the admin."""
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a class="link" href="{}">{}</a>', url, text or row)
+
+
+def depth(payment: PaymentState) -> str:
+    """ "2 of 6 confirmations", or what the chain waits for."""
+    if payment.height is None:
+        return "In no block yet"
+    if payment.required_confirmations is None:
+        return f"{payment.confirmations} confirmations, counts when the chain says final"
+    return f"{min(payment.confirmations, payment.required_confirmations)} of {payment.required_confirmations} confirmations"
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnlyAdmin):
+    list_display = ["number", "asked", "standing", "customer_name", "created", "book"]
+    list_filter = ["status", "exception", period("created_at"), "book"]
+    list_select_related = ["customer", "book"]
+    search_fields = [
+        *("public_id__exact", "order_id__exact", "customer__external_ref__exact", "customer__name__istartswith"),
+        *("methods__watched__address__exact", "payments__deposit__txid__exact"),
+    ]
+    search_help_text = "Invoice, order, customer, address, transaction id"
+    ordering = ["-id"]
+    fieldsets = [
+        (None, {"fields": ["number", "asked", "standing", "customer_name", "description", "book"]}),
+        ("Times", {"fields": ["created", "expires"]}),
+        ("Ways to pay", {"fields": ["methods_table"]}),
+        ("What arrived", {"fields": ["payments_table"]}),
+        ("What the merchant was told", {"fields": ["events_table"]}),
+    ]
+    readonly_fields = [
+        *("number", "asked", "standing", "customer_name", "description", "book", "created", "expires"),
+        *("methods_table", "payments_table", "events_table"),
+    ]
+
+    @display(description="invoice", ordering="id")
+    def number(self, invoice: Invoice) -> SafeString:
+        if not invoice.order_id:
+            return format_html("<span>{}</span>", invoice.public_id)
+        return format_html('<span title="{}">{}</span>', invoice.public_id, invoice.order_id)
+
+    @display(description="amount")
+    def asked(self, invoice: Invoice) -> SafeString:
+        text = f"{invoice.amount.normalize():f}"
+        if len(invoice.currency) == 3 and "." not in text:  # noqa: PLR2004 - how people write whole euros
+            text += ".00"
+        return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, invoice.currency)
+
+    @display(description="status", label=STATUS_COLOURS, ordering="status")
+    def standing(self, invoice: Invoice) -> tuple[str, str]:
+        words = invoice.get_status_display()
+        if invoice.exception == Invoice.Exceptional.NONE:
+            return invoice.status, words
+        return invoice.exception, f"{words}, {invoice.get_exception_display().lower()}"
+
+    @display(description="customer", ordering="customer__external_ref")
+    def customer_name(self, invoice: Invoice) -> str:
+        return str(invoice.customer) if invoice.customer else "Guest"
+
+    @display(description="created", ordering="created_at")
+    def created(self, invoice: Invoice) -> SafeString | str:
+        return moment(invoice.created_at)
+
+    @display(description="to be paid until", ordering="expires_at")
+    def expires(self, invoice: Invoice) -> SafeString | str:
+        return moment(invoice.expires_at)
+
+    @display(description="ways to pay")
+    def methods_table(self, invoice: Invoice) -> SafeString:
+        rows = [
+            (
+                method.chain.title,
+                *(amount(figure.base_units, method.asset) for figure in (method.due, method.paid, method.remaining)),
+                code(method.address) if method.address else "Withheld: does not follow from its key",
+                str(method.rate) if method.rate else "–",
+            )
+            for method in self._state(invoice).methods
+        ]
+        headings = ["Chain", "Due", "Paid", "Remaining", "Address", "Rate"]
+        return table(headings, rows, "The payer has not chosen a coin yet.")
+
+    @display(description="what arrived")
+    def payments_table(self, invoice: Invoice) -> SafeString:
+        state = self._state(invoice)
+        rows = [
+            (
+                moment(payment.seen_at),
+                amount(payment.amount.base_units, payment.amount.asset),
+                f"{payment.state.label}, late" if payment.late else payment.state.label,
+                depth(payment),
+                code(payment.txid),
+            )
+            for payment in state.payments
+        ]
+        return table(["Seen", "Amount", "State", "Depth", "Transaction"], rows, "Nothing has arrived yet.")
+
+    @display(description="what the merchant was told")
+    def events_table(self, invoice: Invoice) -> SafeString:
+        events = Event.objects.filter(book=invoice.book_id, subject=invoice.public_id).order_by("sequence")
+        rows = [
+            (
+                moment(event.created_at),
+                event.type,
+                ", ".join(f"{d.endpoint.url}: {d.get_state_display().lower()}" for d in event.deliveries.all()) or "–",
+            )
+            for event in events.prefetch_related("deliveries__endpoint")
+        ]
+        return table(["Date", "Event", "Deliveries"], rows, "Nothing yet.")
+
+    def _state(self, invoice: Invoice) -> InvoiceState:
+        known = vars(invoice)
+        if "shown_state" not in known:
+            known["shown_state"] = state_of(invoice)
+        state: InvoiceState = known["shown_state"]
+        return state
+
+
+class PaymentsPage(ChangeList):  # type: ignore[misc]  # the theme is untyped
+    """Reads how all payments of a page stand at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        for payment, state in zip(self.result_list, payment_states(self.result_list), strict=True):
+            vars(payment)["shown_state"] = state
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = ["seen", "invoice_link", "coins", "state_label", "depth", "customer_name", "book"]
+    list_display_links = ["seen"]
+    list_filter = ["state", "late", period("seen_at"), "book"]
+    list_select_related = ["book", "invoice__customer", "method__asset", "deposit"]
+    search_fields = [
+        *("public_id__exact", "invoice__public_id__exact", "invoice__order_id__exact"),
+        *("invoice__customer__external_ref__exact", "deposit__txid__exact", "method__watched__address__exact"),
+    ]
+    search_help_text = "Invoice, order, customer, address, transaction id"
+    ordering = ["-id"]
+    fields = [
+        *("coins", "state_label", "depth", "seen", "invoice_link", "customer_name", "transaction", "entry_link"),
+        *("late", "book", "public_id"),
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Payment]:
+        found: QuerySet[Payment] = super().get_queryset(request).select_related(*self.list_select_related)
+        return found
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return PaymentsPage
+
+    @display(description="seen", ordering="seen_at")
+    def seen(self, payment: Payment) -> SafeString | str:
+        return moment(payment.seen_at)
+
+    @display(description="invoice")
+    def invoice_link(self, payment: Payment) -> SafeString:
+        return page_of(payment.invoice)
+
+    @display(description="amount", ordering="base_units")
+    def coins(self, payment: Payment) -> SafeString | str:
+        return amount(payment.base_units, payment.method.asset)
+
+    @display(description="state", label=STATE_COLOURS, ordering="state")
+    def state_label(self, payment: Payment) -> tuple[str, str]:
+        words = payment.get_state_display()
+        return payment.state, f"{words}, late" if payment.late else words
+
+    @display(description="depth")
+    def depth(self, payment: Payment) -> str:
+        state = vars(payment).get("shown_state") or payment_states([payment])[0]
+        return depth(state)
+
+    @display(description="customer")
+    def customer_name(self, payment: Payment) -> str:
+        return str(payment.invoice.customer) if payment.invoice.customer else "Guest"
+
+    @display(description="transaction")
+    def transaction(self, payment: Payment) -> SafeString | str:
+        return code(payment.deposit.txid)
+
+    @display(description="journal")
+    def entry_link(self, payment: Payment) -> SafeString:
+        return page_of(payment.pending_entry, payment.pending_entry.description)
+
+
+admin.site.unregister(JournalEntry)
+
+
+@admin.register(JournalEntry)
+class JournalAdmin(JournalEntryAdmin):
+    """The ledger's journal, with what the chain says today of the transaction behind an entry."""
+
+    fields = [*JournalEntryAdmin.fields[:-1], "on_chain", "legs_table"]
+    readonly_fields = fields
+
+    @display(description="on the chain")
+    def on_chain(self, entry: JournalEntry) -> SafeString | str:
+        payment = (
+            Payment.objects.filter(
+                book=entry.book_id,
+                deposit__book=entry.book_id,
+                deposit__chain_code=entry.meta.get("chain", ""),
+                deposit__key=entry.meta.get("key", ""),
+            )
+            .select_related("deposit", "method__asset", "invoice")
+            .first()
+        )
+        if payment is None:
+            return "Not a chain transaction"
+        state, deposit = payment_states([payment])[0], payment.deposit
+        return format_html(
+            "<div>{}</div><div>{}</div><div>{}</div><div>Invoice {}, payment of {}</div>",
+            code(deposit.txid),
+            self._block(deposit),
+            depth(state),
+            page_of(payment.invoice),
+            page_of(payment, moment(payment.seen_at)),
+        )
+
+    def _block(self, deposit: Deposit) -> str:
+        return (
+            f"Block {deposit.block_height}, {deposit.chain.title}"
+            if deposit.block_height is not None
+            else "In no block"
+        )
+
+
+@admin.register(IntakePosition)
+class IntakeAdmin(ReadOnlyAdmin):
+    """How far the journal has taken the chain's events in; the platform's own."""
+
+    list_display = ["chain_code", "last_event_id"]
+    fields = ["chain_code", "last_event_id"]
+    ordering = ["chain_code"]

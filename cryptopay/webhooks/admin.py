@@ -1,0 +1,187 @@
+"""Endpoints and what was delivered to them. An endpoint's secret is shown once, when it is made or rotated."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from cryptopay.merchants.secrecy import shown_once
+from cryptopay.webhooks import endpoints, outbox
+from cryptopay.webhooks.errors import WebhooksError
+from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
+from ledger.readonly import ReadOnlyAdmin, moment, table
+
+STATE_COLOURS = {"waiting": "warning", "delivered": "success", "failed": "danger"}
+VERIFY = "Your program verifies our signatures with it (Standard Webhooks)."
+
+
+class NewEndpointForm(forms.ModelForm[Endpoint]):
+    """Everything wrong with a URL is said beside it."""
+
+    event_types = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="One a line, such as invoice.settled. Empty: all.",
+    )
+
+    class Meta:
+        model = Endpoint
+        fields = ["book", "url"]
+
+    def clean_event_types(self) -> list[str]:
+        return str(self.cleaned_data["event_types"]).split()
+
+    def clean(self) -> dict[str, Any] | None:
+        """Creates it, so that a refusal stands in the form; the page's transaction takes it back if all else fails."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                self.made, self.secret = endpoints.create(cleaned["book"].pk, cleaned["url"], cleaned["event_types"])
+            except WebhooksError as error:
+                self.add_error(None, forms.ValidationError(str(error), code=error.code))
+        return cleaned
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(ModelAdmin):
+    list_display = ["url", "told_of", "state", "created", "book"]
+    list_filter = ["book"]
+    list_select_related = ["book"]
+    search_fields = ["url"]
+    ordering = ["-id"]
+    fields = ["url", "told_of", "state", "created", "book", "public_id"]
+    actions = ["rotate", "disable", "enable"]
+
+    def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **options: Any) -> Any:
+        if obj is None:
+            options["form"] = NewEndpointForm
+        return super().get_form(request, obj, change=change, **options)
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> list[str]:
+        return list(self.fields) if obj else ["book", "url", "event_types"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> list[str]:
+        return list(self.fields) if obj else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_keep_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("webhooks.change_endpoint")
+
+    def save_model(self, request: HttpRequest, obj: Endpoint, form: Any, change: bool) -> None:
+        obj.__dict__.update(form.made.__dict__)
+        vars(request)["new_secret"] = form.secret
+
+    def response_add(self, request: HttpRequest, obj: Endpoint, post_url_continue: str | None = None) -> HttpResponse:
+        return shown_once(self, request, vars(request)["new_secret"], f"Secret of {obj.url}", VERIFY)
+
+    @admin.action(description="Make a new secret", permissions=["keep"])
+    def rotate(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> HttpResponse | None:
+        if chosen.count() != 1:
+            self.message_user(request, "Choose one endpoint: its new secret is shown once.", messages.WARNING)
+            return None
+        endpoint = chosen.get()
+        return shown_once(self, request, endpoints.rotate(endpoint), f"New secret of {endpoint}", VERIFY)
+
+    @admin.action(description="Disable", permissions=["keep"])
+    def disable(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
+        for endpoint in chosen:
+            endpoints.disable(endpoint, f"by {request.user}")
+
+    @admin.action(description="Enable", permissions=["keep"])
+    def enable(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
+        for endpoint in chosen:
+            endpoints.enable(endpoint)
+
+    @display(description="hears of")
+    def told_of(self, endpoint: Endpoint) -> str:
+        return ", ".join(endpoint.event_types) or "Everything"
+
+    @display(description="state", label={"active": "success", "disabled": "danger"})
+    def state(self, endpoint: Endpoint) -> tuple[str, str]:
+        if endpoint.disabled_at is None:
+            return "active", "Active"
+        return "disabled", f"Disabled: {endpoint.disabled_reason}" if endpoint.disabled_reason else "Disabled"
+
+    @display(description="since", ordering="created_at")
+    def created(self, endpoint: Endpoint) -> SafeString | str:
+        return moment(endpoint.created_at)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["event_type", "subject", "endpoint", "state_label", "attempts", "last_answer", "next_attempt"]
+    list_filter = ["state", "endpoint"]
+    search_fields = ["subject__exact", "event__public_id__exact"]
+    search_help_text = "Invoice or event id"
+    ordering = ["-id"]
+    fields = ["event_type", "subject", "endpoint", "state_label", "attempts", "next_attempt", "tries", "payload"]
+    readonly_fields = fields
+    actions = ["send_again"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        newest = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-pk")
+        found: QuerySet[Delivery] = super().get_queryset(request).select_related("event", "endpoint")
+        return found.annotate(
+            last_status=Subquery(newest.values("status")[:1]), last_error=Subquery(newest.values("error")[:1])
+        )
+
+    def has_redeliver_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("webhooks.change_delivery")
+
+    @admin.action(description="Send again", permissions=["redeliver"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Delivery]) -> None:
+        for delivery in chosen:
+            try:
+                outbox.redeliver(delivery)
+            except WebhooksError as error:
+                self.message_user(request, f"{delivery}: {error}", messages.ERROR)
+
+    @display(description="event", ordering="event__type")
+    def event_type(self, delivery: Delivery) -> str:
+        return delivery.event.type
+
+    @display(description="state", label=STATE_COLOURS, ordering="state")
+    def state_label(self, delivery: Delivery) -> tuple[str, str]:
+        return delivery.state, delivery.get_state_display()
+
+    @display(description="last answer")
+    def last_answer(self, delivery: Delivery) -> str:
+        known = vars(delivery)
+        if known["last_status"] is None and not known["last_error"]:
+            return "Not tried yet"
+        return known["last_error"] or f"HTTP {known['last_status']}"
+
+    @display(description="next try", ordering="next_attempt_at")
+    def next_attempt(self, delivery: Delivery) -> SafeString | str:
+        return moment(delivery.next_attempt_at) if delivery.state == Delivery.State.WAITING else "–"
+
+    @display(description="tries")
+    def tries(self, delivery: Delivery) -> SafeString:
+        rows = [
+            (
+                moment(attempt.at),
+                attempt.error or f"HTTP {attempt.status}",
+                f"{attempt.milliseconds} ms",
+                attempt.answer,
+            )
+            for attempt in delivery.log.order_by("-pk")
+        ]
+        return table(["Date", "Answer", "Took", "Body"], rows, "Not tried yet.")
+
+    @display(description="what is sent")
+    def payload(self, delivery: Delivery) -> SafeString:
+        text = json.dumps(delivery.event.payload, indent=2, ensure_ascii=False)
+        return format_html('<pre class="code">{}</pre>', text)

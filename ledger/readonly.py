@@ -1,0 +1,109 @@
+"""How the admin shows the rows that only the program writes: read-only pages, amounts, times and small tables."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import date
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+from ledger.money import Unit, to_text
+
+READABLE_DECIMALS = 8
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
+    """Rows that only the program writes: no one adds, changes or deletes, superusers neither. Never counts a whole table."""
+
+    actions = None
+    list_per_page = 50
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_fullwidth = True
+    list_filter_sheet = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def amount(base_units: int | None, unit: Unit) -> SafeString | str:
+    """The exact amount with its asset. Zeros are left out only where a person would not read them: below 8 decimals."""
+    if base_units is None:
+        return "–"
+    text = to_text(base_units, unit.decimals)
+    spare = unit.decimals - READABLE_DECIMALS
+    if spare > 0:
+        kept, tail = text[:-spare], text[-spare:].rstrip("0")
+        text = kept + tail
+    return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, unit.code)
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """A time as people write it, UTC."""
+    if at is None:
+        return "–"
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), at, date(at, "j M Y, H:i"))
+
+
+def code(text: str) -> SafeString | str:
+    """A txid, hash or address: copied whole, broken anywhere."""
+    return format_html('<code class="code">{}</code>', text) if text else "–"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> SafeString:
+    """Rows as a small table; `empty` says in plain words that there are none. Everything is escaped but what was marked safe."""
+    return render_to_string("ledger/table.html", {"headings": headings, "rows": list(rows), "empty": empty})
+
+
+class Period(admin.SimpleListFilter):
+    """Which days; a child names the `field`."""
+
+    title = "date"
+    parameter_name = "period"
+    field: ClassVar[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("today", "Today"),
+            ("week", "Past 7 days"),
+            ("month", "This month"),
+            ("last-month", "Last month"),
+            ("year", "This year"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        begin, end = self._bounds(self.value() or "")
+        if begin is not None:
+            queryset = queryset.filter(**{f"{self.field}__gte": begin})
+        return queryset.filter(**{f"{self.field}__lt": end}) if end else queryset
+
+    def _bounds(self, value: str) -> tuple[datetime | None, datetime | None]:
+        today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        month = today.replace(day=1)
+        last_month = (month - timedelta(days=1)).replace(day=1)
+        return {
+            "today": (today, None),
+            "week": (today - timedelta(days=6), None),
+            "month": (month, None),
+            "last-month": (last_month, month),
+            "year": (today.replace(month=1, day=1), None),
+        }.get(value, (None, None))
+
+
+def period(field: str) -> type[Period]:
+    """The filter over that field of the list's rows."""
+    return type("Period", (Period,), {"field": field})

@@ -1,0 +1,184 @@
+"""What the chains show, in the admin. All of it is read-only; deposits name the confirmations they wait for."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from unfold.decorators import display
+
+from ledger.money import Unit
+from ledger.readonly import ReadOnlyAdmin, amount, code, moment, period, table
+from monitor.chains import CHAINS
+from monitor.confirmations import confirmations
+from monitor.models import Cursor, Deposit, WatchedAddress
+
+STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
+BEHIND_BLOCKS = 2
+"""A block or two behind is reading; more is catching up."""
+
+
+class ChainFilter(admin.SimpleListFilter):
+    title = "chain"
+    parameter_name = "chain"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(chain.code, chain.title) for chain in CHAINS.values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(chain_code=self.value()) if self.value() else queryset
+
+
+def depth(deposit: Deposit) -> str:
+    """How deep it lies and how deep it must: "2 of 6 confirmations". Needs `cursor_height` from `with_depth`."""
+    reached = confirmations(deposit, Cursor(height=vars(deposit)["cursor_height"]))
+    if deposit.required_confirmations is None:
+        return f"{reached} confirmations, waits for the chain's finality"
+    return f"{min(reached, deposit.required_confirmations)} of {deposit.required_confirmations} confirmations"
+
+
+def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
+    """Each with the height its chain was read to."""
+    cursors = Cursor.objects.filter(chain_code=OuterRef("chain_code"))
+    return deposits.annotate(cursor_height=Subquery(cursors.values("height")[:1]))
+
+
+def standing(cursor: Cursor) -> tuple[str, str]:
+    """A key for the colour, and how reading the chain goes, in words."""
+    if cursor.halted_at is not None:
+        return "halted", f"Halted since {cursor.halted_at:%-d %b, %H:%M}: a person must look"
+    if cursor.failing_since is not None:
+        return "failing", f"Node does not answer since {cursor.failing_since:%-d %b, %H:%M}"
+    if cursor.height is None or cursor.node_height is None:
+        return "waiting", "Waiting for the node's first answer"
+    if cursor.node_height - cursor.height > BEHIND_BLOCKS:
+        return "reading", "Catching up"
+    return "reading", "Reading"
+
+
+@admin.register(Cursor)
+class ChainAdmin(ReadOnlyAdmin):
+    """How far each chain was read. Heights are everyone's; what a node answered is for those who run it."""
+
+    list_display = ["chain_title", "state", "height", "node_height", "blocks_behind", "last_answer"]
+    ordering = ["chain_code"]
+    readonly_fields = [
+        *("chain_title", "state", "height", "node_height", "final_height", "blocks_behind", "last_answer", "failure"),
+    ]
+
+    @staticmethod
+    def in_books(books: QuerySet[Any]) -> Q:
+        return Q()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [name for name in self.readonly_fields if name != "failure" or request.user.is_superuser]
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, cursor: Cursor) -> str:
+        return cursor.chain.title
+
+    @display(
+        description="state",
+        label={"halted": "danger", "failing": "danger", "waiting": "warning", "reading": "success"},
+    )
+    def state(self, cursor: Cursor) -> tuple[str, str]:
+        return standing(cursor)
+
+    @display(description="behind", ordering=F("node_height") - F("height"))
+    def blocks_behind(self, cursor: Cursor) -> str:
+        if cursor.height is None or cursor.node_height is None:
+            return "–"
+        return f"{max(0, cursor.node_height - cursor.height)} blocks"
+
+    @display(description="last answer", ordering="checked_at")
+    def last_answer(self, cursor: Cursor) -> str:
+        return f"{timesince(cursor.checked_at, timezone.now())} ago" if cursor.checked_at else "Never"
+
+
+@admin.register(Deposit)
+class DepositAdmin(ReadOnlyAdmin):
+    list_display = ["seen", "transaction", "coins", "state_label", "depth", "chain_title", "book"]
+    list_filter = ["state", ChainFilter, period("seen_at"), "book"]
+    list_select_related = ["book", "watched"]
+    search_fields = ["txid__exact", "watched__address__exact"]
+    search_help_text = "Transaction id or address"
+    ordering = ["-id"]
+    fields = [
+        *("coins", "state_label", "depth", "chain_title", "transaction", "address", "block", "seen", "book"),
+        "history",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Deposit]:
+        return with_depth(super().get_queryset(request))
+
+    @display(description="seen", ordering="seen_at")
+    def seen(self, deposit: Deposit) -> SafeString | str:
+        return moment(deposit.seen_at)
+
+    @display(description="transaction")
+    def transaction(self, deposit: Deposit) -> SafeString | str:
+        return code(deposit.txid)
+
+    @display(description="amount", ordering="base_units")
+    def coins(self, deposit: Deposit) -> SafeString | str:
+        return amount(deposit.base_units, unit_of(deposit))
+
+    @display(description="state", label=STATE_COLOURS)
+    def state_label(self, deposit: Deposit) -> tuple[str, str]:
+        return deposit.state, deposit.get_state_display()
+
+    @display(description="depth")
+    def depth(self, deposit: Deposit) -> str:
+        return depth(deposit)
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, deposit: Deposit) -> str:
+        return deposit.chain.title
+
+    @display(description="address")
+    def address(self, deposit: Deposit) -> SafeString | str:
+        return code(deposit.watched.address)
+
+    @display(description="block")
+    def block(self, deposit: Deposit) -> SafeString | str:
+        return (
+            code(f"{deposit.block_height} {deposit.block_hash}") if deposit.block_height is not None else "In no block"
+        )
+
+    @display(description="history")
+    def history(self, deposit: Deposit) -> SafeString:
+        rows = [(moment(event.happened_at), event.get_kind_display()) for event in deposit.events.order_by("pk")]
+        return table(["Date", "What happened"], rows, "Nothing happened to it yet.")
+
+
+def unit_of(deposit: Deposit) -> Unit:
+    """What the deposit is counted in: the chain's own coin."""
+    return deposit.chain.native
+
+
+@admin.register(WatchedAddress)
+class WatchedAddressAdmin(ReadOnlyAdmin):
+    list_display = ["address_text", "chain_title", "watched_since", "book"]
+    list_filter = [ChainFilter, "book"]
+    list_select_related = ["book"]
+    search_fields = ["address__exact"]
+    search_help_text = "The whole address"
+    ordering = ["-id"]
+    fields = ["address_text", "chain_title", "watched_since", "book"]
+    readonly_fields = fields
+
+    @display(description="address")
+    def address_text(self, watched: WatchedAddress) -> SafeString | str:
+        return code(watched.address)
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, watched: WatchedAddress) -> str:
+        return watched.chain.title
+
+    @display(description="watched since", ordering="created_at")
+    def watched_since(self, watched: WatchedAddress) -> SafeString | str:
+        return moment(watched.created_at)

@@ -1,0 +1,62 @@
+"""What came in on our addresses, by day and asset: validated, beside what was seen that day and is not yet received."""
+
+from collections import defaultdict
+from datetime import date
+
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from ledger.models import Asset, Book, JournalEntry, Posting
+from reports.cells import Cell, Money
+
+COLUMNS = ["Day", "Book", "Asset", "Chain", "Validated", "Not yet received"]
+
+Key = tuple[date, int, int]
+Kind = JournalEntry.Kind
+
+
+def rows(books: QuerySet[Book]) -> list[list[Cell]]:
+    """Newest day first. What a reorganisation took back counts against the day it happened."""
+    named = {book.pk: str(book) for book in books}
+    assets = Asset.objects.in_bulk()
+    totals = totals_by_day(books)
+    newest_first = sorted(totals, key=lambda key: (-key[0].toordinal(), named[key[1]], assets[key[2]].code, key[2]))
+    return [
+        [
+            *(day, named[book], assets[asset].code, assets[asset].chain),
+            *(Money(base_units, assets[asset].decimals) for base_units in totals[day, book, asset]),
+        ]
+        for day, book, asset in newest_first
+    ]
+
+
+def totals_by_day(books: QuerySet[Book], since: date | None = None) -> dict[Key, tuple[int, int]]:
+    """(day, book, asset) -> (validated, not yet received), in base units, from the custody accounts.
+
+    Over all days the sums equal those accounts' balances.
+    """
+    custody = Posting.objects.filter(book__in=books, account__code__startswith="assets:custody:")
+    if since is not None:
+        custody = custody.filter(effective_at__date__gte=since)
+    moved: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    for column, postings in enumerate((_validated(custody), _open(custody))):
+        for day, book, asset, base_units in _by_day(postings):
+            moved[day, book, asset][column] = int(base_units)
+    return {key: (validated, pending) for key, (validated, pending) in moved.items() if validated or pending}
+
+
+def _validated(postings: QuerySet[Posting]) -> QuerySet[Posting]:
+    return postings.filter(layer=Posting.Layer.POSTED)
+
+
+def _open(postings: QuerySet[Posting]) -> QuerySet[Posting]:
+    resolutions = JournalEntry.objects.filter(
+        book=OuterRef("book"), ref=OuterRef("entry"), kind__in=[Kind.SETTLE, Kind.VOID]
+    )
+    pending = postings.filter(layer=Posting.Layer.PENDING_IN, entry__kind=Kind.PENDING)
+    return pending.exclude(Exists(resolutions))
+
+
+def _by_day(postings: QuerySet[Posting]) -> QuerySet[Posting, tuple[date, int, int, int]]:
+    days = postings.annotate(day=TruncDate("effective_at")).values("day", "book", "asset")
+    return days.annotate(base_units=Sum(F("debit") - F("credit"))).values_list("day", "book", "asset", "base_units")
