@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ from cryptopay.devnet import environment, places, ports, rpc
 pytestmark = pytest.mark.timeout(60)
 
 NODES = ("BITCOIN_REGTEST_NODE_URL", "LITECOIN_REGTEST_NODE_URL", "ETHEREUM_DEV_NODE_URL")
+NO_NODES = dict.fromkeys(NODES, "http://127.0.0.1:1")
 MANAGE = """
 import json, pathlib, sys
 state = pathlib.Path(".state")
@@ -27,8 +28,8 @@ account = {"name": "Back office", "url": "http://127.0.0.1/admin/", "login": "al
 """
 PROCFILE = """
 web: python -m http.server $PORT --bind 127.0.0.1
-worker: sleep 500 & exec tail -f /dev/null
-beat: trap '' TERM; sleep 500; sleep 500
+worker: exec tail -f /dev/null
+beat: sleep 500 & sleep 500
 """
 
 
@@ -66,7 +67,8 @@ class Run:
 
 
 def _name(process: psutil.Process) -> str:
-    return Path(process.cmdline()[0]).name if process.cmdline() else str(process.pid)
+    words = [*process.cmdline(), "", "", ""]
+    return Path(words[2] if words[1] == "--argv0" else words[0]).name or str(process.pid)
 
 
 def _environment() -> dict[str, str]:
@@ -90,13 +92,25 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def run(checkout: Path) -> Iterator[Run]:
+def start(checkout: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def started(port: int | None = None, **settings: str) -> Run:
+        runs.append(Run(checkout, port or ports.free(), settings))
+        return runs[-1]
+
+    yield started
+    for run in runs:
+        run.end()
+
+
+@pytest.fixture
+def run(start: Callable[..., Run]) -> Run:
     """Up and running, without nodes: they have a test of their own."""
-    started = Run(checkout, ports.free(), dict.fromkeys(NODES, "http://127.0.0.1:1"))
+    started = start(**NO_NODES)
     said = started.until("Stop: Ctrl-C")
     assert started.process.poll() is None, said
-    yield started
-    started.end()
+    return started
 
 
 def _assert_gone(processes: dict[str, psutil.Process]) -> None:
@@ -104,11 +118,21 @@ def _assert_gone(processes: dict[str, psutil.Process]) -> None:
     assert left == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything_and_leaves_no_process(run: Run, number: signal.Signals) -> None:
     started = run.descendants()
     assert {"postgres", "valkey-server", "sleep", "tail"} <= started.keys()
     run.process.send_signal(number)
+    assert run.process.wait(timeout=40) == 0
+    _assert_gone(started)
+
+
+def test_a_part_that_will_not_listen_is_ended_all_the_same(start: Callable[..., Run], checkout: Path) -> None:
+    (checkout / "Procfile").write_text(PROCFILE.replace("beat: ", "beat: trap '' TERM; "))
+    run = start(**NO_NODES)
+    run.until("Stop: Ctrl-C")
+    started = run.descendants()
+    run.process.send_signal(signal.SIGTERM)
     assert run.process.wait(timeout=40) == 0
     _assert_gone(started)
 
@@ -129,8 +153,8 @@ def test_a_part_that_dies_stops_everything(run: Run, part: str) -> None:
     _assert_gone(started)
 
 
-def test_the_whole_stage_and_what_it_keeps(checkout: Path) -> None:
-    first = Run(checkout, ports.free(), {})
+def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: Path) -> None:
+    first = start()
     table = first.until("Stop: Ctrl-C")
     assert "alice" in table
     assert "a-password" in table
@@ -145,9 +169,8 @@ def test_the_whole_stage_and_what_it_keeps(checkout: Path) -> None:
     block.close()
     first.process.send_signal(signal.SIGINT)
     assert first.process.wait(timeout=40) == 0
-    first.end()
 
-    second = Run(checkout, ports.free(), {})
+    second = start()
     second.until("Stop: Ctrl-C")
     again = environment.read(checkout / ".state" / "env")
     assert again["KEYS_ENCRYPTION_KEY"] == settings["KEYS_ENCRYPTION_KEY"]
@@ -157,43 +180,38 @@ def test_the_whole_stage_and_what_it_keeps(checkout: Path) -> None:
     node.close()
     second.process.send_signal(signal.SIGTERM)
     assert second.process.wait(timeout=40) == 0
-    second.end()
     assert (checkout / ".state" / "orders").read_text().split() == ["migrate", "seed_demo"] * 2
 
 
-def test_given_servers_replace_the_embedded_ones(checkout: Path) -> None:
+def test_given_servers_replace_the_embedded_ones(start: Callable[..., Run], checkout: Path) -> None:
     (checkout / ".env").write_text("REDIS_URL=redis://127.0.0.1:1/0\n")
-    given = {"DATABASE_URL": "postgresql://elsewhere/db", **dict.fromkeys(NODES, "http://127.0.0.1:1")}
-    started = Run(checkout, ports.free(), given)
+    started = start(DATABASE_URL="postgresql://elsewhere/db", **NO_NODES)
     started.until("Stop: Ctrl-C")
     assert not {"postgres", "valkey-server", "bitcoind", "litecoind", "anvil"} & started.descendants().keys()
     assert not {"DATABASE_URL", "REDIS_URL", *NODES} & environment.read(checkout / ".state" / "env").keys()
     started.process.send_signal(signal.SIGINT)
     assert started.process.wait(timeout=40) == 0
-    started.end()
 
 
-def test_a_missing_node_is_named_with_its_fix_and_the_rest_runs(checkout: Path) -> None:
+def test_a_missing_node_is_named_with_its_fix_and_the_rest_runs(start: Callable[..., Run], checkout: Path) -> None:
     (checkout / "node_modules").unlink()
-    started = Run(checkout, ports.free(), dict.fromkeys(NODES[:2], "http://127.0.0.1:1"))
+    started = start(**{**NO_NODES, "ETHEREUM_DEV_NODE_URL": ""})
     table = started.until("Stop: Ctrl-C")
     assert "anvil is not installed" in table
     assert "npm install" in table
     started.process.send_signal(signal.SIGINT)
     assert started.process.wait(timeout=40) == 0
-    started.end()
 
 
-def test_a_taken_port_is_named(checkout: Path) -> None:
+def test_a_taken_port_is_named(start: Callable[..., Run]) -> None:
     with socket.socket() as other:
         other.bind((ports.HOST, 0))
         other.listen()
         port = other.getsockname()[1]
-        started = Run(checkout, port, {})
+        started = start(port)
         said = started.until("\0")
         assert started.process.wait(timeout=20) == 1
-        started.end()
-    assert f"Port {port} on 127.0.0.1 is taken" in said
+        assert f"Port {port} on 127.0.0.1 is taken" in said
     assert "PORT=" in said
 
 
