@@ -51,7 +51,7 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` are the characters a person knows it by."""
+    """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` is what a person knows it by."""
 
     class Scope(models.TextChoices):
         INVOICES_READ = "invoices:read"

@@ -1,7 +1,131 @@
-"""Who may do what in the back office."""
+"""Who may do what in the back office. Permissions follow from memberships alone, never from Django's own tables.
 
+A permission without an object asks "at any of my merchants?" and opens a section; which rows stand there follows from
+`books_of`. A permission with an object asks at the object's own merchant.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from django.apps import apps
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, Q, QuerySet
+
+from cryptopay.merchants.models import Membership, Merchant, User
+from ledger.models import Book
+
+_Role = Membership.Role
+
+_SALES = frozenset({"payments.view_*", "merchants.view_customer"})
+_BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
+
+GRANTS: dict[str, frozenset[str]] = {
+    _Role.VIEWER: _SALES,
+    _Role.CASHIER: _SALES | {"payments.add_invoice", "merchants.add_customer"},
+    _Role.ACCOUNTANT: _SALES | _BOOKS,
+    _Role.APPROVER: _SALES | _BOOKS,
+    _Role.AUDITOR: frozenset({"*.view_*"}),
+    _Role.ADMINISTRATOR: frozenset(
+        {
+            *("merchants.view_user", "merchants.view_merchant", "merchants.*_membership"),
+            *("merchants.view_apikey", "merchants.add_apikey", "merchants.change_apikey"),
+            *("webhooks.view_*", "webhooks.add_endpoint", "webhooks.change_endpoint", "webhooks.change_delivery"),
+            *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey"),
+        }
+    ),
+}
+"""Role -> patterns of `app.codename`. An administrator moves no money; viewers and auditors change nothing."""
+
+
+class _Seat(NamedTuple):
+    """One membership: what the user may do at which merchant."""
+
+    merchant_id: int
+    book_ids: frozenset[int]
+    grants: frozenset[str]
 
 
 class RoleBackend(ModelBackend):
-    """Permissions follow from memberships."""
+    """Permissions follow from memberships, for people who may sign in here (`is_staff`). Superusers: all."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
+        return user_obj.is_active and (
+            user_obj.is_superuser or any(_grants(seat, perm) for seat in _seats(user_obj) if _concerns(seat, obj))
+        )
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return any(name.partition(".")[0] == app_label for name in self.get_all_permissions(user_obj))
+
+    def get_all_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        """By name, at any merchant, or at the one `obj` belongs to."""
+        return {name for name in _every_permission() if self.has_perm(user_obj, name, obj)}
+
+    def get_user_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        return self.get_all_permissions(user_obj, obj)
+
+    def get_group_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        return set()
+
+
+def books_of(user: User | AnonymousUser) -> QuerySet[Book]:
+    """The books whose rows this person may be shown: the live and test books of their merchants. Superusers: all."""
+    if user.is_active and user.is_superuser:
+        return Book.objects.all()
+    return Book.objects.filter(pk__in={book_id for seat in _seats(user) for book_id in seat.book_ids})
+
+
+def merchants_of(user: User | AnonymousUser) -> QuerySet[Merchant]:
+    """The merchants this person is a member of. Superusers: all."""
+    if user.is_active and user.is_superuser:
+        return Merchant.objects.all()
+    return Merchant.objects.filter(pk__in={seat.merchant_id for seat in _seats(user)})
+
+
+def _seats(user: Any) -> list[_Seat]:
+    """Asked once a request: the user object lives as long as one."""
+    if not isinstance(user, User) or not user.is_active or not user.is_staff:
+        return []
+    seats: list[_Seat] | None = getattr(user, "_seats_of_this_request", None)
+    if seats is None:
+        rows = Membership.objects.filter(Q(user=user)).select_related("merchant")
+        seats = [
+            _Seat(
+                row.merchant_id,
+                frozenset({row.merchant.live_book_id, row.merchant.test_book_id}),
+                GRANTS.get(row.role, frozenset()),
+            )
+            for row in rows
+        ]
+        user._seats_of_this_request = seats  # type: ignore[attr-defined]
+    return seats
+
+
+def _grants(seat: _Seat, permission: str) -> bool:
+    return any(fnmatchcase(permission, pattern) for pattern in seat.grants)
+
+
+def _concerns(seat: _Seat, obj: Model | None) -> bool:
+    """Whether the object belongs to the merchant. Rows of no tenant (an asset, a chain's cursor) concern everyone."""
+    match obj:
+        case None:
+            return True
+        case Merchant():
+            return obj.pk == seat.merchant_id
+        case Book():
+            return obj.pk in seat.book_ids
+        case User():
+            return obj.memberships.filter(merchant_id=seat.merchant_id).exists()
+    merchant_id, book_id = getattr(obj, "merchant_id", None), getattr(obj, "book_id", None)
+    if merchant_id is not None:
+        return bool(merchant_id == seat.merchant_id)
+    return book_id is None or book_id in seat.book_ids
+
+
+def _every_permission() -> set[str]:
+    names = set()
+    for model in apps.get_models():
+        meta = model._meta
+        names |= {f"{meta.app_label}.{action}_{meta.model_name}" for action in meta.default_permissions}
+        names |= {f"{meta.app_label}.{codename}" for codename, _ in meta.permissions}
+    return names

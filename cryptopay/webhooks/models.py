@@ -3,18 +3,37 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
+from ulid import ULID
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Book
 
 
+def endpoint_id() -> str:
+    return f"we_{ULID()}".lower()
+
+
+def event_id() -> str:
+    return f"evt_{ULID()}".lower()
+
+
+def delivery_id() -> str:
+    return f"dlv_{ULID()}".lower()
+
+
 class Endpoint(models.Model):
-    """A URL of the merchant's that hears of events. Its secret signs what we send (Standard Webhooks, symmetric)."""
+    """A URL of the merchant's that hears of events. Its secret signs what we send (Standard Webhooks, symmetric).
+
+    After a rotation the former secret signs beside the new one until `former_secret_until`.
+    """
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True)
+    public_id = models.CharField(max_length=32, unique=True, default=endpoint_id, editable=False)
     url = models.URLField(max_length=500)
-    encrypted_secret = models.BinaryField(editable=False)
+    sealed_secret = models.BinaryField(editable=False)
+    sealed_former_secret = models.BinaryField(null=True, editable=False)
+    former_secret_until = models.DateTimeField(null=True, editable=False)
     event_types = models.JSONField(default=list, blank=True, help_text="Empty: all.")
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, default="", blank=True)
@@ -28,15 +47,15 @@ class Endpoint(models.Model):
 
 
 class Event(AppendOnly):
-    """One thing that happened, in the same commit as the money. `sequence` counts per subject (an invoice): 1, 2, 3..."""
+    """One thing that happened, in the same commit as the money. `sequence` counts per subject (an invoice) from 1."""
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True)
+    public_id = models.CharField(max_length=32, unique=True, default=event_id, editable=False)
     type = models.CharField(max_length=64)
     subject = models.CharField(max_length=64)
     sequence = models.PositiveIntegerField()
     payload = models.JSONField()
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AppendOnlyQuerySet["Event"].as_manager()
 
@@ -49,7 +68,10 @@ class Event(AppendOnly):
 
 
 class Delivery(models.Model):
-    """One event on its way to one endpoint. Delivered at least once, in sequence per subject."""
+    """One event on its way to one endpoint. Delivered at least once, in sequence per subject.
+
+    While `claimed_until` lies ahead, somebody is sending it; a claim that ran out was a crash: it is due again.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -57,21 +79,31 @@ class Delivery(models.Model):
         FAILED = "failed", "Given up"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=delivery_id, editable=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
     subject = models.CharField(max_length=64)
     sequence = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Of the present round; redelivery begins anew.")
     next_attempt_at = models.DateTimeField(db_default=Now())
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    by_hand = models.BooleanField(
+        default=False, help_text="Asked for again: outside the order, and nothing waits for it."
+    )
 
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once")]
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting"), name="delivery_due"),
+            models.Index(fields=["endpoint", "next_attempt_at"], condition=Q(state="waiting"), name="delivery_due"),
             models.Index(
                 fields=["endpoint", "subject", "sequence"], condition=Q(state="waiting"), name="delivery_in_sequence"
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                condition=Q(state="waiting", claimed_until__isnull=False),
+                name="delivery_flying",
             ),
             models.Index(fields=["book", "-id"], name="delivery_of_book"),
         ]
@@ -83,6 +115,7 @@ class Delivery(models.Model):
 class Attempt(AppendOnly):
     """One try: what was answered and how long it took. Kept whatever the outcome."""
 
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="log")
     at = models.DateTimeField(db_default=Now(), editable=False)
     status = models.PositiveSmallIntegerField(null=True)

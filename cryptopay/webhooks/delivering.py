@@ -1,0 +1,216 @@
+"""Deliveries on their way: claimed from the database, sent by threads, recorded by the one that claimed.
+
+    claim    a short transaction under FOR UPDATE SKIP LOCKED; the claim runs out by itself, so a crash only delays
+    send     in threads that never touch the database, and outside any transaction
+    record   one transaction: an attempt, always, and where the delivery stands now
+
+A receiver that hangs costs a few threads and nobody's time: an endpoint and a book have only so many in flight.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+from django.db import DataError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from cryptopay.webhooks import egress, endpoints, retrying, signing
+from cryptopay.webhooks.errors import SecretUnreadable, UrlRefused
+from cryptopay.webhooks.models import Attempt, Delivery
+
+log = structlog.get_logger(__name__)
+
+THREADS = 32
+PER_ENDPOINT = 4
+PER_BOOK = 8
+CLAIM_SECONDS = 60
+"""Longer than any sending takes: a request has 15 seconds, and a name server may hang somewhat beyond them."""
+RUN_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 0.25
+_GONE = 410
+_OK, _REDIRECTS = 200, 300
+
+_SQL = Path(__file__).parent / "sql"
+_CLAIM = (_SQL / "claim.sql").read_text()
+_GIVE_UP_DISABLED = (_SQL / "give_up_disabled.sql").read_text()
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A claimed delivery, signed and ready: all that the sending thread needs."""
+
+    delivery_id: int
+    book_id: int
+    endpoint: str
+    claimed_until: datetime
+    attempts: int
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt came to. `status` is None where nobody answered."""
+
+    status: int | None
+    answer: str
+    error: str
+    retry_after: str
+    milliseconds: int
+
+    @property
+    def delivered(self) -> bool:
+        return self.status is not None and _OK <= self.status < _REDIRECTS
+
+
+def deliver_due(run_seconds: float = RUN_SECONDS) -> int:
+    """Send until nothing is due or the time is over; the number of attempts. Safe to call at any time and by anyone.
+
+    One worker is at it at a time, so that hanging receivers never take up two; who comes second returns at once.
+    """
+    until = time.monotonic() + run_seconds
+    sent = 0
+    parcels: list[Parcel] = []
+    while True:
+        with _alone() as alone:
+            if alone or parcels:
+                sent += _run(parcels, until)
+        if not alone or time.monotonic() >= until:
+            return sent
+        # Who came second before the lock was let go has seen its event committed: so do we, now.
+        parcels = claim(THREADS)
+        if not parcels:
+            return sent
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    with connection.cursor() as sql:
+        sql.execute("SELECT pg_try_advisory_lock(hashtext('webhooks.delivering'), 0)")
+        alone: bool = sql.fetchone()[0]
+    try:
+        yield alone
+    finally:
+        if alone:
+            with connection.cursor() as sql:
+                sql.execute("SELECT pg_advisory_unlock(hashtext('webhooks.delivering'), 0)")
+
+
+def _run(parcels: list[Parcel], until: float) -> int:
+    with connection.cursor() as sql:
+        sql.execute(_GIVE_UP_DISABLED)
+    sent = 0
+    flying: dict[Future[Outcome], Parcel] = {}
+    with ThreadPoolExecutor(THREADS, "webhook") as threads:
+        while True:
+            if time.monotonic() < until and len(flying) + len(parcels) < THREADS:
+                parcels += claim(THREADS - len(flying) - len(parcels))
+            while parcels:
+                parcel = parcels.pop()
+                flying[threads.submit(_send, parcel)] = parcel
+            if not flying:
+                return sent
+            done, _ = wait(flying, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
+            for future in done:
+                _record_or_log(flying.pop(future), future.result())
+                sent += 1
+
+
+def _record_or_log(parcel: Parcel, outcome: Outcome) -> None:
+    """One row that cannot be written holds up no other: its claim runs out and it is sent again."""
+    try:
+        record(parcel, outcome)
+    except DataError:
+        log.exception("webhooks.not_recorded", delivery=parcel.delivery_id)
+
+
+def claim(most: int) -> list[Parcel]:
+    """Take up to `most` due deliveries; each is ours until its `claimed_until`."""
+    with transaction.atomic(), connection.cursor() as sql:
+        sql.execute(
+            _CLAIM,
+            {"most": most, "per_endpoint": PER_ENDPOINT, "per_book": PER_BOOK, "claim_seconds": CLAIM_SECONDS},
+        )
+        claimed = [row[0] for row in sql.fetchall()]
+    if not claimed:
+        return []
+    deliveries = Delivery.objects.filter(pk__in=claimed).select_related("event", "endpoint").order_by("pk")
+    return [_parcel(delivery) for delivery in deliveries]
+
+
+def _parcel(delivery: Delivery) -> Parcel:
+    event, endpoint = delivery.event, delivery.endpoint
+    body = json.dumps(event.payload, ensure_ascii=False, separators=(",", ":")).encode()
+    headers, refused = {"Content-Type": "application/json", "User-Agent": "CryptoPay"}, ""
+    try:
+        secrets = endpoints.signing_secrets(endpoint)
+        headers |= signing.headers(secrets, event.public_id, int(time.time()), body)
+    except SecretUnreadable as error:
+        log.exception("webhooks.secret_unreadable", endpoint=endpoint.public_id)
+        refused = str(error)
+    if delivery.claimed_until is None:
+        raise AssertionError("a claimed delivery has a claim")
+    return Parcel(
+        delivery.pk,
+        delivery.book_id,
+        endpoint.public_id,
+        delivery.claimed_until,
+        delivery.attempts,
+        endpoint.url,
+        headers,
+        body,
+        refused,
+    )
+
+
+def _send(parcel: Parcel) -> Outcome:
+    """In a thread; never raises, and never touches the database."""
+    started = time.monotonic()
+    status, answer, error, retry_after = None, "", parcel.refused, ""
+    if not error:
+        try:
+            got = egress.post(parcel.url, parcel.headers, parcel.body)
+            status, answer, retry_after = got.status, got.text, got.retry_after
+        except (egress.NotSent, UrlRefused) as refusal:
+            error = str(refusal)
+        except Exception as unforeseen:  # an attempt is recorded whatever it met, and the others go on
+            log.exception("webhooks.sending_failed", endpoint=parcel.endpoint)
+            error = type(unforeseen).__name__
+    return Outcome(status, answer, error[:200], retry_after, round((time.monotonic() - started) * 1000))
+
+
+@transaction.atomic
+def record(parcel: Parcel, outcome: Outcome) -> None:
+    """Write the attempt and where the delivery stands. Of a claim that ran out, the attempt and a success count."""
+    Attempt.objects.create(
+        book_id=parcel.book_id,
+        delivery_id=parcel.delivery_id,
+        status=outcome.status,
+        answer=outcome.answer,
+        error=outcome.error,
+        milliseconds=outcome.milliseconds,
+    )
+    delivery = Delivery.objects.filter(pk=parcel.delivery_id)
+    if outcome.delivered:
+        delivery.update(state=Delivery.State.DELIVERED, attempts=F("attempts") + 1, claimed_until=None)
+        return
+    ours = delivery.filter(state=Delivery.State.WAITING, claimed_until=parcel.claimed_until)
+    delay = retrying.delay(parcel.attempts + 1, outcome.retry_after, timezone.now())
+    if outcome.status == _GONE or delay is None:
+        ours.update(state=Delivery.State.FAILED, attempts=F("attempts") + 1, claimed_until=None)
+    else:
+        ours.update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + delay, claimed_until=None)
+    if outcome.status == _GONE:
+        endpoints.disable(
+            Delivery.objects.select_related("endpoint").get(pk=parcel.delivery_id).endpoint, "Answered 410"
+        )
+    log.info("webhooks.not_delivered", endpoint=parcel.endpoint, status=outcome.status, error=outcome.error)

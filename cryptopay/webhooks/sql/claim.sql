@@ -1,0 +1,47 @@
+-- Takes due deliveries. Due: its time has come, nobody is sending it, its endpoint is enabled, and no earlier event of the
+-- same subject still waits for the same endpoint. An earlier one cannot appear later: sequences commit in their order.
+-- Books take turns, and neither an endpoint nor a book has more than its share in flight.
+WITH flying AS MATERIALIZED (
+    SELECT endpoint_id, book_id FROM webhooks_delivery
+    WHERE state = 'waiting' AND claimed_until > statement_timestamp()
+),
+due AS MATERIALIZED (
+    SELECT found.id, found.book_id, found.next_attempt_at
+    FROM webhooks_endpoint endpoint
+    CROSS JOIN LATERAL (
+        SELECT d.id, d.book_id, d.next_attempt_at
+        FROM webhooks_delivery d
+        WHERE d.endpoint_id = endpoint.id
+          AND d.state = 'waiting'
+          AND d.next_attempt_at <= statement_timestamp()
+          AND (d.claimed_until IS NULL OR d.claimed_until <= statement_timestamp())
+          AND (d.by_hand OR NOT EXISTS (
+              SELECT 1 FROM webhooks_delivery earlier
+              WHERE earlier.endpoint_id = d.endpoint_id
+                AND earlier.subject = d.subject
+                AND earlier.sequence < d.sequence
+                AND earlier.state = 'waiting'
+                AND NOT earlier.by_hand
+          ))
+        ORDER BY d.next_attempt_at, d.id
+        LIMIT greatest(
+            0, %(per_endpoint)s - (SELECT count(*) FROM flying WHERE flying.endpoint_id = endpoint.id)
+        )
+        FOR NO KEY UPDATE OF d SKIP LOCKED
+    ) found
+    WHERE endpoint.disabled_at IS NULL
+),
+in_turn AS (
+    SELECT id, next_attempt_at,
+           row_number() OVER (PARTITION BY book_id ORDER BY next_attempt_at, id)
+           + (SELECT count(*) FROM flying WHERE flying.book_id = due.book_id) AS turn
+    FROM due
+),
+taken AS MATERIALIZED (
+    SELECT id FROM in_turn WHERE turn <= %(per_book)s ORDER BY turn, next_attempt_at LIMIT %(most)s
+)
+UPDATE webhooks_delivery
+SET claimed_until = statement_timestamp() + make_interval(secs => %(claim_seconds)s)
+FROM taken
+WHERE webhooks_delivery.id = taken.id
+RETURNING webhooks_delivery.id
