@@ -176,12 +176,12 @@ if not REDIS_URL and not DEVELOPMENT:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["cryptopay.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["cryptopay.api.authentication.HasScope"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["cryptopay.api.bodies.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "cryptopay.api.errors.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cryptopay.api.bodies.AlwaysJson",
+    "DEFAULT_SCHEMA_CLASS": "cryptopay.api.openapi.ScopedSchema",
+    "EXCEPTION_HANDLER": "cryptopay.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
-    "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -196,6 +196,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None},
+    "ENUM_NAME_OVERRIDES": {
+        "InvoiceStatus": "cryptopay.payments.models.Invoice.Status",
+        "InvoiceException": "cryptopay.payments.models.Invoice.Exceptional",
+        "PaymentState": "cryptopay.payments.models.Payment.State",
+        "DeliveryState": "cryptopay.webhooks.models.Delivery.State",
+        "Scope": "cryptopay.merchants.models.ApiKey.Scope",
+    },
 }
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,0 +1,95 @@
+"""What the rooms' errors mean in HTTP, in one table; `problems` writes them out.
+
+Each carries a stable `code`; `STATUS_OF_CODE` gives its status by this rule:
+
+    400   wrong whatever the state of the world: the form of an amount, of a key, of a URL
+    404   not there, or another tenant's
+    409   right, but not in the present state
+    422   well formed, and refused as this merchant is set up: no key for the chain, no such currency
+    503   not now: no trustworthy rate, no node, no verified address
+
+An error whose code is not in the table is a fault of ours: 500, and its text stays in the log.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from rest_framework import exceptions
+
+CONTENT_TYPE = "application/problem+json"
+
+_STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
+    HTTPStatus.BAD_REQUEST: (
+        "amount_malformed",
+        "amount_too_precise",
+        "amount_out_of_range",
+        "amount_not_positive",
+        "tolerance_invalid",
+        "expiry_invalid",
+        "extended_key_invalid",
+        "external_ref_invalid",
+        "webhook_url_refused",
+        "event_type_invalid",
+    ),
+    HTTPStatus.NOT_FOUND: ("not_found",),
+    HTTPStatus.CONFLICT: (
+        "invoice_closed",
+        "extended_key_in_use",
+        "addresses_exhausted",
+        "too_many_endpoints",
+        "endpoint_disabled",
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        "currency_unknown",
+        "payment_method_unavailable",
+        "amount_below_minimum",
+        "no_key_for_chain",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "rate_missing",
+        "rate_stale",
+        "rate_suspect",
+        "address_verification_failed",
+        "sealed_key_unreadable",
+        "webhook_secret_unreadable",
+        "chain_halted",
+        "chain_unavailable",
+    ),
+}
+STATUS_OF_CODE: Mapping[str, HTTPStatus] = {code: status for status, codes in _STATUS.items() for code in codes}
+
+
+class Problem(exceptions.APIException):
+    """A refusal on its way out. `pointer` is a JSON Pointer (RFC 6901) into the body."""
+
+    def __init__(self, status: int, code: str, detail: str, pointer: str = "") -> None:
+        super().__init__(detail, code)
+        self.status_code = status
+        self.code = code
+        self.pointer = pointer
+
+
+class BodyRefused(exceptions.ValidationError):
+    """The body cannot be taken as it is; `pointer` says where."""
+
+    def __init__(self, code: str, detail: str, pointer: str = "") -> None:
+        super().__init__(detail, code)
+        self.pointer = pointer
+
+
+def from_domain(exc: Exception, pointer: str = "") -> Problem | None:
+    """The answer to an error of one of the rooms; None: no code we know. `pointer` wins over its own."""
+    code = getattr(exc, "code", None)
+    if not isinstance(code, str) or code not in STATUS_OF_CODE:
+        return None
+    return Problem(STATUS_OF_CODE[code], code, _sentence(str(exc)), pointer or getattr(exc, "pointer", ""))
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def escaped(name: str) -> str:
+    """RFC 6901, section 3."""
+    return name.replace("~", "~0").replace("/", "~1")

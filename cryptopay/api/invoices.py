@@ -1,0 +1,269 @@
+"""Invoices: what a merchant asks, how it may be paid, and how it stands."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cryptopay.api.authentication import PUBLIC
+from cryptopay.api.errors import from_domain
+from cryptopay.api.fields import (
+    AmountSchema,
+    AmountTextField,
+    MetadataField,
+    StrictSerializer,
+    TextField,
+    WebAddressField,
+    WholeNumberField,
+    amount_json,
+)
+from cryptopay.api.idempotency import idempotent
+from cryptopay.api.pagination import PageParameters, newest_first, page_schema
+from cryptopay.api.payments import PaymentSchema, payment_json
+from cryptopay.api.resource import NotFound, Resource
+from cryptopay.merchants.models import ApiKey
+from cryptopay.payments import lifecycle
+from cryptopay.payments.errors import PaymentError
+from cryptopay.payments.lifecycle import NewInvoice
+from cryptopay.payments.models import Invoice
+from cryptopay.payments.status import InvoiceState, MethodState, state_of, states_of
+from ledger.money import BadAmount
+
+Scope = ApiKey.Scope
+
+
+class NewInvoiceBody(StrictSerializer):
+    """What may be asked."""
+
+    amount = AmountTextField()
+    currency = TextField(max_length=16, help_text="A fiat currency (ISO 4217) or a coin: EUR, BTC.")
+    methods = serializers.ListField(
+        child=TextField(max_length=50), max_length=10, required=False, help_text="Chosen at once: BTC, or BTC@bitcoin."
+    )
+    order_id = TextField(max_length=100, required=False, allow_blank=True, help_text="Your own number for it.")
+    description = TextField(max_length=300, required=False, allow_blank=True, help_text="Shown to the payer.")
+    customer_ref = TextField(max_length=64, required=False, allow_blank=True, help_text="Your own name for the payer.")
+    return_url = WebAddressField(required=False, allow_blank=True)
+    metadata = MetadataField(required=False)
+    expires_in_seconds = WholeNumberField(
+        required=False, min_value=lifecycle.SHORTEST_SECONDS, max_value=lifecycle.LONGEST_SECONDS
+    )
+    tolerance = TextField(max_length=6, required=False, help_text='Share of the amount that may be missing: "0.005".')
+
+
+class RateSchema(serializers.Serializer[Any]):
+    """The recorded price that fixed what is due."""
+
+    price = serializers.CharField(help_text="Of one whole coin, in the invoice's currency.")
+    currency = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
+    observed_at = serializers.DateTimeField()
+
+
+class MethodSchema(serializers.Serializer[Any]):
+    """One way to pay."""
+
+    method = serializers.CharField(help_text="BTC@bitcoin")
+    asset = serializers.CharField()
+    chain = serializers.CharField()
+    address = serializers.CharField(
+        allow_null=True, help_text="Verified against your public key just now; null: it failed, do not pay."
+    )
+    uri = serializers.CharField(allow_null=True, help_text="For wallets and QR codes: BIP-321, EIP-681.")
+    due = AmountSchema()
+    paid = AmountSchema(help_text="Seen, unconfirmed counted.")
+    confirmed = AmountSchema()
+    remaining = AmountSchema()
+    rate = RateSchema(allow_null=True)
+    payments = PaymentSchema(many=True)
+
+
+class InvoiceSchema(serializers.Serializer[Any]):
+    """An invoice as it stands now."""
+
+    id = serializers.CharField()
+    live = serializers.BooleanField()
+    status = serializers.ChoiceField(Invoice.Status.choices)
+    exception = serializers.ChoiceField(Invoice.Exceptional.choices)
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    tolerance = serializers.CharField()
+    order_id = serializers.CharField(allow_blank=True)
+    description = serializers.CharField(allow_blank=True)
+    customer_ref = serializers.CharField(allow_null=True)
+    return_url = serializers.CharField(allow_blank=True)
+    metadata = serializers.DictField(child=serializers.CharField(allow_blank=True))
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    checkout_url = serializers.CharField(help_text="Send the payer here.")
+    methods = MethodSchema(many=True)
+
+
+class PublicMethodSchema(serializers.Serializer[Any]):
+    """One way to pay, as the payer may see it."""
+
+    asset = serializers.CharField()
+    chain = serializers.CharField()
+    address = serializers.CharField(allow_null=True)
+    uri = serializers.CharField(allow_null=True)
+    due = AmountSchema()
+    paid = AmountSchema()
+    confirmed = AmountSchema()
+    remaining = AmountSchema()
+
+
+class PublicInvoiceSchema(serializers.Serializer[Any]):
+    """What the payer may see."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(Invoice.Status.choices)
+    exception = serializers.ChoiceField(Invoice.Exceptional.choices)
+    amount = serializers.CharField()
+    currency = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    expires_at = serializers.DateTimeField()
+    methods = PublicMethodSchema(many=True)
+
+
+class InvoiceParameters(PageParameters):
+    """Of the list."""
+
+    status = serializers.ChoiceField(Invoice.Status.choices, required=False)
+    order_id = serializers.CharField(max_length=100, required=False)
+
+
+class Invoices(Resource):
+    """`/invoices`"""
+
+    scopes = {"GET": Scope.INVOICES_READ, "POST": Scope.INVOICES_WRITE}
+    parameters: ClassVar[type[InvoiceParameters]] = InvoiceParameters
+
+    @extend_schema(operation_id="list_invoices", parameters=[InvoiceParameters], responses=page_schema(InvoiceSchema))
+    def get(self, request: Request) -> Response:
+        """Your invoices, newest first."""
+        own = Invoice.objects.filter(book=self.book)
+        wanted = {name: self.query[name] for name in ("status", "order_id") if name in self.query}
+        page = newest_first(own.filter(**wanted), own, self.query["limit"], self.query.get("cursor"))
+        return Response(page.json([invoice_json(state, self.api_key.live) for state in states_of(page)]))
+
+    @extend_schema(operation_id="create_invoice", request=NewInvoiceBody, responses={201: InvoiceSchema})
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Open an invoice. With `methods`, addresses are issued and prices fixed at once."""
+        order = NewInvoice(**self.body(NewInvoiceBody))
+        try:
+            invoice = lifecycle.open_invoice(self.book, order)
+        except (BadAmount, PaymentError) as error:
+            raise from_domain(error, _pointer(error)) or error from None
+        return Response(invoice_json(state_of(invoice), self.api_key.live), status=201)
+
+
+class OneInvoice(Resource):
+    """`/invoices/{id}`"""
+
+    scopes = {"GET": Scope.INVOICES_READ}
+
+    @extend_schema(operation_id="get_invoice", responses=InvoiceSchema)
+    def get(self, request: Request, invoice_id: str) -> Response:
+        """One invoice, with its payments and their confirmations."""
+        invoice = self.find(Invoice.objects.all(), invoice_id)
+        return Response(invoice_json(state_of(invoice), self.api_key.live))
+
+
+class PublicInvoice(Resource):
+    """`/invoices/{id}/public`"""
+
+    authentication_classes = []
+    scopes = {"GET": PUBLIC}
+
+    @extend_schema(operation_id="get_public_invoice", responses=PublicInvoiceSchema, auth=[])
+    def get(self, request: Request, invoice_id: str) -> Response:
+        """What the payer may see: no key is needed, the id is the secret they were given."""
+        invoice = self.find_for_payer(invoice_id)
+        return Response(_public_json(state_of(invoice)))
+
+    def find_for_payer(self, invoice_id: str) -> Invoice:
+        """The one look-up without a book: the payer belongs to none. The id has 80 random bits."""
+        invoice = Invoice.objects.filter(public_id=invoice_id).first()
+        if invoice is None:
+            raise NotFound
+        return invoice
+
+
+def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
+    """As `InvoiceSchema` describes it; a test holds the two together."""
+    invoice = state.invoice
+    return {
+        "id": invoice.public_id,
+        "live": live,
+        "status": invoice.status,
+        "exception": invoice.exception,
+        "amount": f"{invoice.amount.normalize():f}",
+        "currency": invoice.currency,
+        "tolerance": f"{invoice.tolerance.normalize():f}",
+        "order_id": invoice.order_id,
+        "description": invoice.description,
+        "customer_ref": invoice.customer.external_ref if invoice.customer else None,
+        "return_url": invoice.return_url,
+        "metadata": invoice.metadata,
+        "created_at": invoice.created_at,
+        "expires_at": invoice.expires_at,
+        "checkout_url": f"{settings.PUBLIC_URL}/pay/{invoice.public_id}",
+        "methods": [method_json(method) for method in state.methods],
+    }
+
+
+def method_json(method: MethodState) -> dict[str, Any]:
+    """As `MethodSchema` describes it."""
+    return {
+        "method": f"{method.asset.code}@{method.chain.code}",
+        **_public_method_json(method),
+        "rate": _rate_json(method),
+        "payments": [payment_json(payment) for payment in method.payments],
+    }
+
+
+def _rate_json(method: MethodState) -> dict[str, Any] | None:
+    rate = method.rate
+    if rate is None:
+        return None
+    price = f"{rate.price.normalize():f}"
+    return {"price": price, "currency": rate.currency, "source": rate.source, "observed_at": rate.observed_at}
+
+
+def _public_json(state: InvoiceState) -> dict[str, Any]:
+    invoice = state.invoice
+    return {
+        "id": invoice.public_id,
+        "status": invoice.status,
+        "exception": invoice.exception,
+        "amount": f"{invoice.amount.normalize():f}",
+        "currency": invoice.currency,
+        "description": invoice.description,
+        "expires_at": invoice.expires_at,
+        "methods": [_public_method_json(method) for method in state.methods],
+    }
+
+
+def _public_method_json(method: MethodState) -> dict[str, Any]:
+    return {
+        "asset": method.asset.code,
+        "chain": method.chain.code,
+        "address": method.address or None,
+        "uri": method.uri or None,
+        "due": amount_json(method.due),
+        "paid": amount_json(method.paid),
+        "confirmed": amount_json(method.confirmed),
+        "remaining": amount_json(method.remaining),
+    }
+
+
+def _pointer(error: Exception) -> str:
+    """The domain speaks of one method; here it stands in a list."""
+    if isinstance(error, BadAmount):
+        return "/amount"
+    pointer = getattr(error, "pointer", "")
+    return "/methods" if pointer == "/method" else pointer
