@@ -1,8 +1,13 @@
 """Every address of the installation."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
+
+from cryptopay.checkout.views import start
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", start, name="start"),
     path("admin/", admin.site.urls),
+    path("api/", include("cryptopay.api.urls")),
+    path("pay/", include("cryptopay.checkout.urls")),
 ]
