@@ -242,12 +242,10 @@ def _size(raw: bytes, at: int) -> tuple[int, int]:
 
 def _check_end(raw: bytes, at: int, *, hogex: bool) -> None:
     """Nothing may follow the transactions, except an extension block behind a HogEx."""
-    if at > len(raw):
-        raise BlockUnreadable("the block ends too early")
     if hogex and raw[at] != _EXTENSION_FOLLOWS:
         raise BlockUnreadable("a HogEx without its extension block")
     if not hogex and at != len(raw):
-        raise BlockUnreadable("bytes follow the last transaction")
+        raise BlockUnreadable("the last transaction does not end where the block does")
 
 
 def _check_amounts(outputs: Outputs) -> None:

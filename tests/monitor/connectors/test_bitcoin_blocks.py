@@ -162,6 +162,8 @@ UNREADABLE_MWEB = {
     "extension block said to be absent": block_of(COINBASE, HOGEX, behind=b"\0"),
     "extension block without hogex": block_of(COINBASE, LEGACY, behind=EXTENSION),
     "hogex not last": block_of(COINBASE, HOGEX, LEGACY, behind=EXTENSION),
+    "hogex not last and nothing behind": block_of(COINBASE, HOGEX, LEGACY),
+    "mweb part of one byte": block_of(COINBASE, replace(HOGEX, mweb=b"\1"), behind=EXTENSION),
     "mweb part inside the block": block_of(COINBASE, replace(HOGEX, mweb=b"\1part"), behind=EXTENSION),
 }
 

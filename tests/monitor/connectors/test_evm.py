@@ -220,6 +220,7 @@ def test_threat_22_another_block_than_asked_for_is_refused(stage: Stage, on_fake
         {**block, "hash": None},
         {**block, "number": None},
         {**block, "timestamp": "0x" + "f" * 64},
+        {**block, "transactions": [{**block["transactions"][0], "blockHash": "0x" + "ab" * 32}]},
         {**block, "transactions": [{**block["transactions"][0], "value": "0x-1"}]},
         {**block, "transactions": [{**block["transactions"][0], "value": "1" * 400}]},
         {**block, "transactions": [{**block["transactions"][0], "to": "0x12"}]},
@@ -245,9 +246,9 @@ def test_threat_22_a_final_block_above_the_tip_is_a_contradiction(on_fake: Conne
 
 def test_the_mempool_tells_each_transaction_once(stage: Stage) -> None:
     alice = new_address()
-    tx = stage.node.pay(alice, 15)
+    tx, nothing = stage.node.pay(alice, 15), stage.node.pay(alice, 0)
     pending = stage.connector.mempool(NOBODY)
-    assert tx in pending.inspected
+    assert {tx, nothing} <= pending.inspected
     assert raw(alice) in pending.destinations()
     assert pending.transfers_to({raw(alice)}) == [Transfer(tx, tx, raw(alice), 15)]
     again = stage.connector.mempool(pending.inspected)

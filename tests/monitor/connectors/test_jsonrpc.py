@@ -94,7 +94,7 @@ BAD_ANSWERS = {
     "another type": (200, b'{"id":0,"result":{"name":1}}'),
     "neither result nor error": (200, b'{"id":0}'),
     "a list": (200, b"[]"),
-    "another id": (200, b'{"id":7,"result":1}'),
+    "another id": (200, b'{"id":7,"result":{"name":"alice"}}'),
     "null": (200, b'{"id":0,"result":null}'),
     "deep": (200, b'{"id":0,"result":' + b"[" * 100_000),
     "deep and ignored": (200, b'{"id":0,"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"result":1}'),
@@ -117,7 +117,15 @@ def test_garbage_is_a_node_error(fake_node: Any, name: str, ask: str, opened: An
     assert not caught.value.permanent
 
 
-@pytest.mark.parametrize("answers", [b"[]", b'[{"id":0,"result":1},{"id":0,"result":1}]', b'[{"id":5,"result":1}]'])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        b"[]",
+        b'[{"id":5,"result":1}]',
+        b'[{"id":0,"result":1},{"id":0,"result":1}]',
+        b'[{"id":0,"result":1},{"id":1,"result":1},{"id":1,"result":2}]',
+    ],
+)
 def test_a_batch_with_wrong_ids_is_a_node_error(fake_node: Any, answers: bytes, opened: Any) -> None:
     fake_node.answer = lambda _: (200, answers)
     with pytest.raises(NodeError, match="do not match"):
