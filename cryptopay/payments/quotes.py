@@ -53,7 +53,7 @@ def quote(book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Cha
     """Raises `UnknownMethod`, `AmountBelowMinimum`, `BadAmount` and the errors of `ledger.rates.current`."""
     if currency in FIAT_DECIMALS:
         rate = rates.current(book_id, asset.code, currency)
-        due = _rounded_up(Fraction(amount) / Fraction(rate.price), asset.decimals, chain.quote_decimals)
+        due = rounded_up(Fraction(amount) / Fraction(rate.price), asset.decimals, chain.quote_decimals)
     elif currency == asset.code:
         rate, due = None, int(Fraction(amount) * 10**asset.decimals)
     else:
@@ -64,6 +64,7 @@ def quote(book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Cha
     return Quote(Amount(due, asset).base_units, rate)
 
 
-def _rounded_up(coins: Fraction, decimals: int, quote_decimals: int) -> int:
+def rounded_up(coins: Fraction, decimals: int, quote_decimals: int) -> int:
+    """Base units of `coins`, rounded up to `quote_decimals`."""
     kept = min(decimals, quote_decimals)
     return ceil(coins * 10**kept) * 10 ** (decimals - kept)

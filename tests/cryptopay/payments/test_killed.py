@@ -1,0 +1,98 @@
+"""Kill -9 between any two statements of the intake loses nothing and doubles nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from cryptopay.payments import intake, lifecycle
+from cryptopay.payments.lifecycle import NewInvoice
+from cryptopay.payments.models import IntakePosition, Invoice, Payment
+from cryptopay.webhooks.models import Delivery, Event
+from ledger.models import Balance, Book, JournalEntry, Posting
+from tests import people
+from tests.cryptopay.payments.conftest import Ticker
+from tests.killing import killed_at
+
+DUE = 100_000
+COUNTED = (JournalEntry, Posting, Payment, Event, Delivery)
+
+
+def snapshot() -> dict[str, Any]:
+    """Everything the intake writes."""
+    return {
+        "position": list(IntakePosition.objects.values_list("chain_code", "last_event_id")),
+        "balances": list(
+            Balance.objects.order_by("pk").values_list("account__code", "posted", "pending_in", "pending_out", "seq")
+        ),
+        "invoices": list(Invoice.objects.order_by("pk").values_list("status", "exception", "settlements")),
+        "payments": list(Payment.objects.order_by("pk").values_list("state", flat=True)),
+        **{model.__name__: model._default_manager.count() for model in COUNTED},
+    }
+
+
+def a_busy_hour(book: Book, bitcoin: Ticker) -> None:
+    """Five invoices: paid and settled; overpaid; dropped; taken back by a reorg; paid in part."""
+    order = NewInvoice(amount="0.001", currency="BTC", methods=["BTC"])
+    settled, over, dropped, reorged, part = (lifecycle.open_invoice(book, order) for _ in range(5))
+    bitcoin.see(reorged, DUE, mined=True)
+    bitcoin.bury()
+    bitcoin.reorg()
+    gone = bitcoin.see(dropped, DUE)
+    bitcoin.drop(gone)
+    bitcoin.see(settled, DUE, mined=True)
+    bitcoin.see(over, DUE + 1, mined=True)
+    bitcoin.see(part, DUE // 2, mined=True)
+    bitcoin.bury()
+
+
+@pytest.fixture
+def _three_events_a_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(intake, "EVENTS_A_COMMIT", 3)
+    yield
+
+
+@pytest.mark.usefixtures("_three_events_a_commit")
+@pytest.mark.django_db(transaction=True)
+def test_threat_04_killed_between_any_two_statements(bitcoin: Ticker) -> None:
+    people.record_rates()
+    book = people.merchant("Alice").test_book
+    a_busy_hour(book, bitcoin)
+    IntakePosition.objects.create(chain_code=bitcoin.chain.code)
+    known, kills, commits, statement = snapshot(), 0, 0, 1
+    while killed_at(statement, bitcoin.drain):
+        kills += 1
+        now = snapshot()
+        if now["position"] == known["position"]:
+            assert now == known, f"half-written after a kill at statement {statement}"
+            statement += 1
+        else:  # a commit came through before the kill: from there on anew
+            known, commits, statement = now, commits + 1, 1
+    connection.close()
+    assert kills > 100
+    assert commits > 2
+    assert bitcoin.drain() == 0
+    assert final(book) == undisturbed(bitcoin)
+
+
+def undisturbed(bitcoin: Ticker) -> dict[str, Any]:
+    """The same hour at another merchant, with nobody killed."""
+    book = people.merchant("Bob").test_book
+    a_busy_hour(book, bitcoin)
+    bitcoin.drain()
+    return final(book)
+
+
+def final(book: Book) -> dict[str, Any]:
+    """What stands in one merchant's books and outbox at the end."""
+    mine = {"book": book}
+    return {
+        "balances": sorted(
+            Balance.objects.filter(**mine).values_list("account__code", "posted", "pending_in", "pending_out", "seq")
+        ),
+        "entries": sorted(JournalEntry.objects.filter(**mine).values_list("kind", flat=True)),
+        "invoices": list(Invoice.objects.filter(**mine).order_by("pk").values_list("status", "exception")),
+        "events": sorted(Event.objects.filter(**mine).values_list("type", flat=True)),
+        "postings": Posting.objects.filter(**mine).count(),
+    }
