@@ -30,7 +30,7 @@ class Endpoint(models.Model):
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=endpoint_id, editable=False)
-    url = models.URLField(max_length=500)
+    url = models.CharField("URL", max_length=500)
     sealed_secret = models.BinaryField(editable=False)
     sealed_former_secret = models.BinaryField(null=True, editable=False)
     former_secret_until = models.DateTimeField(null=True, editable=False)

@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                         default=cryptopay.webhooks.models.endpoint_id, editable=False, max_length=32, unique=True
                     ),
                 ),
-                ("url", models.URLField(max_length=500)),
+                ("url", models.CharField(max_length=500, verbose_name="URL")),
                 ("sealed_secret", models.BinaryField()),
                 ("sealed_former_secret", models.BinaryField(null=True)),
                 ("former_secret_until", models.DateTimeField(editable=False, null=True)),
