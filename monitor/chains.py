@@ -57,7 +57,7 @@ class Chain:
     pegout_maturity_blocks: int = 0
     """Litecoin's MWEB: an output pegged out of the extension block matures that deep."""
     minimum_node_version: int = 0
-    extended_key_versions: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}))
+    extended_key_versions: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for."""
 
     @property

@@ -1,5 +1,8 @@
 """JSON-RPC over HTTP with a pool of connections: answers decoded strictly into types, every failure a `NodeError`.
 
+No failure here is permanent but an unreadable URL: a wrong password, a missing method or a provider's refusal is mended
+at the node, and the chain should then go on by itself.
+
 Amounts are never read as binary floating point: decode numbers into `int`, `str` or `Decimal`.
 """
 
@@ -34,7 +37,7 @@ class RpcRefused(NodeError):
     code = "node_refused"
 
     def __init__(self, message: str, number: int) -> None:
-        super().__init__(message, permanent=number == METHOD_MISSING)
+        super().__init__(message)
         self.number = number
 
 
@@ -208,7 +211,7 @@ def _check_status(name: str, status: int, body: bytes) -> None:
     """Older nodes say an RPC error with status 500 or 404 and a JSON body: that body is for the decoder."""
     if status == httpx.codes.OK or (body.lstrip()[:1] in {b"{", b"["} and status not in _REFUSING_STATUSES):
         return
-    raise NodeError(f"{name}: HTTP status {status}", permanent=status in _REFUSING_STATUSES)
+    raise NodeError(f"{name}: HTTP status {status}")
 
 
 def _shown(text: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from msgspec import Struct
 
 from monitor.connectors.base import NodeError
-from monitor.connectors.jsonrpc import Call, JsonRpc, RpcRefused, node_at
+from monitor.connectors.jsonrpc import METHOD_MISSING, Call, JsonRpc, RpcRefused, node_at
 
 
 @pytest.fixture
@@ -133,18 +133,18 @@ def test_a_batch_with_wrong_ids_is_a_node_error(fake_node: Any, answers: bytes, 
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_are_permanent(fake_node: Any, status: int, opened: Any) -> None:
-    fake_node.answer = lambda _: (status, b'{"error":{"code":1}}')
+def test_refused_credentials_are_mended_at_the_node(fake_node: Any, status: int, opened: Any) -> None:
+    fake_node.answer = lambda _: (status, b'{"id":0,"result":1}')
     with pytest.raises(NodeError, match=str(status)) as caught:
         opened(fake_node.url).call("n", returns=int)
-    assert caught.value.permanent
+    assert not caught.value.permanent
 
 
-def test_a_missing_method_is_permanent(fake_node: Any, opened: Any) -> None:
+def test_a_missing_method_tells_its_number(fake_node: Any, opened: Any) -> None:
     fake_node.results({})
     with pytest.raises(RpcRefused) as caught:
         opened(fake_node.url).call("n", returns=int)
-    assert caught.value.permanent
+    assert (caught.value.number, caught.value.permanent) == (METHOD_MISSING, False)
 
 
 def test_nobody_listens(opened: Any) -> None:
