@@ -30,7 +30,12 @@ def aside() -> Path:
     The checkout's folder mode is left alone: opening /root to the world would be a poor price for a demo.
     """
     mark = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
-    folder = Path("/var/tmp") / f"cryptopay-{os.geteuid()}-{mark}"  # noqa: S108 (ownership is checked below)
+    return Path("/var/tmp") / f"cryptopay-{os.geteuid()}-{mark}"  # noqa: S108 (ownership is checked when it is made)
+
+
+def made_aside() -> Path:
+    """`aside()`, made if need be. Raises `PermissionError` if somebody else made it first."""
+    folder = aside()
     folder.mkdir(mode=0o755, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o022:

@@ -80,7 +80,7 @@ def data_folder() -> Path:
     inside = places.STATE / "postgres"
     if os.geteuid() != 0 or places.reachable_by_others(places.STATE):
         return inside
-    outside = places.aside() / "postgres"
+    outside = places.made_aside() / "postgres"
     places.STATE.mkdir(exist_ok=True)
     if not inside.is_symlink():
         inside.symlink_to(outside)
@@ -120,7 +120,7 @@ def _programs(user: pwd.struct_passwd | None) -> Path:
 def _copied(package: Path) -> Path:
     """The wheel's two folders side by side once more: the programs look for their libraries beside themselves."""
     version = importlib.metadata.version(_PACKAGE)
-    home = places.aside() / f"{_PACKAGE}-{version}"
+    home = places.made_aside() / f"{_PACKAGE}-{version}"
     if not home.exists():
         half_made = home.with_name(f"{home.name}.{os.getpid()}")
         for folder in (package, package.with_name(f"{package.name}.libs")):

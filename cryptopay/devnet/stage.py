@@ -1,6 +1,5 @@
 """`make run`: the whole stage under one roof. Whatever ends first, by Ctrl-C or by accident, ends everything."""
 
-import contextlib
 import fcntl
 import json
 import os
@@ -72,11 +71,8 @@ def reset() -> None:
     if not places.STATE.exists():
         return
     with _only_one():
-        database = places.STATE / "postgres"
-        if database.is_symlink():
-            shutil.rmtree(database.resolve(), ignore_errors=True)
-            with contextlib.suppress(OSError):  # the copied programs may live on there
-                database.resolve().parent.rmdir()
+        if places.aside().exists():
+            shutil.rmtree(places.aside())
         shutil.rmtree(places.STATE)
 
 

@@ -90,8 +90,8 @@ class Shop:
         invoice = self.gateway.open_invoice(
             amount=price, order_id=str(number), description=name, return_url=f"{self.about.url}/orders/{number}"
         )
-        self.orders.note_invoice(number, invoice["id"])
-        return _see_other(self._checkout(invoice["id"]))
+        self.orders.note_invoice(number, invoice["id"], invoice["checkout_url"])
+        return _see_other(invoice["checkout_url"])
 
     def show_order(self, _environ: "WSGIEnvironment", number: str) -> Reply:
         order = self._order(number)
@@ -100,7 +100,6 @@ class Shop:
             order=order,
             webhooks=self.orders.webhooks(order.number),
             coins=self.payer.coins,
-            checkout=self._checkout(order.invoice_id),
             admin=f"{self.about.cryptopay_url}/admin/",
         )
 
@@ -135,9 +134,6 @@ class Shop:
         if order is None:
             raise BadRequest("There is no such order.")
         return order
-
-    def _checkout(self, invoice_id: str) -> str:
-        return f"{self.about.cryptopay_url}/pay/{invoice_id}" if invoice_id else ""
 
     def _page(self, name: str, status: HTTPStatus = HTTPStatus.OK, **facts: Any) -> Reply:
         return Reply(self.pages.get_template(name).render(Context(facts)).encode(), status)

@@ -13,7 +13,8 @@ RECENT = 8
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
-    number INTEGER PRIMARY KEY, good TEXT NOT NULL, price TEXT NOT NULL, invoice_id TEXT, opened_at TEXT NOT NULL
+    number INTEGER PRIMARY KEY, good TEXT NOT NULL, price TEXT NOT NULL, invoice_id TEXT,
+    checkout_url TEXT, opened_at TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS webhooks (
     event_id TEXT PRIMARY KEY, number INTEGER NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL,
@@ -30,6 +31,7 @@ class Order:
     good: str
     price: str
     invoice_id: str
+    checkout_url: str
     status: str
     exception: str
 
@@ -63,9 +65,10 @@ class Orders:
             sql.execute("INSERT INTO orders (number, good, price, opened_at) VALUES (?, ?, ?, ?)", row)
         return int(number)
 
-    def note_invoice(self, number: int, invoice_id: str) -> None:
+    def note_invoice(self, number: int, invoice_id: str, checkout_url: str) -> None:
         with self._open() as sql:
-            sql.execute("UPDATE orders SET invoice_id = ? WHERE number = ?", [invoice_id, number])
+            row = (invoice_id, checkout_url, number)
+            sql.execute("UPDATE orders SET invoice_id = ?, checkout_url = ? WHERE number = ?", row)
 
     def find(self, number: int) -> Order | None:
         with self._open() as sql:
@@ -107,7 +110,7 @@ class Orders:
 
 _LATEST = "FROM webhooks WHERE webhooks.number = orders.number ORDER BY sequence DESC LIMIT 1"
 _ORDERS = (
-    "SELECT number, good, price, coalesce(invoice_id, ''), "  # noqa: S608 - constants
+    "SELECT number, good, price, coalesce(invoice_id, ''), coalesce(checkout_url, ''), "  # noqa: S608 - constants
     f"coalesce((SELECT status {_LATEST}), ''), coalesce((SELECT exception {_LATEST}), '') FROM orders"
 )
 

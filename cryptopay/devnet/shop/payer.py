@@ -49,6 +49,8 @@ class Payer:
     def pay(self, invoice_id: str, coin: str, share: Share) -> str:
         """Sends it and starts mining in the background; the transaction's id. Raises `Refused`, `NodeRefused`."""
         method = self._method(invoice_id, coin)
+        if not method["address"]:
+            raise Refused("CryptoPay could not verify this address and shows none. Nothing was sent.")
         still_due = int(method["remaining"]["base_units"]) or int(method["due"]["base_units"])
         txid = self._nodes[coin].pay(method["address"], share.of(still_due))
         threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True).start()
