@@ -18,7 +18,8 @@ app = Celery("cryptopay")
 app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 10},
+    # No retries: a doorbell that cannot ring must not hold up the commit it rings for; the sweep finds the work.
+    broker_transport_options={"socket_connect_timeout": 3, "socket_timeout": 10, "max_retries": 0, "interval_start": 0},
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,

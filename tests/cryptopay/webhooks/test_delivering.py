@@ -255,7 +255,9 @@ def test_redelivery_begins_anew_outside_the_order(
     delivering.deliver_due()
     tell(book)
     delivering.deliver_due()
-    assert [event["sequence"] for event in receiver.events(secret)] == [1, 2, 1, 3], "3 does not wait for the redelivery"
+    assert [event["sequence"] for event in receiver.events(secret)] == [1, 2, 1, 3], (
+        "3 does not wait for the redelivery"
+    )
     pass_time()
     delivering.deliver_due()
     assert [event["sequence"] for event in receiver.events(secret)][4:] == [1]
