@@ -46,9 +46,9 @@ def measure() -> Iterator[tuple[str, float, str]]:
     """Name, value and unit of each figure."""
     bitcoin, ethereum = _deriver("bitcoin"), _deriver("ethereum")
     ours, theirs = _medians(lambda: _each(bitcoin.address, OURS), _bitcoinlib(), OURS, THEIRS)
-    yield "derive_vs_bitcoinlib", theirs / ours, "x"
+    yield "derive_vs_bitcoinlib", theirs / ours, "times"
     ours, curve = _medians(lambda: _each(bitcoin.address, OURS), _tweak_add_in_c(), OURS, OURS)
-    yield "derive_share_of_libsecp", 100 * curve / ours, "%"
+    yield "derive_share_of_libsecp", 100 * curve / ours, "percent"
     ours, _ = _medians(lambda: _each(ethereum.address, OURS), lambda: None, OURS, 1)
     yield "derive_eth_per_second", 1 / ours, "/s"
 

@@ -2,13 +2,12 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bip_utils import Bip32KeyNetVersions, Bip32Slip10Secp256k1
-from django.db import connection
 
 from keys.importing import import_extended_key
 from keys.models import MasterKey
@@ -16,7 +15,7 @@ from ledger.models import Book
 from monitor.chains import CHAINS
 
 BITCOIN = CHAINS["bitcoin-regtest"]
-_XPUB, _XPRV = "0488b21e", "0488ade4"
+_XPRV = "0488ade4"
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +50,3 @@ def new_book() -> Callable[[], Book]:
 @pytest.fixture
 def new_master_key(new_book: Callable[[], Book], new_key: Callable[..., str]) -> Callable[[], MasterKey]:
     return lambda: import_extended_key(new_book(), BITCOIN, new_key(), "Alice's device")
-
-
-@pytest.fixture
-def committing(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """For what only commits can show. Removes the rows afterwards as a superuser may: with the guards off."""
-    with django_db_blocker.unblock():
-        yield
-        with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
-            cursor.execute("TRUNCATE keys_addressalarm, keys_address, keys_masterkey, ledger_book CASCADE")
-            cursor.execute("SET session_replication_role = DEFAULT")
-        connection.close()

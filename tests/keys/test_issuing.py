@@ -110,9 +110,8 @@ def test_a_miscalculated_address_is_not_given_out(
     assert _alarms(master_key.book_id) == 1
 
 
-def test_concurrent_issuing_gives_distinct_gap_free_indexes(
-    committing: None, new_master_key: Callable[[], MasterKey]
-) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_issuing_gives_distinct_gap_free_indexes(new_master_key: Callable[[], MasterKey]) -> None:
     book_id = new_master_key().book_id
     start, errors = threading.Barrier(4), []
 
@@ -140,9 +139,8 @@ def test_concurrent_issuing_gives_distinct_gap_free_indexes(
     assert MasterKey.objects.get(book_id=book_id).next_index == 80
 
 
-def test_two_books_import_one_key_at_the_same_moment(
-    committing: None, new_book: Callable[[], Book], new_key: Callable[..., str]
-) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_two_books_import_one_key_at_the_same_moment(new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:
     """The check in Python sees nothing yet in either; the trigger's lock lets one through."""
     for _ in range(5):
         text, books = new_key(), [new_book(), new_book()]
