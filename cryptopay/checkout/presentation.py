@@ -139,9 +139,7 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
         unavailable=method.chain.title if method and asks and not method.address else "",
         payments=[_line(payment) for payment in state.payments],
         sums=_sums(state, method),
-        choices=_choices([offer for offer in offers if _prices(offer, invoice)], method)
-        if standing == Status.NEW
-        else [],
+        choices=_choices(payable, method),
         selected=_value(method) if method else "",
         poll_seconds=_poll_seconds(standing, invoice, now),
         now=now,

@@ -38,15 +38,13 @@ function show(answer) {
   card.dataset.poll = fresh.dataset.poll;
   if (fresh.dataset.mark === shown.dataset.mark) return;
   const focused = document.activeElement?.id;
-  const unfolded = shown.querySelector("details")?.open;
   const told = shown.querySelector("#headline")?.textContent;
   shown.replaceWith(document.adoptNode(fresh));
-  if (unfolded && fresh.querySelector("details")) fresh.querySelector("details").open = true;
+  offerCopying();  // before the focus returns: what is hidden takes none
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   // One sentence for those who listen; the card itself is not a live region, or each change would be read out whole.
   const headline = fresh.querySelector("#headline").textContent;
   if (headline !== told) announced.textContent = headline;
-  offerCopying();
   tick();
 }
 

@@ -1,0 +1,124 @@
+"""A shop with keys, and coins that arrive as the monitor would tell it: the real deposits and the real intake, no node."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django.fixtures import Settings
+
+from cryptopay.backoffice.demo.wallet import account_key
+from cryptopay.devnet import chromium
+from cryptopay.merchants import onboarding
+from cryptopay.payments import intake, lifecycle
+from cryptopay.payments.models import Invoice
+from keys.importing import import_extended_key
+from ledger import rates
+from monitor import deposits
+from monitor.chains import CHAINS, Chain
+from monitor.connectors.base import BlockRef, Transfer
+from monitor.deposits import Sighting
+from monitor.models import Cursor, WatchedAddress
+from monitor.watching import watched
+
+BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
+PRICES = {"BTC": "80000", "LTC": "80", "ETH": "2500"}
+HEIGHT = 500
+
+
+class Till:
+    """A merchant that takes payments, and the chain that confirms them."""
+
+    def __init__(self) -> None:
+        self.merchant = onboarding.create_merchant("Café Zoë", currency="EUR")
+        self.book = self.merchant.book(live=False)
+        for code in ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev"):
+            import_extended_key(self.book, CHAINS[code], account_key(secrets.token_bytes(32), CHAINS[code]), "Till")
+            Cursor.objects.create(chain_code=code, height=HEIGHT, hash="00")
+        for coin, price in PRICES.items():
+            rates.record(coin, "EUR", Decimal(price), "test", timezone.now())
+
+    def open(self, *methods: str, amount: str = "14.50", **more: object) -> Invoice:
+        order = lifecycle.NewInvoice(amount=amount, currency="EUR", methods=methods, **more)  # type: ignore[arg-type]
+        return lifecycle.open_invoice(self.book, order)
+
+    def choose(self, invoice: Invoice, method: str) -> None:
+        lifecycle.choose_method(invoice.pk, self.book, method)
+
+    def pay(self, invoice: Invoice, share: str = "1", method: str = BTC) -> None:
+        """That share of what is due shows up in the mempool."""
+        chosen = invoice.methods.get(asset__chain=method.partition("@")[2])
+        units = int(chosen.due_base_units * Decimal(share))
+        destination = bytes(chosen.watched.destination)
+        txid = secrets.token_hex(32)
+        transfer = Transfer(key=f"{txid}:0", txid=txid, destination=destination, base_units=units)
+        chain = chosen.chain
+        deposits.take_in(Sighting(chain, timezone.now()), [transfer], watched(chain, [destination]))
+        self._take_in(chain)
+
+    def mine(self, blocks: int, method: str = BTC) -> None:
+        """So many blocks, the first holding all that waited."""
+        chain = CHAINS[method.partition("@")[2]]
+        cursor = Cursor.objects.get(chain_code=chain.code)
+        assert cursor.height is not None
+        waiting = deposits._unmined(chain).select_related("watched")
+        block = BlockRef(cursor.height + 1, secrets.token_hex(32))
+        for deposit in waiting:
+            destination = bytes(deposit.watched.destination)
+            mined = Transfer(deposit.key, deposit.txid, destination, deposit.base_units)
+            deposits.take_in(Sighting(chain, timezone.now(), block), [mined], watched(chain, [destination]))
+        cursor.height += blocks
+        cursor.save()
+        deposits.confirm_due(chain, cursor)
+        self._take_in(chain)
+
+    def pass_deadline(self, invoice: Invoice) -> None:
+        """The invoice's time is over, and the sweep has seen it."""
+        past = timezone.now() - timedelta(seconds=30)
+        Invoice.objects.filter(pk=invoice.pk).update(expires_at=past, monitored_until=past + timedelta(hours=24))
+        lifecycle.sweep()
+
+    def end_monitoring(self, invoice: Invoice) -> None:
+        past = timezone.now() - timedelta(seconds=30)
+        Invoice.objects.filter(pk=invoice.pk).update(monitored_until=past)
+        lifecycle.sweep()
+
+    def swap_address(self, invoice: Invoice, address: str) -> None:
+        """An intruder changes what the database says, past every trigger."""
+        method = invoice.methods.get()
+        with transaction.atomic(), connection.cursor() as sql:
+            sql.execute("SET LOCAL session_replication_role = replica")
+            sql.execute("UPDATE keys_address SET text = %s WHERE id = %s", [address, method.address_id])
+            sql.execute("SET LOCAL session_replication_role = origin")
+        WatchedAddress.objects.filter(pk=method.watched_id).update(address=address)
+
+    def _take_in(self, chain: Chain) -> None:
+        intake.drain(chain.code)
+
+
+@pytest.fixture
+def till(db: None, settings: Settings) -> Till:
+    settings.NODE_URLS = {
+        code: "http://127.0.0.1:1" for code in ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev")
+    }
+    return Till()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, kept from talking to anybody by itself.
+
+    A module's, not the session's: while it runs Playwright keeps an event loop in this thread, which Django would take
+    for a sign that queries are made from asynchronous code.
+    """
+    quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
+    switches = ["--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in quiet)]
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        found = playwright.chromium.launch(executable_path=str(chromium.path()), args=switches)
+        yield found
+        found.close()
