@@ -1,4 +1,4 @@
-"""A shop with keys, and coins that arrive as the monitor would tell it: the real deposits and the real intake, no node."""
+"""A shop with keys, and coins that arrive as the monitor tells it: real deposits and the real intake, no node."""
 
 import secrets
 from collections.abc import Iterator
@@ -102,9 +102,7 @@ class Till:
 
 @pytest.fixture
 def till(db: None, settings: Settings) -> Till:
-    settings.NODE_URLS = {
-        code: "http://127.0.0.1:1" for code in ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev")
-    }
+    settings.NODE_URLS = dict.fromkeys(("bitcoin-regtest", "litecoin-regtest", "ethereum-dev"), "http://127.0.0.1:1")
     return Till()
 
 

@@ -5,9 +5,11 @@ import re
 from urllib.parse import quote
 
 import pytest
+import segno
 from django.test import Client
 
 from cryptopay.checkout.presentation import QUICK_SECONDS
+from cryptopay.payments import lifecycle
 from cryptopay.payments.models import Invoice, PaymentMethod
 from cryptopay.payments.status import state_of
 from keys.models import AddressAlarm
@@ -66,8 +68,6 @@ def test_a_new_invoice_shows_all_that_a_payer_needs(client: Client, till, method
 
 def test_the_qr_code_holds_the_payment_uri(client: Client, till) -> None:
     """The picture is compared module by module with one made from the URI anew."""
-    import segno  # noqa: PLC0415
-
     invoice = till.open(BTC)
     (state,) = state_of(invoice).methods
     made = segno.make(state.uri, error="m", micro=False).svg_inline(border=4, omitsize=True)
@@ -178,8 +178,6 @@ def test_another_method_can_be_chosen_and_seen(client: Client, till) -> None:
 
 
 def test_an_invoice_in_a_coin_offers_that_coin_alone(client: Client, till) -> None:
-    from cryptopay.payments import lifecycle  # noqa: PLC0415
-
     invoice = lifecycle.open_invoice(till.book, lifecycle.NewInvoice(amount="0.01", currency="BTC"))
     text = page(client, invoice)
     assert BTC in text
