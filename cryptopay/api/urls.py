@@ -48,5 +48,5 @@ urlpatterns = [
     path("v1/", include(v1)),
     path("schema", Schema.as_view(), name="schema"),
     path("docs", Docs.as_view(), name="docs"),
-    re_path(r"^(?s:.*)$", NoSuchRoute.as_view(), name="no-such-route"),
+    re_path(r"^[\s\S]*$", NoSuchRoute.as_view(), name="no-such-route"),
 ]
