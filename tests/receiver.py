@@ -117,9 +117,9 @@ class Receiver:
                 self.do_POST()
 
             def _answer(self, reply: Reply) -> None:
-                head = f"HTTP/1.1 {reply.status} Told\r\nContent-Length: {len(reply.body)}\r\nConnection: close\r\n"
-                head += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
-                whole = head.encode() + b"\r\n" + reply.body
+                headers = {"Content-Length": str(len(reply.body)), "Connection": "close", **reply.headers}
+                lines = [f"HTTP/1.1 {reply.status} Told", *(f"{name}: {value}" for name, value in headers.items())]
+                whole = "\r\n".join([*lines, "", ""]).encode() + reply.body
                 if not reply.drip_seconds:
                     self.wfile.write(whole)
                     return
