@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from ledger.money import LARGEST_BASE_UNITS as MOST
 from ledger.money import BaseUnitsField, to_text
 
 
@@ -101,6 +102,11 @@ class Balance(models.Model):
             models.CheckConstraint(
                 condition=Q(floor__isnull=True) | Q(posted__gte=F("floor") + F("pending_out")),
                 name="ledger_balance_floor",
+            ),
+            # NaN sorts above every number and equals itself: without an upper bound it would balance.
+            models.CheckConstraint(
+                condition=Q(posted__lte=MOST, pending_in__lte=MOST, pending_out__lte=MOST),
+                name="ledger_balance_is_a_number",
             ),
         ]
 
@@ -214,6 +220,9 @@ class Posting(AppendOnly):
             models.UniqueConstraint(fields=["book", "account", "account_seq"], name="posting_seq"),
             models.CheckConstraint(
                 condition=Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0), name="posting_debit_or_credit"
+            ),
+            models.CheckConstraint(
+                condition=Q(debit__lte=MOST, credit__lte=MOST, balance_after__lte=MOST), name="posting_is_a_number"
             ),
             models.CheckConstraint(condition=Q(layer__in=[0, 1, 2]), name="posting_layer"),
         ]
