@@ -163,7 +163,8 @@ def _take_in(chain: Chain, block: Block) -> int:
     found = watched(chain, list(block.destinations()))
     if not found:
         return 0
-    return deposits.take_in(Sighting(chain, block.time, block.ref), block.transfers_to(found.keys()), found)
+    at = min(block.time, timezone.now())  # miners may date their blocks hours ahead
+    return deposits.take_in(Sighting(chain, at, block.ref), block.transfers_to(found.keys()), found)
 
 
 def _note_tip(chain: Chain, cursor: Cursor, tip: Tip) -> None:

@@ -25,7 +25,9 @@ STATUS_COLOURS = {
     "settled": "success",
     "expired": "default",
     "invalid": "danger",
-    **{"paid_partial": "warning", "paid_over": "info", "paid_late": "warning"},
+    "paid_partial": "warning",
+    "paid_over": "info",
+    "paid_late": "warning",
 }
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "reversed": "danger"}
 
@@ -42,7 +44,8 @@ def depth(payment: PaymentState) -> str:
         return "In no block yet"
     if payment.required_confirmations is None:
         return f"{payment.confirmations} confirmations, counts when the chain says final"
-    return f"{min(payment.confirmations, payment.required_confirmations)} of {payment.required_confirmations} confirmations"
+    needed = payment.required_confirmations
+    return f"{min(payment.confirmations, needed)} of {needed} confirmations"
 
 
 @admin.register(Invoice)

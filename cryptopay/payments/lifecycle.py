@@ -119,9 +119,12 @@ def offers(book: Book) -> list[Offer]:
     ]
 
 
-def advance(invoice: Invoice, at: datetime) -> None:
-    """Move a locked invoice to where the facts put it, post its sale if it settles, and tell the merchant each step."""
-    facts = status.facts_of(invoice)
+def advance(invoice: Invoice, at: datetime, now: datetime | None = None) -> None:
+    """Move a locked invoice to where the facts put it, post its sale if it settles, and tell the merchant each step.
+
+    `at` dates the sale; `now` is the clock that deadlines are held against.
+    """
+    facts = status.facts_of(invoice, now)
     invoice.exception = machine.exception(facts)
     for reached in machine.path(Invoice.Status(invoice.status), facts):
         invoice.status = reached
@@ -151,7 +154,7 @@ def sweep(now: datetime | None = None) -> int:
         with transaction.atomic():
             invoice = due.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
             if invoice is not None:
-                advance(invoice, now)
+                advance(invoice, now, now)
     return len(ids)
 
 
