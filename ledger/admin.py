@@ -14,16 +14,16 @@ from unfold.views import ChangeList
 
 from ledger.journal import Standing, story_heads
 from ledger.models import Account, Asset, JournalEntry, Posting, Rate
-from ledger.readonly import ReadOnlyAdmin, amount, moment, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, label, moment, period, table
 
 STATEMENT_LINES = 100
 STANDING_COLOURS = {
-    Standing.VALIDATED.value: "success",
-    Standing.UNCONFIRMED.value: "warning",
-    Standing.DROPPED.value: "default",
-    Standing.REVERSED.value: "danger",
+    Standing.VALIDATED: "success",
+    Standing.UNCONFIRMED: "warning",
+    Standing.DROPPED: "default",
+    Standing.REVERSED: "danger",
 }
-REFERENCES = {"order": "Order", "invoice": "Invoice", "customer": "Customer", "chain": "Chain", "txid": "Transaction"}
+REFERENCES = {"order": "Order", "invoice": "Invoice", "customer": "Customer", "txid": "Transaction"}
 
 
 def _postings_of(entries: list[JournalEntry]) -> Prefetch[Any]:
@@ -115,10 +115,10 @@ class JournalEntryAdmin(ReadOnlyAdmin):
             moved[posting.asset] += posting.debit
         return format_html_join("", "<div>{}</div>", ((amount(moved[asset], asset),) for asset in moved))
 
-    @display(description="standing", label=STANDING_COLOURS)
-    def standing(self, entry: JournalEntry) -> tuple[str, str]:
+    @display(description="standing")
+    def standing(self, entry: JournalEntry) -> SafeString:
         standing = Standing(vars(entry)["standing"])
-        return standing.value, str(standing.label)
+        return label(str(standing.label), STANDING_COLOURS[standing])
 
     @display(description="rate")
     def rate_used(self, entry: JournalEntry) -> str:
@@ -147,7 +147,7 @@ class JournalEntryAdmin(ReadOnlyAdmin):
             for posting in entry.postings.all()
         ]
         legs = table(["Account", "Debit", "Credit", "Layer"], rows, "No postings.")
-        title = f"{entry.get_kind_display()}: {entry.description}"
+        title = entry.description if entry.ref_id else f"{entry.get_kind_display()}: {entry.description}"
         return format_html("<h3>{}</h3><p>{}</p>{}", title, moment(entry.effective_at), legs)
 
     def _story(self, head: JournalEntry) -> list[JournalEntry]:

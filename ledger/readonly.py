@@ -21,7 +21,7 @@ READABLE_DECIMALS = 8
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
-    """Rows that only the program writes: no one adds, changes or deletes, superusers neither. Never counts a whole table."""
+    """Rows that only the program writes: no one adds, changes or deletes, not superusers. Lists count no table."""
 
     actions = None
     list_per_page = 50
@@ -64,9 +64,21 @@ def code(text: str) -> SafeString | str:
     return format_html('<code class="code">{}</code>', text) if text else "–"
 
 
+def label(text: str, colour: str) -> SafeString:
+    """A coloured word; the theme's colours are success, info, warning, danger and default."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> SafeString:
-    """Rows as a small table; `empty` says in plain words that there are none. Everything is escaped but what was marked safe."""
-    return render_to_string("ledger/table.html", {"headings": headings, "rows": list(rows), "empty": empty})
+    """Rows as a small table; `empty` says in plain words that there are none. Cells are escaped unless marked safe."""
+    lines = [list(row) for row in rows]
+    of_amounts = [any(_is_amount(cell) for cell in column) for column in zip(*lines, strict=True)] if lines else []
+    named = list(zip(headings, of_amounts, strict=bool(lines)))
+    return render_to_string("ledger/table.html", {"headings": named, "rows": lines, "empty": empty})
+
+
+def _is_amount(cell: object) -> bool:
+    return isinstance(cell, SafeString) and 'class="amount"' in cell
 
 
 class Period(admin.SimpleListFilter):

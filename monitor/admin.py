@@ -11,7 +11,7 @@ from django.utils.timesince import timesince
 from unfold.decorators import display
 
 from ledger.money import Unit
-from ledger.readonly import ReadOnlyAdmin, amount, code, moment, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
 from monitor.chains import CHAINS
 from monitor.confirmations import confirmations
 from monitor.models import Cursor, Deposit, WatchedAddress
@@ -47,16 +47,16 @@ def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
 
 
 def standing(cursor: Cursor) -> tuple[str, str]:
-    """A key for the colour, and how reading the chain goes, in words."""
+    """A colour, and how reading the chain goes, in words."""
     if cursor.halted_at is not None:
-        return "halted", f"Halted since {cursor.halted_at:%-d %b, %H:%M}: a person must look"
+        return "danger", f"Halted since {cursor.halted_at:%-d %b, %H:%M}: a person must look"
     if cursor.failing_since is not None:
-        return "failing", f"Node does not answer since {cursor.failing_since:%-d %b, %H:%M}"
+        return "danger", f"Node does not answer since {cursor.failing_since:%-d %b, %H:%M}"
     if cursor.height is None or cursor.node_height is None:
-        return "waiting", "Waiting for the node's first answer"
+        return "warning", "Waiting for the node's first answer"
     if cursor.node_height - cursor.height > BEHIND_BLOCKS:
-        return "reading", "Catching up"
-    return "reading", "Reading"
+        return "info", "Catching up"
+    return "success", "Reading"
 
 
 @admin.register(Cursor)
@@ -80,12 +80,10 @@ class ChainAdmin(ReadOnlyAdmin):
     def chain_title(self, cursor: Cursor) -> str:
         return cursor.chain.title
 
-    @display(
-        description="state",
-        label={"halted": "danger", "failing": "danger", "waiting": "warning", "reading": "success"},
-    )
-    def state(self, cursor: Cursor) -> tuple[str, str]:
-        return standing(cursor)
+    @display(description="state")
+    def state(self, cursor: Cursor) -> SafeString:
+        colour, words = standing(cursor)
+        return label(words, colour)
 
     @display(description="behind", ordering=F("node_height") - F("height"))
     def blocks_behind(self, cursor: Cursor) -> str:
@@ -127,9 +125,9 @@ class DepositAdmin(ReadOnlyAdmin):
     def coins(self, deposit: Deposit) -> SafeString | str:
         return amount(deposit.base_units, unit_of(deposit))
 
-    @display(description="state", label=STATE_COLOURS)
-    def state_label(self, deposit: Deposit) -> tuple[str, str]:
-        return deposit.state, deposit.get_state_display()
+    @display(description="state", ordering="state")
+    def state_label(self, deposit: Deposit) -> SafeString:
+        return label(deposit.get_state_display(), STATE_COLOURS[deposit.state])
 
     @display(description="depth")
     def depth(self, deposit: Deposit) -> str:

@@ -1,4 +1,4 @@
-"""The reports: a name, a title, and a function from books to rows. Pages, CSV and whatever comes next follow from the rows.
+"""The reports: a name, a title, and a function from books to rows. Pages and CSV follow from the rows.
 
 A new report is a file beside this one and a line in `REPORTS`.
 """

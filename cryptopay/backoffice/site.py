@@ -18,7 +18,8 @@ from cryptopay.backoffice.scoping import scoped
 THEME_POLICY = {
     # Alpine, which opens the theme's menus and filters, evaluates the expressions in its attributes.
     "script-src": [SELF, UNSAFE_EVAL],
-    "style-src": [SELF],
+    # The one sheet that the theme's htmx writes into a page, by its hash.
+    "style-src": [SELF, "'sha256-bsV5JivYxvGywDAZ22EZJKBFip65Ng9xoJVLbBg7bdo='"],
     # The theme sizes bars and menus in style attributes; whole inline style sheets stay refused.
     "style-src-attr": [UNSAFE_INLINE],
 }

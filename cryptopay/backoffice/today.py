@@ -1,4 +1,4 @@
-"""The first page: what needs me today? Unconfirmed and aged, failed deliveries, silent chains; then how much there is."""
+"""The first page: what needs me today? Unconfirmed and aged, failed deliveries, silent chains; then how much."""
 
 import json
 from collections import defaultdict
@@ -16,7 +16,7 @@ from django.utils.timesince import timesince
 
 from cryptopay.backoffice.scoping import books_where, limit, permission_to
 from cryptopay.payments.models import Invoice, Payment
-from cryptopay.payments.status import payment_states
+from cryptopay.payments.status import PaymentState, payment_states
 from cryptopay.webhooks.models import Delivery
 from ledger.models import Account, Asset, Balance, Book
 from ledger.readonly import amount
@@ -88,7 +88,7 @@ def _payments(request: HttpRequest) -> Need:
     return Need("Not yet received", "hourglass_top", empty, rows, _list(Payment, "?state__exact=seen"))
 
 
-def _depth(state: Any) -> str:
+def _depth(state: PaymentState) -> str:
     if state.required_confirmations is None:
         return "waits for finality"
     return f"{min(state.confirmations, state.required_confirmations)} of {state.required_confirmations}"
@@ -171,7 +171,7 @@ def _bar(book: str, asset: Asset, validated: int, pending: int) -> dict[str, Any
 
 
 def _receipts(books: QuerySet[Book]) -> list[dict[str, Any]]:
-    """For the theme's bar chart, one an asset: receipts of the last days. Bars are drawn from rounded numbers, tables are not."""
+    """Receipts of the last days for the theme's bar chart, one an asset. Bars are rounded; every table is exact."""
     today = timezone.now().date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     by_asset: dict[int, dict[date, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -191,6 +191,7 @@ def _chart(asset: Asset, days: list[date], moved: dict[date, list[int]]) -> dict
                 "label": label,
                 "backgroundColor": colour,
                 "stack": "day",
+                "maxBarThickness": 24,
                 "data": [_height(asset, moved, day, n) for day in days],
             }
             for label, colour, n in series

@@ -14,12 +14,12 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from cryptopay.merchants import api_keys, onboarding
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
 from cryptopay.merchants.secrecy import shown_once
-from ledger.readonly import ReadOnlyAdmin, moment
+from ledger.readonly import ReadOnlyAdmin, label, moment
 
 admin.site.unregister(Group)  # roles say who may do what
 
@@ -187,7 +187,7 @@ class NewKeyForm(forms.ModelForm[ApiKey]):
     scopes = forms.MultipleChoiceField(
         choices=ApiKey.Scope.choices,
         initial=[ApiKey.Scope.INVOICES_READ, ApiKey.Scope.INVOICES_WRITE],
-        widget=UnfoldAdminCheckboxSelectMultiple(),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget(),
     )
 
     class Meta:
@@ -265,8 +265,9 @@ class ApiKeyAdmin(ModelAdmin):
     def last_used(self, key: ApiKey) -> SafeString | str:
         return moment(key.last_used_at) if key.last_used_at else "Never"
 
-    @display(description="state", label={"Active": "success", "Revoked": "danger", "Expired": "default"})
-    def state(self, key: ApiKey) -> str:
+    @display(description="state")
+    def state(self, key: ApiKey) -> SafeString:
         if key.revoked_at is not None:
-            return "Revoked"
-        return "Expired" if key.expires_at and key.expires_at <= timezone.now() else "Active"
+            return label("Revoked", "danger")
+        ended = key.expires_at is not None and key.expires_at <= timezone.now()
+        return label("Expired", "default") if ended else label("Active", "success")

@@ -16,7 +16,7 @@ from cryptopay.payments.status import InvoiceState, PaymentState, payment_states
 from cryptopay.webhooks.models import Event
 from ledger.admin import JournalEntryAdmin
 from ledger.models import JournalEntry
-from ledger.readonly import ReadOnlyAdmin, amount, code, moment, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
 from monitor.models import Deposit
 
 STATUS_COLOURS = {
@@ -40,8 +40,6 @@ def page_of(row: Model, text: object = "") -> SafeString:
 
 def depth(payment: PaymentState) -> str:
     """ "2 of 6 confirmations", or what the chain waits for."""
-    if payment.height is None:
-        return "In no block yet"
     if payment.required_confirmations is None:
         return f"{payment.confirmations} confirmations, counts when the chain says final"
     needed = payment.required_confirmations
@@ -59,17 +57,11 @@ class InvoiceAdmin(ReadOnlyAdmin):
     ]
     search_help_text = "Invoice, order, customer, address, transaction id"
     ordering = ["-id"]
-    fieldsets = [
-        (None, {"fields": ["number", "asked", "standing", "customer_name", "description", "book"]}),
-        ("Times", {"fields": ["created", "expires"]}),
-        ("Ways to pay", {"fields": ["methods_table"]}),
-        ("What arrived", {"fields": ["payments_table"]}),
-        ("What the merchant was told", {"fields": ["events_table"]}),
-    ]
-    readonly_fields = [
-        *("number", "asked", "standing", "customer_name", "description", "book", "created", "expires"),
+    fields = [
+        *("number", "asked", "standing", "customer_name", "description", "created", "expires", "book"),
         *("methods_table", "payments_table", "events_table"),
     ]
+    readonly_fields = fields
 
     @display(description="invoice", ordering="id")
     def number(self, invoice: Invoice) -> SafeString:
@@ -84,12 +76,13 @@ class InvoiceAdmin(ReadOnlyAdmin):
             text += ".00"
         return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, invoice.currency)
 
-    @display(description="status", label=STATUS_COLOURS, ordering="status")
-    def standing(self, invoice: Invoice) -> tuple[str, str]:
+    @display(description="status", ordering="status")
+    def standing(self, invoice: Invoice) -> SafeString:
         words = invoice.get_status_display()
         if invoice.exception == Invoice.Exceptional.NONE:
-            return invoice.status, words
-        return invoice.exception, f"{words}, {invoice.get_exception_display().lower()}"
+            return label(words, STATUS_COLOURS[invoice.status])
+        special = f"{words}, {invoice.get_exception_display().lower()}"
+        return label(special, STATUS_COLOURS[invoice.exception])
 
     @display(description="customer", ordering="customer__external_ref")
     def customer_name(self, invoice: Invoice) -> str:
@@ -200,10 +193,10 @@ class PaymentAdmin(ReadOnlyAdmin):
     def coins(self, payment: Payment) -> SafeString | str:
         return amount(payment.base_units, payment.method.asset)
 
-    @display(description="state", label=STATE_COLOURS, ordering="state")
-    def state_label(self, payment: Payment) -> tuple[str, str]:
+    @display(description="state", ordering="state")
+    def state_label(self, payment: Payment) -> SafeString:
         words = payment.get_state_display()
-        return payment.state, f"{words}, late" if payment.late else words
+        return label(f"{words}, late" if payment.late else words, STATE_COLOURS[payment.state])
 
     @display(description="depth")
     def depth(self, payment: Payment) -> str:
@@ -249,8 +242,7 @@ class JournalAdmin(JournalEntryAdmin):
             return "Not a chain transaction"
         state, deposit = payment_states([payment])[0], payment.deposit
         return format_html(
-            "<div>{}</div><div>{}</div><div>{}</div><div>Invoice {}, payment of {}</div>",
-            code(deposit.txid),
+            "<div>{}</div><div>{}</div><div>Invoice {}, payment of {}</div>",
             self._block(deposit),
             depth(state),
             page_of(payment.invoice),

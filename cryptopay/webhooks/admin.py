@@ -17,7 +17,7 @@ from cryptopay.merchants.secrecy import shown_once
 from cryptopay.webhooks import endpoints, outbox
 from cryptopay.webhooks.errors import WebhooksError
 from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
-from ledger.readonly import ReadOnlyAdmin, moment, table
+from ledger.readonly import ReadOnlyAdmin, label, moment, table
 
 STATE_COLOURS = {"waiting": "warning", "delivered": "success", "failed": "danger"}
 VERIFY = "Your program verifies our signatures with it (Standard Webhooks)."
@@ -109,11 +109,11 @@ class EndpointAdmin(ModelAdmin):
     def told_of(self, endpoint: Endpoint) -> str:
         return ", ".join(endpoint.event_types) or "Everything"
 
-    @display(description="state", label={"active": "success", "disabled": "danger"})
-    def state(self, endpoint: Endpoint) -> tuple[str, str]:
+    @display(description="state")
+    def state(self, endpoint: Endpoint) -> SafeString:
         if endpoint.disabled_at is None:
-            return "active", "Active"
-        return "disabled", f"Disabled: {endpoint.disabled_reason}" if endpoint.disabled_reason else "Disabled"
+            return label("Active", "success")
+        return label(f"Disabled {endpoint.disabled_reason}", "danger")
 
     @display(description="since", ordering="created_at")
     def created(self, endpoint: Endpoint) -> SafeString | str:
@@ -153,9 +153,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def event_type(self, delivery: Delivery) -> str:
         return delivery.event.type
 
-    @display(description="state", label=STATE_COLOURS, ordering="state")
-    def state_label(self, delivery: Delivery) -> tuple[str, str]:
-        return delivery.state, delivery.get_state_display()
+    @display(description="state", ordering="state")
+    def state_label(self, delivery: Delivery) -> SafeString:
+        return label(delivery.get_state_display(), STATE_COLOURS[delivery.state])
 
     @display(description="last answer")
     def last_answer(self, delivery: Delivery) -> str:
