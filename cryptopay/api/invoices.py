@@ -24,6 +24,7 @@ from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
 from cryptopay.api.payments import PaymentSchema, payment_json
 from cryptopay.api.resource import NotFound, Resource
+from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import lifecycle
 from cryptopay.payments.errors import PaymentError
@@ -156,7 +157,7 @@ class Invoices(Resource):
         order = NewInvoice(**self.body(NewInvoiceBody))
         try:
             invoice = lifecycle.open_invoice(self.book, order)
-        except (BadAmount, PaymentError) as error:
+        except (BadAmount, PaymentError, ReferenceRefused) as error:
             raise from_domain(error, _pointer(error)) or error from None
         return Response(invoice_json(state_of(invoice), self.api_key.live), status=201)
 
@@ -261,9 +262,12 @@ def _public_method_json(method: MethodState) -> dict[str, Any]:
     }
 
 
+_NAMED_HERE = {"/method": "/methods", "/external_ref": "/customer_ref"}
+
+
 def _pointer(error: Exception) -> str:
-    """The domain speaks of one method; here it stands in a list."""
+    """Where the fault stands in this body; the rooms below name things as they know them."""
     if isinstance(error, BadAmount):
         return "/amount"
-    pointer = getattr(error, "pointer", "")
-    return "/methods" if pointer == "/method" else pointer
+    pointer: str = getattr(error, "pointer", "")
+    return _NAMED_HERE.get(pointer, pointer)

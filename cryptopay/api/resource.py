@@ -23,7 +23,7 @@ class Resource(APIView):
     """Method -> scope, `PUBLIC` or `ANY_KEY`. A method that is missing here is refused."""
     parameters: ClassVar[type[Parameters]] = Parameters
     """What the query string of a GET may hold."""
-    metadata_class = None
+    http_method_names = ["get", "post", "patch", "delete", "head"]
 
     query: Mapping[str, Any]
 

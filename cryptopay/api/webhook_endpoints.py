@@ -102,8 +102,8 @@ class OneWebhookEndpoint(Resource):
     @extend_schema(operation_id="change_webhook_endpoint", request=ChangedEndpointBody, responses=EndpointSchema)
     def patch(self, request: Request, endpoint_id: str) -> Response:
         """Change its URL or event types, disable or enable it."""
-        asked = self.body(ChangedEndpointBody)
         endpoint = self.find(Endpoint.objects.all(), endpoint_id)
+        asked = self.body(ChangedEndpointBody)
         with transaction.atomic():
             endpoints.change(endpoint, url=asked.get("url"), event_types=asked.get("event_types"))
             if asked.get("disabled") is True:

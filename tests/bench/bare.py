@@ -1,7 +1,7 @@
 """What the API is measured against: one bare authenticated DRF insert of two rows, on the same server.
 
-Nothing but DRF's own serializer, the same look-up of the API key, and two inserts in one transaction. It shares process,
-middleware and database with the API.
+Nothing but DRF's own serializer, the same look-up of the API key, and two inserts in one transaction. It shares
+process, middleware and database with the API.
 
 `python -m tests.bench.bare` prepares the database and prints an API key.
 """
@@ -42,7 +42,8 @@ INSERT INTO payments_invoice (book_id, public_id, order_id, description, amount,
 SELECT %(book)s, 'inv_' || lpad(n::text, 26, '0'), 'order ' || n, '', 0.001, 'BTC', 0, 'new', 'none', 0, '', '{}',
        now() + interval '1 day', now() + interval '2 days' FROM generate_series(1, %(count)s) n;
 INSERT INTO keys_address (book_id, chain, master_key_id, index, text, destination)
-SELECT %(book)s, %(chain)s, %(key)s, 1000000 + n, 'bcrt1q' || n, sha256(n::text::bytea) FROM generate_series(1, %(count)s) n;
+SELECT %(book)s, %(chain)s, %(key)s, 1000000 + n, 'bcrt1q' || n, sha256(n::text::bytea)
+FROM generate_series(1, %(count)s) n;
 INSERT INTO monitor_watchedaddress (book_id, chain_code, address, destination, least_confirmations)
 SELECT book_id, chain, text, destination, 0 FROM keys_address WHERE master_key_id = %(key)s;
 INSERT INTO payments_paymentmethod (book_id, invoice_id, asset_id, address_id, watched_id, due_base_units)
