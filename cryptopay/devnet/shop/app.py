@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 from django.conf import settings
 from django.template import Context, Engine
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -62,6 +63,11 @@ class Shop:
         start_response(f"{reply.status.value} {reply.status.phrase}", list(headers.items()))
         return [reply.body]
 
+    def close(self) -> None:
+        """Ends what runs in the background and all connections."""
+        self.payer.close()
+        self.gateway.close()
+
     def _answer(self, environ: "WSGIEnvironment") -> Reply:
         verb, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
         if urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname not in OUR_HOSTS:
@@ -76,6 +82,8 @@ class Shop:
             return view(self, environ, **found)
         except (Refused, NodeRefused) as error:
             return self._sorry(str(error), HTTPStatus.BAD_GATEWAY)
+        except httpx.HTTPError:
+            return self._sorry("The development node does not answer.", HTTPStatus.BAD_GATEWAY)
         except BadRequest as error:
             return self._sorry(str(error), HTTPStatus.BAD_REQUEST)
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from cryptopay.devnet import environment, places
 from monitor.chains import CHAINS
 
-ACCOUNT_FILE = places.STATE / "shop.json"
-ORDERS_FILE = places.STATE / "shop.sqlite3"
 PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev")
 
 
@@ -26,16 +24,16 @@ class Config:
     orders: Path
 
 
-def load() -> Config:
+def load(folder: Path = places.STATE) -> Config:
     """Raises `FileNotFoundError` before `manage.py seed_demo` has run."""
-    account: dict[str, str] = json.loads(ACCOUNT_FILE.read_text())
+    account: dict[str, str] = json.loads((folder / "shop.json").read_text())
     return Config(
         url=account["url"],
         cryptopay_url=account["cryptopay_url"],
         api_key=account["api_key"],
         webhook_secret=account["webhook_secret"],
         node_urls=_node_urls(),
-        orders=ORDERS_FILE,
+        orders=folder / "shop.sqlite3",
     )
 
 

@@ -32,6 +32,9 @@ class Gateway:
         """An address for that coin; the same again where it was chosen before."""
         return self._ask("POST", f"/invoices/{invoice_id}/payment-methods", {"method": coin})
 
+    def close(self) -> None:
+        self._client.close()
+
     def _ask(self, verb: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         headers = {"Idempotency-Key": str(uuid4())} if verb == "POST" else {}
         try:

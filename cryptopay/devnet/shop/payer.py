@@ -1,16 +1,22 @@
 """Plays the customer: pays an invoice from the development node's own funds, and mines until it is confirmed."""
 
+import contextlib
 import threading
-import time
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+
+import httpx
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.shop.gateway import Gateway, Refused
 
-NODES = {"BTC": BitcoinNode, "LTC": BitcoinNode, "ETH": EthereumNode}
+NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode]] = {
+    "BTC": BitcoinNode,
+    "LTC": BitcoinNode,
+    "ETH": EthereumNode,
+}
 SECONDS_A_BLOCK = 2.0
 MOST_BLOCKS = 60
 """More than any amount needs; ends the mining should nobody read the chain."""
@@ -41,23 +47,39 @@ class Payer:
         self._gateway = gateway
         self._nodes = {coin: NODES[coin](url) for coin, url in node_urls.items()}
         self._seconds_a_block = seconds_a_block
+        self._stopped = threading.Event()
+        self._mining: list[threading.Thread] = []
 
     @property
     def coins(self) -> list[str]:
         return list(self._nodes)
 
     def pay(self, invoice_id: str, coin: str, share: Share) -> str:
-        """Sends it and starts mining in the background; the transaction's id. Raises `Refused`, `NodeRefused`."""
+        """Sends it and starts mining in the background; the transaction's id.
+
+        Raises `Refused`, `NodeRefused`, and `httpx.HTTPError` where the node does not answer.
+        """
         method = self._method(invoice_id, coin)
         if not method["address"]:
             raise Refused("CryptoPay could not verify this address and shows none. Nothing was sent.")
         still_due = int(method["remaining"]["base_units"]) or int(method["due"]["base_units"])
-        txid = self._nodes[coin].pay(method["address"], share.of(still_due))
-        threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True).start()
+        address: str = method["address"]
+        txid = self._nodes[coin].pay(address, share.of(still_due))
+        thread = threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True)
+        self._mining = [running for running in self._mining if running.is_alive()] + [thread]
+        thread.start()
         return txid
 
     def mine(self, coin: str) -> None:
         self._nodes[coin].mine()
+
+    def close(self) -> None:
+        """Mines no more, and returns when that is so."""
+        self._stopped.set()
+        for thread in self._mining:
+            thread.join()
+        for node in self._nodes.values():
+            node.close()
 
     def _method(self, invoice_id: str, coin: str) -> dict[str, Any]:
         """The way to pay in that coin, chosen now if the customer has not chosen it on the payment page."""
@@ -67,15 +89,16 @@ class Payer:
 
     def _confirm(self, invoice_id: str, coin: str) -> None:
         """A block every other moment, so that a person sees it wait and grow, until nothing of the invoice waits."""
-        time.sleep(2 * self._seconds_a_block)  # long enough to be seen unconfirmed
+        self._stopped.wait(2 * self._seconds_a_block)  # long enough to be seen unconfirmed
         for _ in range(MOST_BLOCKS):
-            try:
+            if self._stopped.is_set():
+                return
+            # A node or a server that is restarted at this moment is asked again.
+            with contextlib.suppress(Refused, NodeRefused, httpx.HTTPError):
                 self.mine(coin)
-                time.sleep(self._seconds_a_block)
+                self._stopped.wait(self._seconds_a_block)
                 if not self._waits(invoice_id):
                     return
-            except (Refused, NodeRefused):
-                time.sleep(self._seconds_a_block)
 
     def _waits(self, invoice_id: str) -> bool:
         methods = self._gateway.invoice(invoice_id)["methods"]
