@@ -14,8 +14,6 @@ WALLET = "devnet"
 _BASE_UNITS = 100_000_000
 _FUNDED_HEIGHT = 110
 """Coinbases are spendable 100 deep, so ten of them are: enough to pay without waiting for change to confirm."""
-_MWEB_HEIGHT = 432
-"""Litecoin's regtest activates extension blocks (LIP-3) here."""
 _REPLACING_FEE = 200_000
 """Base units; pays for a replacement whatever the original and its descendants paid at the fallback fee."""
 _RBF_SEQUENCE = 0xFFFFFFFD
@@ -46,16 +44,6 @@ class BitcoinNode:
                 raise
         if (missing := _FUNDED_HEIGHT - self.height()) > 0:
             self.mine(missing)
-        self._activate_extension_blocks()
-
-    def _activate_extension_blocks(self) -> None:
-        """Litecoin's first block with an extension block is valid only with a peg-in, so mining alone would stop there."""
-        fork = self.rpc("getblockchaininfo").get("softforks", {}).get("mweb")
-        if fork is None or fork["active"]:
-            return
-        self.mine(_MWEB_HEIGHT - 1 - self.height())
-        self.rpc("sendtoaddress", self.rpc("getnewaddress", "", "mweb"), 1)
-        self.mine(1)
 
     def height(self) -> int:
         return int(self.rpc("getblockcount"))

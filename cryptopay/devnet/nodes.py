@@ -25,6 +25,8 @@ _BITCOIN_SWITCHES = (
     f"-maxtipage={_TEN_YEARS_SECONDS}",
 )  # fmt: skip
 _LITECOIN_SWITCHES = ("-mempoolreplacement=1",)  # off by default since 0.21
+_WITHOUT_EXTENSION_BLOCKS = ("-vbparams=mweb:9000000000:9100000000",)
+"""Regtest begins them (LIP-3) at height 432, where only a peg-in can be mined and `generateblock` breaks; so: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,10 @@ class Running:
         self.child.stop(patience_seconds=60)
 
 
-def start_bitcoin(program: Program, folder: Path) -> Running:
+def start_bitcoin(program: Program, folder: Path, *, extension_blocks: bool = False) -> Running:
     """Starts bitcoind or litecoind on regtest with its data in `folder`, wallet open and funded.
+
+    `extension_blocks`: Litecoin's, from height 432 on.
 
     Raises `PartMissing`, `PartFailed`.
     """
@@ -49,7 +53,9 @@ def start_bitcoin(program: Program, folder: Path) -> Running:
     settings = folder / "devnet.conf"
     settings.touch(mode=0o600)
     settings.write_text(f"rpcuser={_LOGIN}\nrpcpassword={password}\n")
-    switches = (*_BITCOIN_SWITCHES, *(_LITECOIN_SWITCHES if program is LITECOIND else ()))
+    switches = list(_BITCOIN_SWITCHES)
+    if program is LITECOIND:
+        switches += [*_LITECOIN_SWITCHES, *(() if extension_blocks else _WITHOUT_EXTENSION_BLOCKS)]
 
     def attempt() -> Running:
         port = ports.free()

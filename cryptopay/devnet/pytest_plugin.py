@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,16 @@ def bitcoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
 def litecoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
     """Litecoin on regtest, funded; one for the session."""
     with _running(request, lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder), "litecoind") as running:
+        node = BitcoinNode(running.url)
+        yield node
+        node.close()
+
+
+@pytest.fixture
+def litecoind_with_mweb(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
+    """Litecoin that begins its extension blocks at height 432; one for each test."""
+    start = partial(nodes.start_bitcoin, programs.LITECOIND, extension_blocks=True)
+    with _running(request, start, "litecoind") as running:
         node = BitcoinNode(running.url)
         yield node
         node.close()

@@ -57,8 +57,8 @@ def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def litecoin(litecoind: BitcoinNode) -> Iterator[Stage]:
-    yield from stage_of(litecoind, "litecoin-regtest")
+def litecoin(litecoind_with_mweb: BitcoinNode) -> Iterator[Stage]:
+    yield from stage_of(litecoind_with_mweb, "litecoin-regtest")
 
 
 @pytest.fixture
@@ -199,8 +199,7 @@ def test_a_reorg_shows_in_the_hashes(stage: Stage) -> None:
 
 def test_threat_19_the_pot_is_nobodys_and_pegged_out_coins_mature_at_6(litecoin: Stage) -> None:
     node = litecoin.node
-    if (missing := LAST_HEIGHT_WITHOUT_MWEB - node.height()) > 0:
-        node.mine(missing)
+    node.mine(LAST_HEIGHT_WITHOUT_MWEB - node.height())
     with mweb_only_wallet(litecoin) as mweb_wallet:
         node.rpc("sendtoaddress", mweb_wallet("getnewaddress", "", "mweb"), 5)
         node.mine()
