@@ -53,8 +53,9 @@ class Caller:
         path = path if path.startswith("/api") else f"/api/v1{path}"
         # GET's data becomes the query string, everyone else's the body.
         given: dict[str, Any] = {"data": query or {}} if method in ("GET", "HEAD") else {}
-        if method not in ("GET", "HEAD") and (body is not None or raw is not None):
-            given = {"data": raw if raw is not None else body, "content_type": content_type}
+        if method in ("POST", "PUT", "PATCH"):
+            sent = raw if raw is not None else b"" if body is None else body
+            given = {"data": sent, "content_type": content_type}
         everyone = {"authorization": f"Bearer {self.secret}"} if self.secret else {}
         ask = getattr(self._client, method.lower())
         answer: HttpResponse = ask(path, **given, headers={**everyone, **(headers or {})})

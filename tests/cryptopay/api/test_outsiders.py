@@ -25,7 +25,7 @@ OPEN_TO_ALL = {"public-invoice", "health"}
 NOT_RESOURCES = {"schema", "docs", "no-such-route"}
 """The API's own description, and the 404."""
 OPEN_PAGES = {"": {"start"}, "pay/": {"invoice", "state", "method"}}
-"""Pages that need no key, by prefix: the start page, and the checkout, which is for whoever was given an invoice's id."""
+"""Pages that need no key, by prefix: the start page, and the checkout, for whoever was given an invoice's id."""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def test_whatever_bytes_are_sent_are_never_our_fault(alice: Caller, raw: bytes) 
 
 @pytest.mark.parametrize(
     "path", ["/nothing", "/api/", "/api/v2/invoices", "/invoices/", "/invoices/inv_x", "/invoices/inv_%00",
-             "/invoices/1", "/invoices/inv_%0a0000000000000000000000000", "/api/v1%0a", "/invoices/INV_00000000000000000000000000"],
+             "/invoices/1", "/invoices/inv_%0a0000000000000000000000000", "/api/v1%0a",
+             "/invoices/INV_00000000000000000000000000"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_unknown_routes(alice: Caller, method: str, path: str) -> None:
