@@ -45,7 +45,7 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     }
     new = [_deposit(sighting, w, t) for w, t in wanted if (w.book_id, t.key) not in known]
     back = [row for row in known.values() if row.state in (Deposit.State.DROPPED, Deposit.State.ORPHANED)]
-    mined = [row for row in known.values() if row.state == Deposit.State.SEEN and sighting.block is not None]
+    mined = [row for row in known.values() if row.state == Deposit.State.SEEN and _is_elsewhere(row, sighting)]
     for row in back:
         row.state, row.appearance = Deposit.State.SEEN, row.appearance + 1
         _place(row, sighting)
@@ -131,6 +131,10 @@ def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer) -> D
     )
     _place(row, sighting)
     return row
+
+
+def _is_elsewhere(row: Deposit, sighting: Sighting) -> bool:
+    return sighting.block is not None and row.block_hash != sighting.block.hash
 
 
 def _place(row: Deposit, sighting: Sighting) -> None:
