@@ -129,6 +129,7 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
     standing = _standing(invoice, now)
     payable = [offer for offer in offers if _prices(offer, invoice)] if standing == Status.NEW else []
     asks = standing == Status.NEW and method is not None and method.remaining.base_units > 0
+    withheld = method is not None and asks and not method.address
     return Page(
         invoice=invoice,
         open=standing == Status.NEW,
@@ -136,12 +137,13 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
         asked=asked(invoice),
         headline=_headline(standing, state, method),
         request=_request(method) if method and asks else None,
-        unavailable=method.chain.title if method and asks and not method.address else "",
+        unavailable=method.chain.title if method and withheld else "",
         payments=[_line(payment) for payment in state.payments],
         sums=_sums(state, method),
         choices=_choices(payable, method),
         selected=_value(method) if method else "",
-        poll_seconds=_poll_seconds(standing, invoice, now),
+        # Each look at a withheld address is an alarm; a person must mend it before there is anything new to see.
+        poll_seconds=0 if withheld else _poll_seconds(standing, invoice, now),
         now=now,
     )
 

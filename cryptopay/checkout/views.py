@@ -100,9 +100,9 @@ def _context(request: HttpRequest, invoice: Invoice, refusal: str = "") -> dict[
 
 
 def _state(invoice: Invoice) -> status.InvoiceState:
-    """Where no address can be verified the page still stands, and shows none."""
+    """Addresses are verified only where one may be shown. Where none can be, the page still stands, and shows none."""
     try:
-        return status.state_of(invoice)
+        return status.state_of(invoice, with_addresses=invoice.status == Invoice.Status.NEW)
     except KeysError as error:
         log.exception("checkout.address_withheld", invoice=invoice.public_id, code=error.code)
         return status.state_of(invoice, with_addresses=False)

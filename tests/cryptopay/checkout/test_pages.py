@@ -225,6 +225,8 @@ def test_threat_35_a_swapped_address_is_never_shown(client: Client, till) -> Non
         assert not {thief, true} & set(re.findall(r"[0-9a-z]{40,}", text))
         assert "bcrt1" not in text
         assert "bitcoin:" not in text
+        assert "http-equiv" not in text
+        assert 'data-poll="0"' in text
         assert "<svg" not in text
     assert AddressAlarm.objects.filter(book=till.book).exists()
 
@@ -282,6 +284,14 @@ def test_the_fragment_is_marked_by_what_it_says(client: Client, till) -> None:
     assert mark() == first
     till.pay(invoice, "0.5")
     assert mark() != first
+
+
+def test_many_payments_cost_no_more_queries(client: Client, till, django_assert_max_num_queries) -> None:
+    invoice = till.open(BTC)
+    for _ in range(12):
+        till.pay(invoice, "0.05")
+    with django_assert_max_num_queries(14):
+        assert page(client, invoice).count('class="txid"') == 12
 
 
 def test_only_reading_is_a_get(client: Client, till) -> None:
