@@ -29,6 +29,8 @@ class Resource(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            raise Problem(411, "length_required", "Send a Content-Length; a body in chunks is not read.")
         self.query = self._read_query(request)
 
     @property

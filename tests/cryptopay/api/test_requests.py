@@ -69,6 +69,11 @@ def test_charset_and_accept_do_not_matter(alice: Caller, order: dict[str, Any]) 
     assert (answer.status_code, answer["Content-Type"]) == (201, "application/json")
 
 
+def test_a_body_in_chunks_is_not_silently_dropped(alice: Caller, order: dict[str, Any]) -> None:
+    answer = alice.send("POST", "/invoices", order, headers={**IDEMPOTENT, "transfer-encoding": "chunked"})
+    assert (answer.status_code, code(answer)) == (411, "length_required")
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
