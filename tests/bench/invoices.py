@@ -95,9 +95,7 @@ class _Load:
         answers: list[int] = []
         failures: list[bytes] = []
         end = time.perf_counter() + seconds
-        threads = [
-            threading.Thread(target=self._ask_until, args=(end, answers, failures)) for _ in range(CONNECTIONS)
-        ]
+        threads = [threading.Thread(target=self._ask_until, args=(end, answers, failures)) for _ in range(CONNECTIONS)]
         started = time.perf_counter()
         for thread in threads:
             thread.start()
