@@ -36,7 +36,7 @@ SHORTEST_SECRET = 50
 
 
 def _required(name: str, fix: str) -> str:
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"{name} is not set. {fix}")
     return value

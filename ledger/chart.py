@@ -50,7 +50,7 @@ def open_account(
             book_id=book_id, code=code, asset=asset, defaults={"name": name, "kind": kind}
         )
         if made:
-            Balance.objects.create(account=account, book_id=book_id, floor=floor)
+            Balance.objects.create(account=account, book_id=book_id, floor=floor)  # type: ignore[misc]
     return account
 
 

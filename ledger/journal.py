@@ -161,7 +161,7 @@ def _resolve(resolution: Resolution, kind: JournalEntry.Kind) -> int:
     )
 
 
-def _call(expression: str, arguments: list[object]) -> int:
+def _call(expression: str, arguments: list[Any]) -> int:
     with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT {expression}", arguments)
         return int(cursor.fetchone()[0])

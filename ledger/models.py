@@ -91,7 +91,7 @@ class Balance(models.Model):
     posted = BaseUnitsField(default=0)
     pending_in = BaseUnitsField(default=0)
     pending_out = BaseUnitsField(default=0)
-    floor = BaseUnitsField(null=True)
+    floor = BaseUnitsField(null=True)  # type: ignore[misc]  # the one that may be null
     seq = models.BigIntegerField(default=0)
 
     class Meta:
@@ -233,7 +233,7 @@ class Posting(AppendOnly):
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="added"),
+                referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
                 func="""
                     IF EXISTS (
                         SELECT 1 FROM added

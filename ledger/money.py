@@ -6,7 +6,7 @@ The text form is a plain decimal ("0.00150000"), with exactly the asset's decima
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -87,7 +87,7 @@ def to_decimal(base_units: int, decimals: int) -> Decimal:
 class BaseUnitsField(models.DecimalField[int, int]):
     """An integer of base units, numeric(78,0): holds 2**256 - 1. Reads as `int`."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_digits": 78, "decimal_places": 0})
 
     def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
@@ -96,13 +96,13 @@ class BaseUnitsField(models.DecimalField[int, int]):
         return name, path, list(args), kwargs
 
     def from_db_value(self, value: object, *_: object) -> int | None:
-        return None if value is None else int(value)  # type: ignore[call-overload, no-any-return]
+        return None if value is None else int(value)  # type: ignore[call-overload]
 
     def to_python(self, value: object) -> object:
         """Raises `TypeError` for a float, `ValidationError` for a fraction: nothing is rounded on its way in."""
         if isinstance(value, float):
             raise TypeError("base units are an int, never a float")
-        decimal = super().to_python(value)  # type: ignore[arg-type]
+        decimal = super().to_python(value)
         if decimal is None:
             return None
         if decimal != int(decimal):

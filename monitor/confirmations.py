@@ -19,6 +19,7 @@ def required(chain: Chain, base_units: int, at_least: int = 0, maturity_blocks: 
 
 def due(cursor: Cursor) -> Q:
     """Deposits that count now that the chain has been read up to `cursor`."""
+    assert cursor.height is not None  # noqa: S101 - the follower asks only after it has read
     deep = Q(required_confirmations__isnull=False, block_height__lte=cursor.height - F("required_confirmations") + 1)
     if cursor.final_height is None:
         return deep

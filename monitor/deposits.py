@@ -143,6 +143,11 @@ def _place(row: Deposit, sighting: Sighting) -> None:
         row.block_time = sighting.at
 
 
+def _block_time(row: Deposit) -> datetime:
+    assert row.block_time is not None  # noqa: S101 - a constraint has confirmed deposits in a block
+    return row.block_time
+
+
 def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
     ChainEvent.objects.bulk_create(
         ChainEvent(
@@ -153,7 +158,7 @@ def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -
             appearance=row.appearance,
             block_height=row.block_height,
             block_hash=row.block_hash,
-            happened_at=at or row.block_time,
+            happened_at=at or _block_time(row),
         )
         for row in rows
     )

@@ -13,10 +13,12 @@ invalid ------> settled       it was confirmed after all
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from cryptopay.payments.models import Invoice
 
-Status, Exceptional = Invoice.Status, Invoice.Exceptional
+Status: TypeAlias = Invoice.Status
+Exceptional: TypeAlias = Invoice.Exceptional
 
 
 @dataclass(frozen=True, slots=True)

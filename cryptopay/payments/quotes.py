@@ -67,4 +67,5 @@ def quote(book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Cha
 def rounded_up(coins: Fraction, decimals: int, quote_decimals: int) -> int:
     """Base units of `coins`, rounded up to `quote_decimals`."""
     kept = min(decimals, quote_decimals)
-    return ceil(coins * 10**kept) * 10 ** (decimals - kept)
+    units: int = ceil(coins * 10**kept) * 10 ** (decimals - kept)
+    return units
