@@ -1,6 +1,6 @@
 """Nodes that are down, lie or stand still: nothing is concluded from that, and the cursor says why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -25,14 +25,17 @@ SEEN, CONFIRMED, DROPPED = ("seen", "confirmed", "dropped")
 
 
 @pytest.fixture
-def through(bitcoin: Watching, bitcoind: BitcoinNode, proxied: Callable[[str], Proxy]) -> tuple[Watching, Proxy]:
+def through(
+    bitcoin: Watching, bitcoind: BitcoinNode, proxied: Callable[[str], Proxy]
+) -> Iterator[tuple[Watching, Proxy]]:
     """The same chain through a proxy, with a short patience."""
     proxy = proxied(bitcoind.url)
     rpc = JsonRpc(proxy.url, connect_seconds=1, read_seconds=0.5, answer_seconds=1)
     watching = Watching(bitcoin.chain, BitcoinConnector(bitcoin.chain, rpc), bitcoin.book, bitcoin.destination)
     watching.step()
     assert watching.cursor.failing_since is None
-    return watching, proxy
+    yield watching, proxy
+    rpc.close()
 
 
 @pytest.mark.parametrize("failure", ["refused", "garbage", "silent"])
