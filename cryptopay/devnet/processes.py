@@ -121,6 +121,11 @@ def adopt_orphans() -> None:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def children() -> set[int]:
+    """The ids of our own children, adopted ones included."""
+    return {child.pid for child in psutil.Process().children()}
+
+
 def end_descendants(*, patience_seconds: float = 10) -> None:
     """Ends whatever still descends from this process."""
     left = psutil.Process().children(recursive=True)

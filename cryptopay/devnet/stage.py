@@ -46,6 +46,13 @@ class Stage:
     def first_ended(self) -> processes.Child | None:
         return next((child for child in self._children if child.ended()), None)
 
+    def has_orphans(self) -> bool:
+        """Whether a descendant lost its parent and became ours.
+
+        honcho counts a part as running while anything holds its output open, so a worker killed alone would go unseen.
+        """
+        return bool(processes.children() - {child.pid for child in self._children})
+
 
 def run() -> int:
     """Runs until Ctrl-C, SIGTERM or the end of a part; the exit status. Raises `DevnetError`."""
@@ -159,9 +166,13 @@ def _web_answers(port: int) -> bool:
 
 
 def _watch(stage: Stage) -> int:
-    while (ended := stage.first_ended()) is None:
-        time.sleep(0.3)
-    print(f"\n{ended.name} ended by itself, so everything is stopped. Its last words:\n{ended.last_words()}")
+    while (ended := stage.first_ended()) is None and not stage.has_orphans():
+        time.sleep(0.5)
+    if ended:
+        story = f"{ended.name} ended by itself, so everything is stopped. Its last words:\n{ended.last_words()}"
+    else:
+        story = f"A part of the application ended by itself, so everything is stopped. See {places.LOGS}"
+    print(f"\n{story}", flush=True)
     return 1
 
 

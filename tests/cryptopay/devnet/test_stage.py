@@ -28,7 +28,7 @@ account = {"name": "Back office", "url": "http://127.0.0.1/admin/", "login": "al
 """
 PROCFILE = """
 web: python -m http.server $PORT --bind 127.0.0.1
-worker: exec tail -f /dev/null
+worker: sleep 400 & exec tail -f /dev/null
 beat: sleep 500 & sleep 500
 """
 
