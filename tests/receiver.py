@@ -38,6 +38,11 @@ class Reply:
     drip_seconds: float = 0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # a burst of deliveries is not refused
+
+
 class Receiver:
     """Answers 204, or one after the other what `answer_with` was given. `requests` are in the order they came."""
 
@@ -49,8 +54,7 @@ class Receiver:
         self._in_flight = 0
         self._came = threading.Condition()
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 

@@ -233,6 +233,7 @@ def _wait_until_stepped_down() -> None:
         with connection.cursor() as sql:
             sql.execute(
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
             if sql.fetchone()[0] == 0:
                 return
