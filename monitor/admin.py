@@ -36,7 +36,8 @@ def depth(deposit: Deposit) -> str:
     """How deep it lies and how deep it must: "2 of 6 confirmations". Needs `cursor_height` from `with_depth`."""
     reached = confirmations(deposit, Cursor(height=vars(deposit)["cursor_height"]))
     if deposit.required_confirmations is None:
-        return f"{reached} confirmations, waits for the chain's finality"
+        waits = deposit.state == Deposit.State.SEEN
+        return f"{reached} confirmations{', not final yet' if waits else ''}"
     return f"{min(reached, deposit.required_confirmations)} of {deposit.required_confirmations} confirmations"
 
 

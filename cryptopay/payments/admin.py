@@ -39,9 +39,10 @@ def page_of(row: Model, text: object = "") -> SafeString:
 
 
 def depth(payment: PaymentState) -> str:
-    """ "2 of 6 confirmations", or what the chain waits for."""
+    """ "2 of 6 confirmations"; where the chain says what is final, how many there are."""
     if payment.required_confirmations is None:
-        return f"{payment.confirmations} confirmations, counts when the chain says final"
+        waits = payment.state == Payment.State.SEEN
+        return f"{payment.confirmations} confirmations{', not final yet' if waits else ''}"
     needed = payment.required_confirmations
     return f"{min(payment.confirmations, needed)} of {needed} confirmations"
 

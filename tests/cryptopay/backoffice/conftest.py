@@ -1,0 +1,144 @@
+"""Two merchants with rows of every kind, made by the program's own functions, and a member for every role."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Model
+from django.test import Client
+from django.utils import timezone
+
+from cryptopay.backoffice.scoping import scope_of
+from cryptopay.merchants import api_keys
+from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
+from cryptopay.merchants.onboarding import create_merchant
+from cryptopay.payments import intake, lifecycle
+from cryptopay.payments.lifecycle import NewInvoice
+from cryptopay.payments.models import Invoice
+from cryptopay.webhooks import endpoints
+from keys.importing import import_extended_key
+from keys.models import AddressAlarm, MasterKey
+from ledger import rates
+from ledger.models import Book
+from monitor import deposits
+from monitor.chains import CHAINS
+from monitor.connectors.base import BlockRef, Transfer
+from monitor.deposits import Sighting
+from monitor.models import Cursor
+from monitor.watching import watched
+
+CHAIN = CHAINS["bitcoin-regtest"]
+# BIP32 test vector 1, chains m/0H and m/0H/1/2H, as test network keys
+XPUBS = {
+    "Alice": "tpubD8eQVK4Kdxg3gHrF62jGP7dKVCoYiEB8dFSpuTawkL5YxTus5j5pf83vaKnii4bc6v2NVEy81P2gYrJczYne3QNNwMTS53p5uzDyHvnw2jm",
+    "Bob": "tpubDDRojdS4jYQXNugn4t2WLrZ7mjfAyoVQu7MLk4eurqFCbrc7cHLZX8W5YRS8ZskGR9k9t3PqVv68bVBjAyW4nWM9pTGRddt3GQftg6MVQsm",
+}
+
+
+@dataclass
+class Shop:
+    """A merchant of the tests."""
+
+    merchant: Merchant
+    members: dict[str, User]
+
+    @property
+    def book(self) -> Book:
+        return self.merchant.test_book
+
+
+@pytest.fixture
+def node_urls() -> Iterator[None]:
+    before = dict(settings.NODE_URLS)
+    settings.NODE_URLS[CHAIN.code] = "http://127.0.0.1:9"
+    yield
+    settings.NODE_URLS.clear()
+    settings.NODE_URLS.update(before)
+
+
+@pytest.fixture
+def shops(db: None, node_urls: None) -> dict[str, Shop]:
+    """Alice's and Bob's, each with paid, waiting and taken-back invoices; made in one go, for rolled-back tests."""
+    Cursor.objects.create(chain_code=CHAIN.code, height=100, node_height=100, hash="00" * 32)
+    rates.record("BTC", "EUR", Decimal(60000), "test", timezone.now())
+    return {name: _shop(name) for name in XPUBS}
+
+
+def _shop(name: str) -> Shop:
+    merchant = create_merchant(f"{name}'s shop")
+    members = {}
+    for role in Membership.Role.values:
+        user = User.objects.create_user(f"{name}-{role}", is_staff=True)
+        Membership.objects.create(merchant=merchant, user=user, role=role)
+        members[role] = user
+    shop = Shop(merchant, members)
+    import_extended_key(shop.book, CHAIN, XPUBS[name], label=f"{name}'s key")
+    endpoints.create(shop.book.pk, f"https://{name.lower()}.example/hook")
+    api_keys.create(merchant, f"{name}'s key", live=False, scopes=[ApiKey.Scope.INVOICES_READ])
+    rates.record("BTC", "EUR", Decimal(60001), f"{name}'s desk", timezone.now(), book_id=shop.book.pk)
+    AddressAlarm.objects.create(book=shop.book, master_key=MasterKey.objects.get(book=shop.book), found="a test")
+    for fate in ("seen", "confirmed", "dropped"):
+        paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
+    return shop
+
+
+def paid_invoice(shop: Shop, fate: str, **asked: Any) -> Invoice:
+    """An invoice whose payment was seen, and then left alone, confirmed or dropped."""
+    order = NewInvoice(amount="12.00", currency="EUR", methods=("BTC",), **asked)
+    invoice = lifecycle.open_invoice(shop.book, order)
+    method = invoice.methods.get()
+    txid, at = secrets.token_hex(32), timezone.now()
+    transfer = Transfer(f"{txid}:0", txid, bytes(method.address.destination), method.due_base_units)
+    watching = watched(CHAIN, [transfer.destination])
+    deposits.take_in(Sighting(CHAIN, at), [transfer], watching)
+    if fate == "dropped":
+        deposits.drop(CHAIN, [txid], at)
+    if fate == "confirmed":
+        cursor = Cursor.objects.get(chain_code=CHAIN.code)
+        block = BlockRef((cursor.height or 0) + 1, secrets.token_hex(32))
+        deposits.take_in(Sighting(CHAIN, at, block), [transfer], watching)
+        cursor.height = cursor.node_height = block.height + 10
+        cursor.save()
+        deposits.confirm_due(CHAIN, cursor)
+    intake.drain(CHAIN.code)
+    invoice.refresh_from_db()
+    return invoice
+
+
+@pytest.fixture
+def signed_in() -> Callable[[User], Client]:
+    """A browser in which that person has signed in."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return User.objects.create_superuser("root")
+
+
+def registered() -> list[type[Model]]:
+    """Every model that has a page."""
+    return sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def rows_of(model: type[Model], shop: Shop) -> list[Model]:
+    """The merchant's rows of a model, the journal's as its pages show them: one a story."""
+    scope = scope_of(model, admin.site)
+    if scope is None:
+        return []
+    books = [shop.merchant.live_book_id, shop.merchant.test_book_id]
+    found = model._default_manager.filter(scope(Book.objects.filter(pk__in=books)))
+    if model._meta.label_lower == "ledger.journalentry":
+        found = found.filter(ref=None)
+    return list(found)

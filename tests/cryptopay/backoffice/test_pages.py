@@ -1,0 +1,188 @@
+"""What the pages say, what they refuse, and how many questions they ask the database."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from cryptopay.merchants.models import ApiKey, User
+from cryptopay.payments.models import Invoice, Payment
+from ledger.models import JournalEntry, Posting
+from monitor.models import Cursor
+
+from .conftest import CHAIN, Shop, paid_invoice
+
+SignIn = Callable[[User], Client]
+JOURNAL = "admin:ledger_journalentry_changelist"
+
+
+@pytest.fixture
+def accountant(shops: dict[str, Shop], signed_in: SignIn) -> Client:
+    return signed_in(shops["Bob"].members["accountant"])
+
+
+def test_the_journal_tells_validated_from_not_yet_received(accountant: Client) -> None:
+    page = accountant.get(reverse(JOURNAL)).content.decode()
+    for words in ("Validated", "Not yet received", "Dropped", "Payment for Bob-seen", "0.00020000"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("standing", "orders"),
+    [
+        ("validated", {"Bob-confirmed"}),
+        ("unconfirmed", {"Bob-seen"}),
+        ("dropped", {"Bob-dropped"}),
+        ("reversed", set()),
+    ],
+)
+def test_the_journal_is_filtered_by_standing(accountant: Client, standing: str, orders: set[str]) -> None:
+    found = accountant.get(reverse(JOURNAL), {"standing": standing}).context["cl"].result_list
+    assert {entry.meta["order"] for entry in found} == orders
+
+
+def test_the_journal_is_searched_by_any_reference(shops: dict[str, Shop], accountant: Client) -> None:
+    payment = Payment.objects.get(book=shops["Bob"].book, invoice__order_id="Bob-seen")
+    for term in (payment.deposit.txid, payment.invoice.public_id, "Bob-seen"):
+        found = accountant.get(reverse(JOURNAL), {"q": term}).context["cl"].result_list
+        assert [entry.pk for entry in found] == [payment.pending_entry_id]
+    assert len(accountant.get(reverse(JOURNAL), {"q": "Bob-customer"}).context["cl"].result_list) == 4
+
+
+def test_payments_and_invoices_are_searched(shops: dict[str, Shop], accountant: Client) -> None:
+    payment = Payment.objects.get(book=shops["Bob"].book, invoice__order_id="Bob-seen")
+    for term in (payment.deposit.txid, payment.method.watched.address, "Bob-seen", payment.invoice.public_id):
+        for name in ("invoice", "payment"):
+            found = accountant.get(reverse(f"admin:payments_{name}_changelist"), {"q": term}).context["cl"].result_list
+            assert len(found) == 1, f"{name} {term}"
+
+
+def test_a_journal_page_tells_the_whole_story(shops: dict[str, Shop], accountant: Client) -> None:
+    payment = Payment.objects.get(book=shops["Bob"].book, invoice__order_id="Bob-confirmed")
+    page = accountant.get(reverse("admin:ledger_journalentry_change", args=[payment.pending_entry_id])).content.decode()
+    wanted = (payment.deposit.txid, "2 of 2 confirmations", "Received: payment for Bob-confirmed", "assets:custody:")
+    for words in (*wanted, "1 BTC = 60001 EUR"):
+        assert words in page
+
+
+@pytest.mark.parametrize("who", ["accountant", "auditor", "administrator", "root"])
+def test_nobody_writes_the_journal(shops: dict[str, Shop], root: User, signed_in: SignIn, who: str) -> None:
+    client = signed_in(root if who == "root" else shops["Bob"].members[who])
+    entry = JournalEntry.objects.filter(book=shops["Bob"].book, ref=None).first()
+    assert entry is not None
+    before = (JournalEntry.objects.count(), Posting.objects.count(), entry.description)
+    change, delete = (reverse(f"admin:ledger_journalentry_{word}", args=[entry.pk]) for word in ("change", "delete"))
+    action = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
+    assert client.post(reverse("admin:ledger_journalentry_add"), {"description": "mine"}).status_code == 403
+    assert client.post(change, {"description": "mine"}).status_code == 403
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    client.post(reverse(JOURNAL), action)
+    entry.refresh_from_db()
+    assert (JournalEntry.objects.count(), Posting.objects.count(), entry.description) == before
+
+
+LISTS = "ledger_journalentry ledger_account payments_invoice payments_payment monitor_deposit webhooks_delivery keys_address"
+
+
+@pytest.mark.parametrize("name", LISTS.split())
+def test_a_list_asks_no_more_for_more_rows(shops: dict[str, Shop], root: User, signed_in: SignIn, name: str) -> None:
+    client, url = signed_in(root), reverse(f"admin:{name}_changelist")
+    client.get(url)
+
+    def questions() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            assert client.get(url).status_code == 200
+        return len(asked)
+
+    few = questions()
+    for number in range(24):
+        paid_invoice(shops["Bob"], ("seen", "confirmed")[number % 2], customer_ref=f"customer-{number}")
+    assert questions() <= few
+    assert few < 20
+
+
+def test_threat_41_script_in_a_memo_stays_text(shops: dict[str, Shop], root: User, signed_in: SignIn) -> None:
+    evil = "<script>alert(1)</script>"
+    invoice = paid_invoice(shops["Bob"], "confirmed", order_id=evil, description=evil, customer_ref=evil)
+    payment = invoice.payments.get()
+    client = signed_in(root)
+    pages = [
+        reverse("admin:index"),
+        reverse(JOURNAL),
+        reverse("admin:ledger_account_changelist"),
+        reverse("admin:ledger_journalentry_change", args=[payment.pending_entry_id]),
+        reverse("admin:payments_invoice_change", args=[invoice.pk]),
+        reverse("admin:payments_payment_change", args=[payment.pk]),
+        reverse("admin:report", args=["trial-balance"]),
+    ]
+    for url in pages:
+        page = client.get(url).content.decode()
+        assert evil not in page, url
+    assert "&lt;script&gt;" in client.get(pages[4]).content.decode()
+
+
+def test_pages_run_no_inline_script(accountant: Client) -> None:
+    answer = accountant.get(reverse("admin:index"))
+    policy = {part.split()[0]: part.split()[1:] for part in answer.headers["Content-Security-Policy"].split("; ")}
+    assert "'unsafe-inline'" not in policy["script-src"] + policy["style-src"]
+    assert "<style" not in answer.content.decode()
+
+
+def test_today_names_what_waits(shops: dict[str, Shop], accountant: Client, root: User, signed_in: SignIn) -> None:
+    page = accountant.get(reverse("admin:index")).content.decode()
+    for words in ("Not yet received", "Bob-seen", "0 of 2", "Coins on our addresses", "0.00020000"):
+        assert words in page
+    Cursor.objects.filter(chain_code=CHAIN.code).update(halted_at="2026-11-01T00:00Z", failure="a fork")
+    assert "Halted since 1 Nov" in signed_in(root).get(reverse("admin:index")).content.decode()
+
+
+def test_an_empty_installation_says_so_in_plain_words(root: User, signed_in: SignIn) -> None:
+    page = signed_in(root).get(reverse("admin:index")).content.decode()
+    for words in ("No payment is waiting", "Every webhook was delivered", "No coin has come in yet"):
+        assert words in page
+
+
+def test_an_api_key_is_shown_once_and_stored_nowhere(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    client = signed_in(shops["Bob"].members["administrator"])
+    form = {"merchant": shops["Bob"].merchant.pk, "label": "till", "scopes": ["invoices:read"], "expires_at_0": ""}
+    page = client.post(reverse("admin:merchants_apikey_add"), form).content.decode()
+    secret = page.partition('id="secret">')[2].partition("<")[0]
+    assert secret.startswith("sk_test_")
+    key = ApiKey.objects.get(label="till")
+    assert secret not in client.get(reverse("admin:merchants_apikey_change", args=[key.pk])).content.decode()
+    assert secret not in str(dict(client.session)) + str(client.cookies)
+
+
+def test_an_endpoint_with_a_bad_url_is_refused_in_the_form(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    client = signed_in(shops["Bob"].members["administrator"])
+    form = {"book": shops["Bob"].book.pk, "url": "https://user:secret@example.com/", "event_types": ""}
+    answer = client.post(reverse("admin:webhooks_endpoint_add"), form)
+    assert answer.status_code == 200
+    assert 'id="secret"' not in answer.content.decode()
+
+
+def test_a_new_member_gets_a_password_once(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    client = signed_in(shops["Bob"].members["administrator"])
+    form = {"merchant": shops["Bob"].merchant.pk, "username": "newcomer", "role": "viewer"}
+    page = client.post(reverse("admin:merchants_membership_add"), form).content.decode()
+    password = page.partition('id="secret">')[2].partition("<")[0]
+    assert User.objects.get(username="newcomer").check_password(password)
+    taken = client.post(reverse("admin:merchants_membership_add"), {**form, "username": "Alice-viewer"})
+    assert "taken" in taken.content.decode()
+
+
+def test_a_report_comes_as_page_and_csv(shops: dict[str, Shop], accountant: Client, signed_in: SignIn) -> None:
+    for name in ("receipts", "trial-balance"):
+        assert "0.00020000" in accountant.get(reverse("admin:report", args=[name])).content.decode()
+        download = accountant.get(reverse("admin:report", args=[name]), {"as": "csv"})
+        assert download.headers["Content-Type"] == "text/csv; charset=utf-8"
+        assert "0.00020000" in download.content.decode()
+    viewer = signed_in(shops["Bob"].members["viewer"])
+    assert viewer.get(reverse("admin:report", args=["receipts"])).status_code == 403
+    assert accountant.get(reverse("admin:report", args=["no-such"])).status_code == 404
+    assert Invoice.objects.filter(book=shops["Bob"].book).count() == 3

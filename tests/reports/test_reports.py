@@ -1,0 +1,99 @@
+"""Reports equal the balances, and their CSV is text that no spreadsheet runs."""
+
+import csv
+import io
+from collections import defaultdict
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ledger import chart, journal
+from ledger.journal import Entry, Leg, Resolution
+from ledger.models import Balance, Book
+from reports import receipts, trial_balance
+from reports.cells import Money, to_csv
+from reports.registry import REPORTS
+
+DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NEXT_DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def book(db: None) -> Book:
+    """Three coins seen on one day: one validated the day after, one validated and taken back, one still waiting."""
+    made = Book.objects.create(name="Shop")
+    for code, chain, decimals, base_units in (("BTC", "bitcoin", 8, 700), ("ETH", "ethereum", 18, 10**30 + 1)):
+        asset = chart.asset(code, chain, decimals)
+        legs = [
+            Leg(chart.custody(made.pk, asset), debit=base_units),
+            Leg(chart.customer(made.pk, "=cmd", asset), credit=base_units),
+        ]
+        for name in ("validated", "reversed", "waiting"):
+            seen = journal.record(_entry(made, f"{code}:{name}", legs))
+            if name != "waiting":
+                settled = journal.settle(_resolution(made, f"{code}:{name}:settle", seen))
+            if name == "reversed":
+                journal.reverse(_resolution(made, f"{code}:{name}:reverse", settled))
+    return made
+
+
+def _entry(book: Book, idem: str, legs: list[Leg]) -> Entry:
+    return Entry(book_id=book.pk, idem=idem, legs=legs, effective_at=DAY, description=idem, source="test")
+
+
+def _resolution(book: Book, idem: str, entry_id: int) -> Resolution:
+    return Resolution(
+        book_id=book.pk, entry_id=entry_id, idem=idem, effective_at=NEXT_DAY, description=idem, source="test"
+    )
+
+
+def test_the_trial_balance_is_balanced_and_equals_the_balances(book: Book) -> None:
+    rows = trial_balance.rows(Book.objects.filter(pk=book.pk))
+    balances = {
+        (row.account.code, row.account.asset.code): row.posted if row.account.kind == "A" else -row.posted
+        for row in Balance.objects.select_related("account__asset")
+    }
+    sums: dict[object, int] = defaultdict(int)
+    for _, account, _, asset, _, debit, credit, balance in rows:
+        assert isinstance(debit, Money)
+        assert isinstance(credit, Money)
+        assert isinstance(balance, Money)
+        assert balance.base_units == debit.base_units - credit.base_units == balances[str(account), str(asset)]
+        sums[asset] += balance.base_units
+    assert len(rows) == len(balances) == 4
+    assert set(sums.values()) == {0}
+
+
+def test_receipts_equal_the_custody_balances(book: Book) -> None:
+    totals = receipts.totals_by_day(Book.objects.all())
+    assert {key[0] for key in totals} == {date(2026, 11, 20), date(2026, 11, 21)}
+    for balance in Balance.objects.filter(account__code__startswith="assets:custody:"):
+        of_asset = [figures for key, figures in totals.items() if key[2] == balance.account.asset_id]
+        assert sum(validated for validated, _ in of_asset) == balance.posted
+        assert sum(pending for _, pending in of_asset) == balance.pending_in
+
+
+def test_receipts_are_of_the_asked_days_and_books(book: Book) -> None:
+    assert {key[0] for key in receipts.totals_by_day(Book.objects.all(), since=date(2026, 11, 21))} == {
+        date(2026, 11, 21)
+    }
+    assert receipts.totals_by_day(Book.objects.none()) == {}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_rows_fit_the_columns_whatever_there_is(book: Book, name: str) -> None:
+    report = REPORTS[name]
+    assert report.rows(Book.objects.none()) == []
+    rows = report.rows(Book.objects.all())
+    assert rows
+    assert {len(row) for row in rows} == {len(report.columns)}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_threat_41_no_cell_of_text_is_a_formula(start: str) -> None:
+    text = f"{start}HYPERLINK(1)"
+    assert list(csv.reader(io.StringIO(to_csv(["a"], [[text]]), newline="")))[1] == [f"'{text}"]
+
+
+def test_negative_amounts_stay_numbers() -> None:
+    assert to_csv(["a"], [[Money(-150, 2)]]) == "a\r\n-1.50\r\n"
