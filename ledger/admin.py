@@ -164,7 +164,6 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 class AccountAdmin(ReadOnlyAdmin):
     list_display = ["name", "code", "kind", "validated", "pending_in", "pending_out", "book"]
     list_filter = ["kind", AssetFilter, "book"]
-    list_select_related = ["book", "asset", "balance"]
     search_fields = ["code", "name"]
     search_help_text = "Account or customer"
     ordering = ["book", "code", "asset"]
@@ -172,7 +171,7 @@ class AccountAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        found: QuerySet[Account] = super().get_queryset(request).select_related("asset", "balance")
+        found: QuerySet[Account] = super().get_queryset(request).select_related("book", "asset", "balance")
         return found
 
     @display(description="validated", ordering="balance__posted")

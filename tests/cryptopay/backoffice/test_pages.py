@@ -84,7 +84,15 @@ def test_nobody_writes_the_journal(shops: dict[str, Shop], root: User, signed_in
     assert (JournalEntry.objects.count(), Posting.objects.count(), entry.description) == before
 
 
-LISTS = "ledger_journalentry ledger_account payments_invoice payments_payment monitor_deposit webhooks_delivery keys_address"
+LISTS = """
+    ledger_journalentry
+    ledger_account
+    payments_invoice
+    payments_payment
+    monitor_deposit
+    webhooks_delivery
+    keys_address
+"""
 
 
 @pytest.mark.parametrize("name", LISTS.split())
