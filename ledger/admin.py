@@ -32,13 +32,14 @@ def _postings_of(entries: list[JournalEntry]) -> Prefetch[Any]:
     return Prefetch("postings", of_books.select_related("account", "asset").order_by("leg"))
 
 
-class JournalPage(ChangeList):  # type: ignore[misc]  # the theme is untyped
+class JournalPage(ChangeList):
     """Fetches the postings of all entries of a page at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        prefetch_related_objects(self.result_list, _postings_of(self.result_list))
+        entries: list[JournalEntry] = list(self.result_list)  # type: ignore[has-type]  # the theme is untyped
+        prefetch_related_objects(entries, _postings_of(entries))
+        self.result_list = entries
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -60,9 +61,12 @@ class AssetFilter(admin.SimpleListFilter):
         return [(str(asset.pk), f"{asset.code} on {asset.chain}") for asset in Asset.objects.order_by("code", "chain")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not (self.value() or "").isdecimal():
+        chosen = self.value() or ""
+        if not chosen.isdecimal():
             return queryset
-        postings = Posting.objects.filter(book=OuterRef("book"), entry=OuterRef("pk"), asset=self.value())
+        if queryset.model is Account:
+            return queryset.filter(asset=int(chosen))
+        postings = Posting.objects.filter(book=OuterRef("book"), entry=OuterRef("pk"), asset=int(chosen))
         return queryset.filter(Exists(postings))
 
 

@@ -23,7 +23,7 @@ READABLE_DECIMALS = 8
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
     """Rows that only the program writes: no one adds, changes or deletes, not superusers. Lists count no table."""
 
-    actions = None
+    actions: list[str] | None = None
     list_per_page = 50
     paginator = InfinitePaginator
     show_full_result_count = False

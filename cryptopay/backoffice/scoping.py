@@ -33,7 +33,7 @@ def path_to_book(model: type[Model]) -> str | None:
             return way
         for field in here._meta.concrete_fields:
             if isinstance(field, ForeignKey) and not field.null and field.related_model not in met:
-                target = cast(type[Model], field.related_model)
+                target = field.related_model
                 met.add(target)
                 ways.append((target, f"{way}__{field.name}" if way else field.name))
     return None
@@ -85,11 +85,10 @@ def permission_to(action: str, model: type[Model]) -> str:
 class ScopedRelatedFilter(RelatedFieldListFilter):
     """Offers only what the person may see."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         seen = limit(request, field.related_model, model_admin.admin_site)
         ordering = self.field_admin_ordering(field, request, model_admin)
-        found = field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=seen)
-        return cast(list[tuple[str, str]], found)
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=seen)
 
 
 class Scoped(admin.options.BaseModelAdmin[Any]):
@@ -132,10 +131,12 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_open(request) and super().has_module_permission(request)
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *location: Any) -> Any:
         """Actions reach only rows that the person may change, not all that they see."""
         changed = permission_to("change", self.model)
-        return super().response_action(request, queryset.filter(limit(request, self.model, self.admin_site, changed)))
+        return super().response_action(
+            request, queryset.filter(limit(request, self.model, self.admin_site, changed)), **options
+        )
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [self._scoped_filter(entry) for entry in super().get_list_filter(request)]
@@ -155,7 +156,6 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
         return (name, ScopedRelatedFilter) if field.is_relation else entry
 
 
-@lru_cache
 def scoped(cls: type[Any], scope: type[Scoped] = ScopedPage) -> type[Any]:
     """The same admin class, limited to the person's books."""
     return type(cls.__name__, (scope, cls), {"__module__": cls.__module__, "__doc__": cls.__doc__})

@@ -42,7 +42,8 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
     ) -> None:
         """Registers, limited to the books of whoever looks."""
         models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
-        super().register(models, scoped(admin_class or ModelAdmin), **options)
+        page: type[Any] = admin_class or ModelAdmin
+        super().register(models, scoped(page), **options)
 
     def extra_urls(self) -> list[URLPattern]:
         return [

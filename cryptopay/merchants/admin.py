@@ -114,9 +114,6 @@ class NewMemberForm(forms.ModelForm[Membership]):
             self.instance.user = known
         return cleaned
 
-    def _get_validation_exclusions(self) -> set[str]:
-        return {*super()._get_validation_exclusions(), "user"}
-
 
 @admin.register(Membership)
 class MembershipAdmin(ModelAdmin):
@@ -142,7 +139,7 @@ class MembershipAdmin(ModelAdmin):
         return ["user", "merchant"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        if obj.user.pk is None:
+        if obj.user._state.adding:
             password = secrets.token_urlsafe(16)
             obj.user.set_password(password)
             obj.user.save()

@@ -147,14 +147,15 @@ class InvoiceAdmin(ReadOnlyAdmin):
         return state
 
 
-class PaymentsPage(ChangeList):  # type: ignore[misc]  # the theme is untyped
+class PaymentsPage(ChangeList):
     """Reads how all payments of a page stand at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = list(self.result_list)
-        for payment, state in zip(self.result_list, payment_states(self.result_list), strict=True):
+        payments: list[Payment] = list(self.result_list)  # type: ignore[has-type]  # the theme is untyped
+        for payment, state in zip(payments, payment_states(payments), strict=True):
             vars(payment)["shown_state"] = state
+        self.result_list = payments
 
 
 @admin.register(Payment)

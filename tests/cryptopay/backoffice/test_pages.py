@@ -44,6 +44,14 @@ def test_the_journal_is_filtered_by_standing(accountant: Client, standing: str, 
     assert {entry.meta["order"] for entry in found} == orders
 
 
+def test_journal_and_accounts_are_filtered_by_asset(shops: dict[str, Shop], accountant: Client) -> None:
+    asset = Posting.objects.values_list("asset", flat=True).first()
+    for name, count in (("journalentry", 4), ("account", 3)):
+        url = reverse(f"admin:ledger_{name}_changelist")
+        assert len(accountant.get(url, {"asset": asset}).context["cl"].result_list) == count
+        assert not accountant.get(url, {"asset": 10**9}).context["cl"].result_list
+
+
 def test_the_journal_is_searched_by_any_reference(shops: dict[str, Shop], accountant: Client) -> None:
     payment = Payment.objects.get(book=shops["Bob"].book, invoice__order_id="Bob-seen")
     for term in (payment.deposit.txid, payment.invoice.public_id, "Bob-seen"):
