@@ -53,7 +53,7 @@ def _schedule() -> dict[str, dict[str, Any]]:
         "expire invoices": _entry("payments.sweep", 5),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),
         "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),
-        **({"refresh demo prices": _entry("backoffice.record_demo_prices", 300)} if settings.DEMO_SHOP_URL else {}),
+        **({"refresh demo prices": _entry("devnet.record_demo_prices", 300)} if settings.DEMO_SHOP_URL else {}),
     }
 
 

@@ -107,6 +107,8 @@ INSTALLED_APPS = [
     "cryptopay.api",
     "cryptopay.checkout",
 ]
+if DEVELOPMENT:
+    INSTALLED_APPS.append("cryptopay.devnet")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

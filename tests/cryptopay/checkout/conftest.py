@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django.fixtures import Settings
 
-from cryptopay.backoffice.demo.wallet import account_key
+from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.devnet import chromium
 from cryptopay.merchants import onboarding
 from cryptopay.payments import intake, lifecycle

@@ -11,7 +11,7 @@ import pytest
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from cryptopay.backoffice.demo.seeding import seed
+from cryptopay.devnet.demo.seeding import seed
 from cryptopay.devnet.drive import EthereumNode
 from cryptopay.devnet.shop import config
 from cryptopay.devnet.shop.app import Shop

@@ -1,0 +1,26 @@
+"""Prices for the demo: fixed figures, recorded anew as time passes, because an old rate prices nothing."""
+
+from decimal import Decimal
+
+from django.utils import timezone
+
+from ledger import rates
+
+SOURCE = "demo"
+REFRESH_SECONDS = 300
+"""Well below the age at which a rate is refused (RATE_MAX_AGE_SECONDS)."""
+PRICES = {
+    ("BTC", "EUR"): Decimal("81250.00"),
+    ("BTC", "USD"): Decimal("94150.00"),
+    ("LTC", "EUR"): Decimal("82.40"),
+    ("LTC", "USD"): Decimal("95.50"),
+    ("ETH", "EUR"): Decimal("2610.00"),
+    ("ETH", "USD"): Decimal("3024.00"),
+}
+
+
+def record_prices() -> None:
+    """Record every demo price as observed now."""
+    now = timezone.now()
+    for (asset_code, currency), price in PRICES.items():
+        rates.record(asset_code, currency, price, SOURCE, now)

@@ -1,0 +1,31 @@
+"""The demo's keys, against an independent implementation."""
+
+from pathlib import Path
+
+import pytest
+from bip_utils import Bip44, Bip44Changes, Bip44Coins, Bip84, Bip84Coins
+
+from cryptopay.devnet.demo import wallet
+from keys.importing import preview
+from monitor.chains import CHAINS
+
+SEED = bytes(range(32))
+TREES = {
+    "bitcoin-regtest": Bip84.FromSeed(SEED, Bip84Coins.BITCOIN_REGTEST),
+    "ethereum-dev": Bip44.FromSeed(SEED, Bip44Coins.ETHEREUM),
+}
+
+
+@pytest.mark.parametrize("code", TREES)
+def test_an_account_key_gives_the_addresses_of_the_standard(code: str) -> None:
+    account = TREES[code].Purpose().Coin().Account(0).Change(Bip44Changes.CHAIN_EXT)
+    expected = [account.AddressIndex(index).PublicKey().ToAddress() for index in range(3)]
+    assert preview(CHAINS[code], wallet.account_key(SEED, CHAINS[code])) == expected
+
+
+def test_a_seed_is_made_once_and_each_owner_has_another(tmp_path: Path) -> None:
+    path = tmp_path / "wallet.json"
+    first = wallet.seed(path, "one")
+    assert wallet.seed(path, "two") != first
+    assert wallet.seed(path, "one") == first
+    assert len(first) == wallet.SEED_BYTES
