@@ -134,9 +134,8 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *location: Any) -> Any:
         """Actions reach only rows that the person may change, not all that they see."""
         changed = permission_to("change", self.model)
-        return super().response_action(
-            request, queryset.filter(limit(request, self.model, self.admin_site, changed)), **options
-        )
+        reached = queryset.filter(limit(request, self.model, self.admin_site, changed))
+        return super().response_action(request, reached, *location)
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         return [self._scoped_filter(entry) for entry in super().get_list_filter(request)]
