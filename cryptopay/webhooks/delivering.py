@@ -9,9 +9,7 @@ A receiver that hangs costs a few threads and nobody's time: an endpoint and a b
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +21,7 @@ from django.utils import timezone
 
 from cryptopay.webhooks import egress, endpoints, retrying, signing
 from cryptopay.webhooks.errors import SecretUnreadable, UrlRefused
+from cryptopay.webhooks.lease import Lease
 from cryptopay.webhooks.models import Attempt, Delivery
 
 log = structlog.get_logger(__name__)
@@ -80,38 +79,30 @@ def deliver_due(run_seconds: float = RUN_SECONDS) -> int:
     until = time.monotonic() + run_seconds
     sent = 0
     parcels: list[Parcel] = []
+    lease = Lease()
     while True:
-        with _alone() as alone:
-            if alone or parcels:
-                sent += _run(parcels, until)
-        if not alone or time.monotonic() >= until:
+        alone = lease.take()
+        if alone or parcels:
+            sent += _run(parcels, until, lease)
+        if not alone:
             return sent
-        # Who came second before the lock was let go has seen its event committed: so do we, now.
+        lease.give_back()
+        if time.monotonic() >= until:
+            return sent
+        # Who came second before the lease was given back has seen its event committed: so do we, now.
         parcels = claim(THREADS)
         if not parcels:
             return sent
 
 
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as sql:
-        sql.execute("SELECT pg_try_advisory_lock(hashtext('webhooks.delivering'), 0)")
-        alone: bool = sql.fetchone()[0]
-    try:
-        yield alone
-    finally:
-        if alone:
-            with connection.cursor() as sql:
-                sql.execute("SELECT pg_advisory_unlock(hashtext('webhooks.delivering'), 0)")
-
-
-def _run(parcels: list[Parcel], until: float) -> int:
+def _run(parcels: list[Parcel], until: float, lease: Lease) -> int:
     with connection.cursor() as sql:
         sql.execute(_GIVE_UP_DISABLED)
     sent = 0
     flying: dict[Future[Outcome], Parcel] = {}
     with ThreadPoolExecutor(THREADS, "webhook") as threads:
         while True:
+            lease.renew()
             if time.monotonic() < until and len(flying) + len(parcels) < THREADS:
                 parcels += claim(THREADS - len(flying) - len(parcels))
             while parcels:

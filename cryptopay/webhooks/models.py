@@ -130,3 +130,14 @@ class Attempt(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.status or self.error} after {self.milliseconds} ms"
+
+
+class Lease(models.Model):
+    """Who delivers now, and until when; see `lease`."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    holder = models.UUIDField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} until {self.until}"
