@@ -9,6 +9,16 @@ from keys.models import AddressAlarm
 
 log = structlog.get_logger(__name__)
 
+_ONCE_AN_HOUR = """
+INSERT INTO keys_addressalarm (book_id, master_key_id, address_id, found)
+SELECT %(book)s, %(key)s, %(address)s::bigint, %(found)s
+WHERE NOT EXISTS (
+    SELECT 1 FROM keys_addressalarm
+    WHERE book_id = %(book)s AND found_at > now() - interval '1 hour' AND address_id = %(address)s AND found = %(found)s
+)
+"""
+"""A payer who reloads a page that shows nothing adds no further row."""
+
 
 def raise_alarms(alarms: Sequence[AddressAlarm]) -> None:
     """Log, then store by a connection of its own, committed at once.
@@ -31,10 +41,12 @@ def _store(alarms: Sequence[AddressAlarm]) -> None:
     own = connection.copy("alarms")
     own.settings_dict["OPTIONS"].pop("pool", None)  # an exhausted pool must not hold an alarm back
     own.settings_dict["ATOMIC_REQUESTS"] = False
-    columns = "book_id, master_key_id, address_id, found"
-    rows = [(alarm.book_id, alarm.master_key_id, alarm.address_id, alarm.found) for alarm in alarms]
+    rows = [
+        {"book": alarm.book_id, "key": alarm.master_key_id, "address": alarm.address_id, "found": alarm.found}
+        for alarm in alarms
+    ]
     try:
         with own.cursor() as cursor:
-            cursor.executemany(f"INSERT INTO keys_addressalarm ({columns}) VALUES (%s, %s, %s, %s)", rows)  # noqa: S608
+            cursor.executemany(_ONCE_AN_HOUR, rows)
     finally:
         own.close()

@@ -189,7 +189,7 @@ class JournalEntry(AppendOnly):
         ]
 
     def __str__(self) -> str:
-        return f"je_{self.pk} {self.description}"
+        return f"{self.description}, {self.effective_at:%d %b %Y}"
 
 
 class Posting(AppendOnly):

@@ -9,7 +9,7 @@ from django.test import TransactionTestCase
 
 @pytest.fixture(autouse=True, scope="session")
 def _flush_permanent_tables() -> Iterator[None]:
-    """Between committed tests the tables are emptied; as the server's administrator, past the triggers that forbid it."""
+    """Between committed tests the tables are emptied, past the triggers that forbid it to everyone else."""
     flush = TransactionTestCase._fixture_teardown
 
     def flush_past_the_guards(self: TransactionTestCase) -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 
 def killed_at(statement: int, work: Callable[[], object]) -> bool:
-    """True if the child was killed; False if it finished first. Needs committed rows: the child has its own connection."""
+    """True if the child was killed; False if it finished first. Rows must be committed: it has its own connection."""
     connection.close()
     child = os.fork()
     if child == 0:

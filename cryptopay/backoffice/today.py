@@ -15,12 +15,14 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from cryptopay.backoffice.scoping import books_where, limit, permission_to
-from cryptopay.payments.models import Invoice, Payment
+from cryptopay.payments.models import IntakePosition, Invoice, Payment
 from cryptopay.payments.status import PaymentState, payment_states
 from cryptopay.webhooks.models import Delivery
+from keys.models import AddressAlarm
 from ledger.models import Account, Asset, Balance, Book
 from ledger.readonly import amount
 from monitor.admin import standing
+from monitor.chains import CHAINS
 from monitor.models import Cursor
 from reports import receipts
 
@@ -130,7 +132,18 @@ def _chains(request: HttpRequest) -> Need:
     rows: list[tuple[object, ...]] = [
         (_page(cursor), cursor.chain.title, standing(cursor)[1], "", "") for cursor in troubled
     ]
+    pages = {cursor.chain_code: _page(cursor) for cursor in Cursor.objects.all()}
+    for stopped in IntakePosition.objects.filter(failing_since__isnull=False):
+        title = CHAINS[stopped.chain_code].title
+        rows.append((pages.get(stopped.chain_code, ""), title, "payments are not booked", stopped.failure, ""))
     return Need("Chains", "link", "Every chain is being read.", rows, _list(Cursor), urgent=bool(rows))
+
+
+def _alarms(request: HttpRequest) -> Need:
+    found = _mine(request, AddressAlarm).order_by("-pk")[:SHOWN]
+    rows: list[tuple[object, ...]] = [(_page(alarm), alarm.found, "", "", _age(alarm.found_at)) for alarm in found]
+    empty = "Every address follows from its key."
+    return Need("Withheld addresses", "gpp_maybe", empty, rows, _list(AddressAlarm), urgent=bool(rows))
 
 
 _NEEDS: tuple[tuple[type[Model], Callable[[HttpRequest], Need]], ...] = (
@@ -138,6 +151,7 @@ _NEEDS: tuple[tuple[type[Model], Callable[[HttpRequest], Need]], ...] = (
     (Invoice, _invoices),
     (Delivery, _deliveries),
     (Cursor, _chains),
+    (AddressAlarm, _alarms),
 )
 
 

@@ -17,7 +17,7 @@ from ledger.models import Book
 
 _Role = Membership.Role
 
-_SALES = frozenset({"payments.view_*", "merchants.view_customer"})
+_SALES = frozenset({"payments.view_*", "merchants.view_customer", "monitor.view_deposit", "monitor.view_cursor"})
 _BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
 
 GRANTS: dict[str, frozenset[str]] = {

@@ -11,8 +11,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django.fixtures import Settings
 
-from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.devnet import chromium
+from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.merchants import onboarding
 from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.models import Invoice
@@ -44,7 +44,7 @@ class Till:
 
     def open(self, *methods: str, amount: str = "14.50", **more: object) -> Invoice:
         order = lifecycle.NewInvoice(amount=amount, currency="EUR", methods=methods, **more)  # type: ignore[arg-type]
-        return lifecycle.open_invoice(self.book, order)
+        return lifecycle.open_invoice(self.book, order).invoice
 
     def choose(self, invoice: Invoice, method: str) -> None:
         lifecycle.choose_method(invoice.pk, self.book, method)

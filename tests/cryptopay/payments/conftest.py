@@ -83,4 +83,4 @@ def alice(db: None) -> Book:
 @pytest.fixture
 def invoice(alice: Book) -> Invoice:
     """0.001 BTC, to be paid in bitcoin."""
-    return lifecycle.open_invoice(alice, NewInvoice(amount="0.001", currency="BTC", methods=["BTC"]))
+    return lifecycle.open_invoice(alice, NewInvoice(amount="0.001", currency="BTC", methods=["BTC"])).invoice

@@ -87,7 +87,7 @@ def test_underpaid_then_topped_up(alice: Book, invoice: Invoice, bitcoin: Ticker
 
 def test_an_overpayment_stays_the_customers(alice: Book, bitcoin: Ticker) -> None:
     order = NewInvoice(amount="0.001", currency="BTC", methods=["BTC"], customer_ref="ann")
-    invoice = lifecycle.open_invoice(alice, order)
+    invoice = lifecycle.open_invoice(alice, order).invoice
     bitcoin.see(invoice, DUE + 7, mined=True)
     bitcoin.bury()
     bitcoin.drain()
@@ -140,7 +140,7 @@ def test_a_reorg_after_settlement_reverses_and_recovers(alice: Book, invoice: In
 
 def test_two_methods_share_one_invoice_and_a_reorg_of_one(alice: Book, bitcoin: Ticker, ethereum: Ticker) -> None:
     order = NewInvoice(amount="60", currency="EUR", methods=["BTC", "ETH"])
-    invoice = lifecycle.open_invoice(alice, order)
+    invoice = lifecycle.open_invoice(alice, order).invoice
     bitcoin.see(invoice, 100_000, mined=True)
     ethereum.see(invoice, 2 * 10**16, mined=True)
     for chain in (bitcoin, ethereum):
@@ -158,7 +158,7 @@ def test_two_methods_share_one_invoice_and_a_reorg_of_one(alice: Book, bitcoin: 
 
 
 def test_half_and_half_in_two_coins_is_paid(alice: Book, bitcoin: Ticker, ethereum: Ticker) -> None:
-    invoice = lifecycle.open_invoice(alice, NewInvoice(amount="60", currency="EUR", methods=["BTC", "ETH"]))
+    invoice = lifecycle.open_invoice(alice, NewInvoice(amount="60", currency="EUR", methods=["BTC", "ETH"])).invoice
     bitcoin.see(invoice, 50_000, mined=True)
     ethereum.see(invoice, 10**16, mined=True)
     for chain in (bitcoin, ethereum):
@@ -198,7 +198,7 @@ def test_an_event_that_fits_nothing_stops_the_chain_visibly(alice: Book, invoice
 def test_one_chains_bad_event_does_not_stop_another(
     alice: Book, invoice: Invoice, bitcoin: Ticker, ethereum: Ticker
 ) -> None:
-    other = lifecycle.open_invoice(alice, NewInvoice(amount="1", currency="ETH", methods=["ETH"]))
+    other = lifecycle.open_invoice(alice, NewInvoice(amount="1", currency="ETH", methods=["ETH"])).invoice
     bitcoin.see(invoice, DUE, mined=True)
     bitcoin.drain()
     Payment.objects.update(state=Payment.State.DROPPED)
@@ -213,7 +213,7 @@ def test_one_chains_bad_event_does_not_stop_another(
 
 def test_custody_equals_what_we_owe_and_earned(alice: Book, bitcoin: Ticker) -> None:
     for amount in (DUE, DUE - 1, DUE + 1, 3 * DUE):
-        invoice = lifecycle.open_invoice(alice, NewInvoice(amount="0.001", currency="BTC", methods=["BTC"]))
+        invoice = lifecycle.open_invoice(alice, NewInvoice(amount="0.001", currency="BTC", methods=["BTC"])).invoice
         bitcoin.see(invoice, amount, mined=True)
     bitcoin.bury()
     bitcoin.drain()

@@ -1,6 +1,5 @@
 """Kill -9 between any two statements of the intake loses nothing and doubles nothing."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ def snapshot() -> dict[str, Any]:
 def a_busy_hour(book: Book, bitcoin: Ticker) -> None:
     """Three invoices: overpaid and settled; dropped; settled and taken back by a reorg."""
     order = NewInvoice(amount="0.001", currency="BTC", methods=["BTC"])
-    settled, dropped, reorged = (lifecycle.open_invoice(book, order) for _ in range(3))
+    settled, dropped, reorged = (lifecycle.open_invoice(book, order).invoice for _ in range(3))
     bitcoin.see(reorged, DUE, mined=True)
     bitcoin.bury()
     bitcoin.reorg()
@@ -46,9 +45,8 @@ def a_busy_hour(book: Book, bitcoin: Ticker) -> None:
 
 
 @pytest.fixture
-def _three_events_a_commit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _three_events_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "EVENTS_A_COMMIT", 3)
-    yield
 
 
 @pytest.mark.usefixtures("_three_events_a_commit")
