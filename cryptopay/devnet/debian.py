@@ -20,6 +20,15 @@ _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SYSTEM_STATUS = Path("/var/lib/dpkg/status")
 
 
+def hidden() -> bool:
+    """Whether to behave as a system without apt does, even with what was unpacked before: `CRYPTOPAY_WITHOUT_APT=1`."""
+    return bool(os.environ.get("CRYPTOPAY_WITHOUT_APT"))
+
+
+def at_hand() -> bool:
+    return not hidden() and all(shutil.which(tool) for tool in ("apt-get", "dpkg"))
+
+
 def unpack(root: Path, packages: Sequence[str], sources: Sequence[str], *, beside_system: bool = False) -> None:
     """Unpacks `packages` and all they need into `root`, in one step: `root` exists only when it is complete.
 
@@ -27,9 +36,8 @@ def unpack(root: Path, packages: Sequence[str], sources: Sequence[str], *, besid
     leaves out what the system has installed, for programs that run on the system's own libraries.
     Raises `PartMissing` where apt or the archive is not to be had.
     """
-    for tool in ("apt-get", "dpkg"):
-        if not shutil.which(tool):
-            raise PartMissing(f"{tool} is not on this machine, so {' '.join(packages)} cannot be unpacked")
+    if not at_hand():
+        raise PartMissing(f"apt-get and dpkg are not on this machine, so {' '.join(packages)} cannot be unpacked")
     root.parent.mkdir(parents=True, exist_ok=True)
     with _alone(root.with_name(f"{root.name}.lock")):
         if root.exists():

@@ -23,7 +23,10 @@ Outputs = Mapping[str, int] | Sequence[tuple[str, int]]
 
 
 class BitcoinNode:
-    """bitcoind or litecoind on regtest, with a funded wallet of its own."""
+    """bitcoind or litecoind on regtest, with a funded wallet of its own.
+
+    bcoin in the place of bitcoind can be funded, paid from and mined on; its blocks are taken back by its call `reorg`.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url

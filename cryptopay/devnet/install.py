@@ -22,6 +22,8 @@ class Part:
 def install(*, for_tests: bool) -> list[Part]:
     """Brings every part that is not here yet; those of the answer with a `problem` could not be had."""
     parts = [_node(program) for program in programs.PROGRAMS]
+    if for_tests or any(part.name == programs.BITCOIND.name and part.problem for part in parts):
+        parts.append(_node(programs.BCOIN))
     return [*parts, _chromium()] if for_tests else parts
 
 
@@ -32,6 +34,9 @@ def report(parts: list[Part]) -> bool:
     for part in parts:
         if part.problem:
             print(f"\n{part.name} is missing. {part.problem}")
+    here = {part.name for part in parts if not part.problem}
+    if programs.BCOIN.name in here and programs.BITCOIND.name not in here:
+        print("\nbcoin stands in for bitcoind: Bitcoin runs without it.")
     return not any(part.problem for part in parts)
 
 
@@ -66,14 +71,16 @@ def _bring(program: programs.Program) -> None:
         if program.suite:
             debian.unpack(program.root(), [program.package], [program.suite])
         else:
-            _npm_install()
+            _npm_install(with_bcoin=program is programs.BCOIN)
 
 
-def _npm_install() -> None:
+def _npm_install(*, with_bcoin: bool) -> None:
     if not shutil.which("npm"):
         raise PartMissing("npm is not on this machine", fix="install Node.js with npm, then: make install")
     # No lock file: it would name one registry for everybody. No scripts: the programs come ready-made.
     command = ["npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"]
+    # bcoin stands under devDependencies, for it takes as long as everything else together.
+    command.append("--include=dev" if with_bcoin else "--omit=dev")
     done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PartMissing(f"npm could not install the packages:\n{done.stderr.strip()}", fix=" ".join(command))

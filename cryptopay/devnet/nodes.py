@@ -1,5 +1,6 @@
 """Starting the development nodes. What they are then made to do stands in `drive`."""
 
+import os
 import secrets
 import signal
 from collections.abc import Callable
@@ -10,8 +11,8 @@ import httpx
 
 from cryptopay.devnet import ports, processes
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused, PartFailed
-from cryptopay.devnet.programs import ANVIL, LITECOIND, Program
+from cryptopay.devnet.errors import NodeRefused, PartFailed, PartMissing
+from cryptopay.devnet.programs import ANVIL, BCOIN, BITCOIND, LITECOIND, Program
 from cryptopay.devnet.rpc import Rpc
 
 ANVIL_CHAIN_ID = 31337
@@ -25,6 +26,8 @@ _BITCOIN_SWITCHES = (
     f"-maxtipage={_TEN_YEARS_SECONDS}",
 )  # fmt: skip
 _LITECOIN_SWITCHES = ("-mempoolreplacement=1",)  # off by default since 0.21
+_SEGWIT_ACTIVE_HEIGHT = 600
+"""bcoin signals for it block by block (BIP9), where today's bitcoind has it from the start."""
 _WITHOUT_EXTENSION_BLOCKS = ("-vbparams=mweb:9000000000:9100000000",)
 """Regtest begins them (LIP-3) at height 432, where only a peg-in can be mined and `generateblock` breaks; so: never."""
 
@@ -65,16 +68,39 @@ def start_bitcoin(program: Program, folder: Path, *, extension_blocks: bool = Fa
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
         return Running(child, url)
 
-    running = _first_success(attempt)
-    node = BitcoinNode(running.url)
+    return _funded(_first_success(attempt))
+
+
+def start_bcoin(folder: Path) -> Running:
+    """Starts the stand-in for bitcoind with its blocks kept in `folder`, funded and with segwit active.
+
+    Raises `PartMissing`, `PartFailed`.
+    """
+    command = BCOIN.command()
+    folder.mkdir(parents=True, exist_ok=True)
+    password = secrets.token_hex(16)
+
+    def attempt() -> Running:
+        port = ports.free()
+        # By the environment: a password on the command line is everybody's to read.
+        settings = {"PATH": os.defpath, "BCOIN_HTTP_PORT": str(port), "BCOIN_API_KEY": password}
+        child = processes.start(BCOIN.name, [*command, folder], log=folder / "output.log", environment=settings)
+        url = f"http://{_LOGIN}:{password}@{ports.HOST}:{port}"
+        child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
+        return Running(child, url)
+
+    return _funded(_first_success(attempt), blocks=_SEGWIT_ACTIVE_HEIGHT)
+
+
+def start_bitcoind_or_bcoin(folder: Path) -> Running:
+    """bitcoind, or bcoin where bitcoind cannot be had; each has a folder in `folder`. Raises as they do."""
     try:
-        node.fund()
-    except BaseException:
-        running.stop()
-        raise
-    finally:
-        node.close()
-    return running
+        return start_bitcoin(BITCOIND, folder)
+    except PartMissing as missing:
+        try:
+            return start_bcoin(folder / BCOIN.name)
+        except PartMissing:
+            raise missing from None
 
 
 def start_anvil(folder: Path) -> Running:
@@ -99,6 +125,21 @@ def start_anvil(folder: Path) -> Running:
         return Running(child, url)
 
     return _first_success(attempt)
+
+
+def _funded(running: Running, blocks: int = 0) -> Running:
+    """With a wallet that has coins to spend, and that many blocks at least."""
+    node = BitcoinNode(running.url)
+    try:
+        node.fund()
+        if (missing := blocks - node.height()) > 0:
+            node.mine(missing)
+    except BaseException:
+        running.stop()
+        raise
+    finally:
+        node.close()
+    return running
 
 
 def _first_success(attempt: Callable[[], Running]) -> Running:

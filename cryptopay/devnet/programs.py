@@ -4,19 +4,24 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptopay.devnet import places
+from cryptopay.devnet import debian, places
 from cryptopay.devnet.errors import PartMissing
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One node program. `suite` is the Debian suite it is unpacked from; empty for one from npm."""
+    """One node program.
+
+    `suite` is the Debian suite it is unpacked from; empty for one from npm. `launcher` is the script beside this module
+    that starts one which npm brings as a library.
+    """
 
     name: str
     suite: str
     package: str
     minimum_version: tuple[int, ...]
     fix: str
+    launcher: str = ""
 
     def command(self) -> list[str]:
         """How to run it: unpacked from Debian with its own loader and libraries, from npm, or from the PATH.
@@ -35,7 +40,7 @@ class Program:
 
     def _unpacked(self) -> list[str] | None:
         root = self.root()
-        if not self.suite or not root.is_dir():
+        if not self.suite or not root.is_dir() or debian.hidden():
             return None
         # Debian's litecoind is a wrapper that starts the real program from a folder beside the libraries.
         places_to_look = [root / "usr/lib/litecoin" / self.name, root / "usr/bin" / self.name]
@@ -46,6 +51,10 @@ class Program:
         return [str(loader), "--argv0", self.name, "--library-path", path, str(program)]
 
     def _from_npm(self) -> list[str] | None:
+        if self.launcher:
+            node = shutil.which("node")
+            here = (places.NODE_MODULES / self.package / "package.json").exists()
+            return [node, str(Path(__file__).with_name(self.launcher))] if node and here else None
         found = sorted(places.NODE_MODULES.glob(f"@foundry-rs/{self.name}-*/bin/{self.name}"))
         return [str(found[0])] if found else None
 
@@ -60,4 +69,8 @@ LITECOIND = Program(
 ANVIL = Program(
     "anvil", "", "@foundry-rs/anvil", (1, 0), "npm install --ignore-scripts --no-package-lock, or make install"
 )
+BCOIN = Program(
+    "bcoin", "", "bcoin", (1, 0), "npm install --ignore-scripts --no-package-lock, or make install", launcher="bcoin.js"
+)
+"""Stands in for bitcoind where that cannot be had."""
 PROGRAMS = (BITCOIND, LITECOIND, ANVIL)

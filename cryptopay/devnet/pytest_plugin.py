@@ -40,6 +40,15 @@ def bitcoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
 
 
 @pytest.fixture(scope="session")
+def bcoin(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
+    """What stands in for bitcoind where that cannot be had, funded; one for the session."""
+    with _running(request, nodes.start_bcoin, "bcoin") as running:
+        node = BitcoinNode(running.url)
+        yield node
+        node.close()
+
+
+@pytest.fixture(scope="session")
 def litecoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
     """Litecoin on regtest, funded; one for the session."""
     with _running(request, lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder), "litecoind") as running:

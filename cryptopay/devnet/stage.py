@@ -22,7 +22,7 @@ from monitor.chains import CHAINS
 DEFAULT_PORT = 8000
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
-    "bitcoin-regtest": lambda folder: nodes.start_bitcoin(programs.BITCOIND, folder),
+    "bitcoin-regtest": nodes.start_bitcoind_or_bcoin,
     "litecoin-regtest": lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder),
     "ethereum-dev": nodes.start_anvil,
 }
