@@ -16,4 +16,4 @@ RUN CRYPTOPAY_ENV=development SECRET_KEY=only-for-this-step PUBLIC_URL=http://12
     DATABASE_URL=postgresql://nobody@127.0.0.1/none python manage.py collectstatic --no-input
 USER cryptopay
 EXPOSE 8000
-CMD ["gunicorn", "cryptopay.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
+CMD ["gunicorn", "cryptopay.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]

@@ -6,6 +6,7 @@ Outside development a missing or weak secret refuses to boot: there are no defau
 
 import base64
 import binascii
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -259,8 +260,10 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    # A poll a second for each chain is no news; what a task cannot do is.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "celery")},
 }
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: the finished one
 
 UNFOLD = {
     "SITE_TITLE": "CryptoPay",
