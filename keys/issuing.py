@@ -19,7 +19,7 @@ RETURNING *
 """  # noqa: S608
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def issue_address(book_id: int, chain: Chain) -> Address:
     """The next address of the book's active key. Indexes are gap-free: the caller's rollback returns the index, too.
 

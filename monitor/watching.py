@@ -3,16 +3,19 @@
 from monitor.chains import Chain
 from monitor.models import WatchedAddress
 
+_WATCH_ONCE = """
+INSERT INTO monitor_watchedaddress (book_id, chain_code, address, destination, least_confirmations, created_at)
+VALUES (%s, %s, %s, %s, %s, now())
+ON CONFLICT (book_id, chain_code, destination) DO NOTHING RETURNING *
+"""
+
 
 def watch(book_id: int, chain: Chain, address: str, destination: bytes, least_confirmations: int = 0) -> WatchedAddress:
     """Tell this book of deposits at `destination`; the same again is the same row."""
-    row, _ = WatchedAddress.objects.get_or_create(
-        book_id=book_id,
-        chain_code=chain.code,
-        destination=destination,
-        defaults={"address": address, "least_confirmations": least_confirmations},
-    )
-    return row
+    new = [book_id, chain.code, address, destination, least_confirmations]
+    for row in WatchedAddress.objects.raw(_WATCH_ONCE, new):
+        return row
+    return WatchedAddress.objects.get(book_id=book_id, chain_code=chain.code, destination=destination)
 
 
 def watched(chain: Chain, destinations: list[bytes]) -> dict[bytes, list[WatchedAddress]]:

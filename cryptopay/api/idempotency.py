@@ -48,6 +48,7 @@ INSERT INTO api_idempotencykey (api_key_id, key, request_hash)
 SELECT %s, %s, %s FROM bounded WHERE wait IS NOT NULL
 ON CONFLICT (api_key_id, key) DO NOTHING RETURNING id
 """
+_KEEP = "UPDATE api_idempotencykey SET status = %s, sealed_answer = %s WHERE id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ def _replay(claim: _Claim) -> HttpResponse:
 def _keep(row_id: int, claim: _Claim, status: int, body: bytes) -> None:
     nonce = secrets.token_bytes(_NONCE_BYTES)
     sealed = nonce + _cipher().encrypt(nonce, body, _associated(claim))
-    IdempotencyKey.objects.filter(pk=row_id).update(status=status, sealed_answer=sealed)
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [status, sealed, row_id])
 
 
 def _cipher() -> AESGCM:

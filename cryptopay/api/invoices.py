@@ -156,10 +156,10 @@ class Invoices(Resource):
         """Open an invoice. With `methods`, addresses are issued and prices fixed at once."""
         order = NewInvoice(**self.body(NewInvoiceBody))
         try:
-            invoice = lifecycle.open_invoice(self.book, order)
+            state = lifecycle.open_invoice(self.book, order)
         except (BadAmount, PaymentError, ReferenceRefused) as error:
             raise from_domain(error, _pointer(error)) or error from None
-        return Response(invoice_json(state_of(invoice), self.api_key.live), status=201)
+        return Response(invoice_json(state, self.api_key.live), status=201)
 
 
 class OneInvoice(Resource):

@@ -1,6 +1,6 @@
 """What merchants are told. A webhook event is a class here and one `tell`; its name is its type."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cryptopay.payments.models import Invoice
@@ -12,13 +12,14 @@ from ledger.money import Amount
 
 @dataclass(frozen=True, slots=True)
 class InvoiceEvent:
-    """An invoice changed; `data.invoice` is how it stands now."""
+    """An invoice changed; `data.invoice` is how it stands now: `state` where the caller has it at hand, else read."""
 
     type: ClassVar[str]
     invoice: Invoice
+    state: InvoiceState | None = field(default=None, kw_only=True)
 
     def data(self) -> dict[str, Any]:
-        return {"invoice": invoice_data(state_of(self.invoice, with_addresses=False))}
+        return {"invoice": invoice_data(self.state or state_of(self.invoice, with_addresses=False))}
 
 
 class InvoiceCreated(InvoiceEvent):
@@ -64,7 +65,7 @@ class PaymentEvent(InvoiceEvent):
     payment_id: str
 
     def data(self) -> dict[str, Any]:
-        state = state_of(self.invoice, with_addresses=False)
+        state = self.state or state_of(self.invoice, with_addresses=False)
         payment = next(payment for payment in state.payments if payment.public_id == self.payment_id)
         return {"payment": payment_data(payment), "invoice": invoice_data(state)}
 

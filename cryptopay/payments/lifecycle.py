@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -55,7 +56,7 @@ class NewInvoice:
     methods: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Offer:
     """A coin this book can be paid in now."""
 
@@ -67,15 +68,21 @@ class Offer:
         """Names it in requests."""
         return f"{self.asset_code}@{self.chain.code}"
 
+    @cached_property
+    def asset(self) -> Asset:
+        """Its row, read once."""
+        return chart.asset(self.asset_code, self.chain.code, self.chain.native.decimals)
+
 
 @transaction.atomic
-def open_invoice(book: Book, order: NewInvoice) -> Invoice:
-    """Open an invoice and tell the merchant.
+def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
+    """Open an invoice, tell the merchant, and say how it stands.
 
     Raises `UnknownCurrency`, `BadAmount`, `AmountNotPositive`, `ToleranceInvalid`, `ExpiryInvalid`, and what
     `choose_method` raises for each of `order.methods`.
     """
-    unit = _unit(book, order.currency)
+    available = offers(book)
+    unit = _unit(available, order.currency)
     deadline = timezone.now() + _duration(order.expires_in_seconds)
     invoice = Invoice.objects.create(
         book=book,
@@ -90,10 +97,10 @@ def open_invoice(book: Book, order: NewInvoice) -> Invoice:
         expires_at=deadline,
         monitored_until=deadline + MONITORING,
     )
-    for method in order.methods:
-        _choose(invoice, method)
-    events.tell(events.InvoiceCreated(invoice))
-    return invoice
+    chosen = dict.fromkeys(_offer(available, method) for method in order.methods)  # each once, in their order
+    state = status.state_at_opening(invoice, [_choose(invoice, offer) for offer in chosen])
+    events.tell(events.InvoiceCreated(invoice, state=state))
+    return state
 
 
 @transaction.atomic
@@ -106,7 +113,8 @@ def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
     invoice = Invoice.objects.select_for_update().filter(book=book, pk=invoice_id).first()
     if invoice is None:
         raise UnknownInvoice("there is no such invoice")
-    return _choose(invoice, method)
+    offer = _offer(offers(book), method)
+    return invoice.methods.filter(asset=offer.asset).first() or _choose(invoice, offer)
 
 
 def offers(book: Book) -> list[Offer]:
@@ -158,20 +166,15 @@ def sweep(now: datetime | None = None) -> int:
     return len(ids)
 
 
-def _choose(invoice: Invoice, method: str) -> PaymentMethod:
-    offer = _offer(invoice.book, method)
-    asset = chart.asset(offer.asset_code, offer.chain.code, offer.chain.native.decimals)
-    chosen = invoice.methods.filter(asset=asset).first()
-    if chosen is not None:
-        return chosen
+def _choose(invoice: Invoice, offer: Offer) -> PaymentMethod:
     if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
         raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
-    price_now = quote(invoice.book_id, invoice.amount, invoice.currency, asset, offer.chain)
+    price_now = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain)
     address = issue_address(invoice.book_id, offer.chain)
     return PaymentMethod.objects.create(
         book_id=invoice.book_id,
         invoice=invoice,
-        asset=asset,
+        asset=offer.asset,
         address=address,
         watched=watch(invoice.book_id, offer.chain, address.text, bytes(address.destination)),
         due_base_units=price_now.due_base_units,
@@ -179,20 +182,20 @@ def _choose(invoice: Invoice, method: str) -> PaymentMethod:
     )
 
 
-def _offer(book: Book, method: str) -> Offer:
-    fitting = [offer for offer in offers(book) if method in (offer.asset_code, offer.method)]
+def _offer(available: Sequence[Offer], method: str) -> Offer:
+    fitting = [offer for offer in available if method in (offer.asset_code, offer.method)]
     if len(fitting) != 1:
-        known = ", ".join(offer.method for offer in fitting or offers(book)) or "none"
+        known = ", ".join(offer.method for offer in fitting or available) or "none"
         raise UnknownMethod(f"{method} cannot be chosen here; there is: {known}", "/method")
     return fitting[0]
 
 
-def _unit(book: Book, currency: str) -> Fiat | Asset:
+def _unit(available: Sequence[Offer], currency: str) -> Fiat | Asset:
     if currency in FIAT_DECIMALS:
         return Fiat(currency)
-    for offer in offers(book):
+    for offer in available:
         if offer.asset_code == currency:
-            return chart.asset(offer.asset_code, offer.chain.code, offer.chain.native.decimals)
+            return offer.asset
     raise UnknownCurrency(f"{currency} is neither a known currency nor a coin this book can be paid in", "/currency")
 
 

@@ -91,6 +91,14 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     ]
 
 
+def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> InvoiceState:
+    """How an invoice stands in the transaction that opens it: nobody can have paid it yet.
+
+    `methods` are those just chosen; `issue_address` verified their addresses in this very transaction.
+    """
+    return InvoiceState(invoice, [_unpaid(method) for method in methods])
+
+
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     """For a page of payments, in a constant number of queries."""
     prefetch_related_objects(payments, "deposit", "method__asset", "invoice")
@@ -166,6 +174,22 @@ def _method_state(
         remaining=remaining,
         rate=method.rate,
         payments=[_payment_state(payment, method, invoice, cursors) for payment in method.payments.all()],
+    )
+
+
+def _unpaid(method: PaymentMethod) -> MethodState:
+    due, nothing = Amount(method.due_base_units, method.asset), Amount(0, method.asset)
+    return MethodState(
+        asset=method.asset,
+        chain=method.chain,
+        address=method.address.text,
+        uri=uris.payment_uri(method.chain, method.address.text, due),
+        due=due,
+        paid=nothing,
+        confirmed=nothing,
+        remaining=due,
+        rate=method.rate,
+        payments=[],
     )
 
 

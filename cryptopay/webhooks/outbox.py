@@ -5,16 +5,23 @@ from datetime import UTC
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
 from cryptopay.webhooks.models import Delivery, Endpoint, Event, event_id
-from ledger.models import Book
 
 TEST_EVENT = "endpoint.test"
+
+_LISTENING = """
+SELECT id FROM webhooks_endpoint
+WHERE book_id = %s AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(%s::text)) ORDER BY id
+"""
+_NEXT = """
+SELECT (SELECT COALESCE(max(sequence), 0) + 1 FROM webhooks_event WHERE book_id = %s AND subject = %s), is_test
+FROM ledger_book WHERE id = %s
+"""
 
 
 def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any]) -> Event:  # noqa: A002
@@ -23,17 +30,17 @@ def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any]) -> Even
     `subject` is the public id of what it is about; events of one subject arrive in order. Amounts in `data` are
     strings. Raises `TypeError` for a float.
     """
-    wanted = Endpoint.objects.filter(book_id=book_id, disabled_at=None).filter(
-        Q(event_types=[]) | Q(event_types__contains=[type])
-    )
-    return _write(book_id, type, subject, data, wanted)
+    with connection.cursor() as sql:
+        sql.execute(_LISTENING, [book_id, type])
+        endpoint_ids = [row[0] for row in sql.fetchall()]
+    return _write(book_id, type, subject, data, endpoint_ids)
 
 
 def enqueue_test(endpoint: Endpoint) -> Event:
     """An event for this endpoint alone, so that a merchant can try it. Raises `EndpointDisabled`."""
     if endpoint.disabled_at is not None:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
-    return _write(endpoint.book_id, TEST_EVENT, endpoint.public_id, {"endpoint": endpoint.public_id}, [endpoint])
+    return _write(endpoint.book_id, TEST_EVENT, endpoint.public_id, {"endpoint": endpoint.public_id}, [endpoint.pk])
 
 
 def redeliver(delivery: Delivery) -> None:
@@ -53,10 +60,10 @@ def redeliver(delivery: Delivery) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoints: Iterable[Endpoint]) -> Event:  # noqa: A002
+def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoint_ids: Iterable[int]) -> Event:  # noqa: A002
     _refuse_floats(data)
-    is_test = Book.objects.values_list("is_test", flat=True).get(pk=book_id)
-    public_id, sequence, created_at = event_id(), _next_sequence(book_id, subject), timezone.now()
+    sequence, is_test = _next_sequence(book_id, subject)
+    public_id, created_at = event_id(), timezone.now()
     payload = {
         "id": public_id,
         "type": type,
@@ -77,8 +84,8 @@ def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoint
         created_at=created_at,
     )
     deliveries = [
-        Delivery(book_id=book_id, event=event, endpoint=endpoint, subject=subject, sequence=sequence)
-        for endpoint in endpoints
+        Delivery(book_id=book_id, event=event, endpoint_id=endpoint_id, subject=subject, sequence=sequence)
+        for endpoint_id in endpoint_ids
     ]
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
@@ -86,12 +93,17 @@ def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoint
     return event
 
 
-def _next_sequence(book_id: int, subject: str) -> int:
-    """Taken under a lock that lives until the commit, so that sequences commit in their order and leave no gap."""
+def _next_sequence(book_id: int, subject: str) -> tuple[int, bool]:
+    """The number, and whether the book is a test one.
+
+    Taken under a lock that lives until the commit, so that sequences commit in their order and leave no gap. The lock
+    is a statement of its own: the next one's snapshot then sees what the lock's former holder committed.
+    """
     with connection.cursor() as sql:
         sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"webhooks.outbox {book_id} {subject}"])
-    last = Event.objects.filter(book_id=book_id, subject=subject).aggregate(last=Max("sequence"))["last"]
-    return (last or 0) + 1
+        sql.execute(_NEXT, [book_id, subject, book_id])
+        sequence, is_test = sql.fetchone()
+    return sequence, is_test
 
 
 def _refuse_floats(value: Any) -> None:

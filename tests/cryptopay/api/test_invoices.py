@@ -87,7 +87,9 @@ def test_an_address_that_fails_verification_is_not_shown(alice: Caller, order: d
 
 def test_pages(alice: Caller, charlie: Caller) -> None:
     ids = [
-        lifecycle.open_invoice(alice.book, NewInvoice(amount="1", currency="EUR", order_id=f"o{n % 2}")).public_id
+        lifecycle.open_invoice(
+            alice.book, NewInvoice(amount="1", currency="EUR", order_id=f"o{n % 2}")
+        ).invoice.public_id
         for n in range(5)
     ]
     lifecycle.open_invoice(charlie.book, NewInvoice(amount="1", currency="EUR"))

@@ -92,7 +92,7 @@ def _shop(name: str) -> Shop:
 def paid_invoice(shop: Shop, fate: str, **asked: Any) -> Invoice:
     """An invoice whose payment was seen, and then left alone, confirmed or dropped."""
     order = NewInvoice(amount="12.00", currency="EUR", methods=("BTC",), **asked)
-    invoice = lifecycle.open_invoice(shop.book, order)
+    invoice = lifecycle.open_invoice(shop.book, order).invoice
     method = invoice.methods.get()
     txid, at = secrets.token_hex(32), timezone.now()
     transfer = Transfer(f"{txid}:0", txid, bytes(method.address.destination), method.due_base_units)

@@ -178,7 +178,7 @@ def test_another_method_can_be_chosen_and_seen(client: Client, till) -> None:
 
 
 def test_an_invoice_in_a_coin_offers_that_coin_alone(client: Client, till) -> None:
-    invoice = lifecycle.open_invoice(till.book, lifecycle.NewInvoice(amount="0.01", currency="BTC"))
+    invoice = lifecycle.open_invoice(till.book, lifecycle.NewInvoice(amount="0.01", currency="BTC")).invoice
     text = page(client, invoice)
     assert BTC in text
     assert LTC not in text
