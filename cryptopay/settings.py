@@ -244,7 +244,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 # Plain tracebacks: the rich ones print every local variable, secrets among them, and take seconds each.
-_READABLE = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+_READABLE = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
