@@ -1,5 +1,7 @@
 """What the monitor knows of the chains: how far it read, what it watches, what arrived, and the events it tells."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -30,6 +32,11 @@ class Cursor(models.Model):
     @property
     def chain(self) -> Chain:
         return CHAINS[self.chain_code]
+
+    @property
+    def caught_up_at(self) -> datetime | None:
+        """When the chain was last known to be read up to the node's tip; None while it is behind or was never read."""
+        return self.checked_at if self.height is not None and self.height == self.node_height else None
 
 
 class ReadBlock(models.Model):

@@ -106,7 +106,8 @@ REACHED: dict[str, type[InvoiceEvent]] = {
 
 def tell(event: InvoiceEvent) -> Event:
     """Put it into the outbox, in the caller's transaction; events of one invoice keep their order."""
-    return outbox.enqueue(event.invoice.book_id, event.type, event.invoice.public_id, event.data())
+    invoice, first = event.invoice, isinstance(event, InvoiceCreated)
+    return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), first=first)
 
 
 def invoice_data(state: InvoiceState) -> dict[str, Any]:

@@ -116,8 +116,8 @@ def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
         confirmed=_share(methods, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
         paid_late=any(p.late and p.state in COUNTED for method in methods for p in method.payments.all()),
-        deadline_passed=now >= invoice.expires_at,
-        monitoring_over=now >= invoice.monitored_until,
+        deadline_passed=_passed(invoice.expires_at, now, methods),
+        monitoring_over=_passed(invoice.monitored_until, now, methods),
     )
 
 
@@ -143,6 +143,18 @@ def _prefetch(invoices: Sequence[Invoice]) -> None:
         Prefetch("methods", PaymentMethod.objects.select_related("asset", "rate", "address").order_by("pk")),
         Prefetch("methods__payments", Payment.objects.select_related("deposit").order_by("pk")),
     )
+
+
+def _passed(moment: datetime, now: datetime, methods: Sequence[PaymentMethod]) -> bool:
+    """The moment is over, and every chain the invoice can be paid on has been read beyond it.
+
+    While a node is silent nobody knows whether the payer paid in time, so nothing expires.
+    """
+    if now < moment:
+        return False
+    codes = {method.chain.code for method in methods}
+    read = [cursor.caught_up_at for cursor in _cursors(codes).values()]
+    return len(read) == len(codes) and all(at is not None and at >= moment for at in read)
 
 
 def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:

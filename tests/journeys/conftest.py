@@ -8,13 +8,16 @@ from typing import Any
 import httpx
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
+from cryptopay.payments import lifecycle
 from cryptopay.payments import tasks as payments_tasks
+from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import delivering, endpoints
 from ledger import balances
 from ledger.balances import AccountBalance
@@ -141,6 +144,12 @@ class Shop:
             monitor_tasks.step(coin.chain.code)
             payments_tasks.drain(coin.chain.code)
         delivering.deliver_due()
+
+    def pass_deadline(self, invoice: dict[str, Any]) -> None:
+        """The invoice's time is over, its chain has been read since, and the sweep comes by."""
+        Invoice.objects.filter(public_id=invoice["id"]).update(expires_at=timezone.now())
+        self.turn()
+        lifecycle.sweep()
 
     def holds(self, coin: Coin, code: str) -> AccountBalance:
         asset = Asset.objects.get(chain=coin.chain.code, contract="")

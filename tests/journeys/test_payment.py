@@ -1,14 +1,10 @@
 """Whole stories, from the order to the books, on real nodes: Bitcoin, Litecoin and Ethereum."""
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from cryptopay.devnet.drive import EthereumNode
-from cryptopay.payments import lifecycle
 from cryptopay.payments.models import Invoice
 from ledger.models import JournalEntry, Posting
 from monitor import follower, nodes
@@ -91,7 +87,7 @@ def test_underpayment_expires_and_stays_the_customers(shop: Shop, coin: Coin) ->
     pay(coin, invoice, coin.due - 1)
     coin.bury()
     shop.turn()
-    lifecycle.sweep(timezone.now() + timedelta(minutes=16))
+    shop.pass_deadline(invoice)
     assert shop.stands(invoice) == ("expired", "paid_partial")
     assert shop.holds(coin, "liabilities:customers:ann").posted == coin.due - 1
 
@@ -108,8 +104,7 @@ def test_overpayment_leaves_a_balance(shop: Shop, coin: Coin) -> None:
 
 def test_late_payment_is_never_lost(shop: Shop, coin: Coin) -> None:
     invoice = shop.invoice(coin, customer_ref="ann")
-    Invoice.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    lifecycle.sweep()
+    shop.pass_deadline(invoice)
     assert shop.stands(invoice) == ("expired", "none")
     pay(coin, invoice)
     shop.turn()

@@ -47,6 +47,11 @@ class Ticker:
         found = watched(self.chain, [transfer.destination])
         deposits.take_in(Sighting(self.chain, at or timezone.now(), block), [transfer], found)
 
+    def read(self, at: datetime) -> None:
+        """The follower was at the tip at that time."""
+        now = {"height": self.height, "node_height": self.height, "checked_at": at}
+        Cursor.objects.update_or_create(chain_code=self.chain.code, defaults=now)
+
     def bury(self, blocks: int = 6) -> None:
         """Enough blocks for any deposit of a test to count."""
         self.height += blocks

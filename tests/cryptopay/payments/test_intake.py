@@ -97,7 +97,9 @@ def test_an_overpayment_stays_the_customers(alice: Book, bitcoin: Ticker) -> Non
 
 
 def test_a_late_payment_is_credited_and_said(alice: Book, invoice: Invoice, bitcoin: Ticker) -> None:
-    lifecycle.sweep(timezone.now() + timedelta(minutes=16))
+    later = timezone.now() + timedelta(minutes=16)
+    bitcoin.read(later)
+    lifecycle.sweep(later)
     assert standing(invoice) == ("expired", "none")
     bitcoin.see(invoice, DUE, at=timezone.now() + timedelta(minutes=17), mined=True)
     bitcoin.bury()
@@ -106,6 +108,26 @@ def test_a_late_payment_is_credited_and_said(alice: Book, invoice: Invoice, bitc
     assert held(alice, "liabilities:guests") == (DUE, 0)
     last = Event.objects.filter(subject=invoice.public_id).latest("sequence")
     assert (last.type, last.payload["data"]["payment"]["late"]) == ("payment.confirmed", True)
+
+
+def test_nothing_expires_while_its_chain_is_not_read(alice: Book, invoice: Invoice, bitcoin: Ticker) -> None:
+    """The node is silent: perhaps the payer has paid in time. The payment is found in an old block, and is not late."""
+    bitcoin.read(timezone.now())
+    later = timezone.now() + timedelta(minutes=16)
+    lifecycle.sweep(later)
+    assert standing(invoice) == ("new", "none")
+    bitcoin.see(invoice, DUE, mined=True)
+    bitcoin.bury()
+    bitcoin.drain()
+    bitcoin.read(later)
+    lifecycle.sweep(later)
+    assert standing(invoice) == ("settled", "none")
+
+
+def test_an_invoice_without_a_method_expires_by_the_clock(alice: Book) -> None:
+    opened = lifecycle.open_invoice(alice, NewInvoice(amount="5", currency="EUR")).invoice
+    lifecycle.sweep(timezone.now() + timedelta(minutes=16))
+    assert standing(opened) == ("expired", "none")
 
 
 def test_a_replaced_payment_is_void(alice: Book, invoice: Invoice, bitcoin: Ticker) -> None:
