@@ -6,41 +6,46 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
-from cryptopay.webhooks.models import Delivery, Endpoint, Event, event_id
+from cryptopay.webhooks.models import Delivery, Endpoint, Event
 
 TEST_EVENT = "endpoint.test"
 
-_LISTENING = """
-SELECT id FROM webhooks_endpoint
-WHERE book_id = %s AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(%s::text)) ORDER BY id
+_LISTENERS = """
+SELECT is_test, ARRAY(
+    SELECT id FROM webhooks_endpoint
+    WHERE book_id = book.id AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(%s::text))
+    ORDER BY id
+) FROM ledger_book book WHERE id = %s
 """
-_NEXT = """
-SELECT (SELECT COALESCE(max(sequence), 0) + 1 FROM webhooks_event WHERE book_id = %s AND subject = %s), is_test
-FROM ledger_book WHERE id = %s
-"""
+_NEXT_SEQUENCE = "SELECT COALESCE(max(sequence), 0) + 1 FROM webhooks_event WHERE book_id = %s AND subject = %s"
 
 
-def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any]) -> Event:  # noqa: A002
+def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any], *, first: bool = False) -> Event:  # noqa: A002
     """Tell the book's endpoints. Call it inside the transaction that does the thing, so that a rollback takes it along.
 
     `subject` is the public id of what it is about; events of one subject arrive in order. Amounts in `data` are
-    strings. Raises `TypeError` for a float.
+    strings. `first`: this transaction made the subject, so nobody else can tell of it yet and no lock is needed.
+    Raises `TypeError` for a float.
     """
-    with connection.cursor() as sql:
-        sql.execute(_LISTENING, [book_id, type])
-        endpoint_ids = [row[0] for row in sql.fetchall()]
-    return _write(book_id, type, subject, data, endpoint_ids)
+    with transaction.atomic(savepoint=False), connection.cursor() as sql:
+        sql.execute(_LISTENERS, [type, book_id])
+        is_test, endpoint_ids = sql.fetchone()
+        sequence = 1 if first else _next_sequence(book_id, subject)
+        event = Event(book_id=book_id, type=type, subject=subject, sequence=sequence)
+        return _write(event, data, endpoint_ids, live=not is_test)
 
 
 def enqueue_test(endpoint: Endpoint) -> Event:
     """An event for this endpoint alone, so that a merchant can try it. Raises `EndpointDisabled`."""
     if endpoint.disabled_at is not None:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
-    return _write(endpoint.book_id, TEST_EVENT, endpoint.public_id, {"endpoint": endpoint.public_id}, [endpoint.pk])
+    book, subject = endpoint.book, endpoint.public_id
+    with transaction.atomic(savepoint=False):
+        event = Event(book=book, type=TEST_EVENT, subject=subject, sequence=_next_sequence(book.pk, subject))
+        return _write(event, {"endpoint": subject}, [endpoint.pk], live=not book.is_test)
 
 
 def redeliver(delivery: Delivery) -> None:
@@ -59,32 +64,27 @@ def redeliver(delivery: Delivery) -> None:
     delivery.refresh_from_db()
 
 
-@transaction.atomic(savepoint=False)
-def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoint_ids: Iterable[int]) -> Event:  # noqa: A002
+def _write(event: Event, data: dict[str, Any], endpoint_ids: Iterable[int], *, live: bool) -> Event:
     _refuse_floats(data)
-    sequence, is_test = _next_sequence(book_id, subject)
-    public_id, created_at = event_id(), timezone.now()
-    payload = {
-        "id": public_id,
-        "type": type,
-        "created_at": created_at.astimezone(UTC).isoformat(),
-        "book": f"book_{book_id}",
-        "live": not is_test,
-        "subject": subject,
-        "sequence": sequence,
+    event.payload = {
+        "id": event.public_id,
+        "type": event.type,
+        "created_at": event.created_at.astimezone(UTC).isoformat(),
+        "book": f"book_{event.book_id}",
+        "live": live,
+        "subject": event.subject,
+        "sequence": event.sequence,
         "data": data,
     }
-    event = Event.objects.create(
-        book_id=book_id,
-        public_id=public_id,
-        type=type,
-        subject=subject,
-        sequence=sequence,
-        payload=payload,
-        created_at=created_at,
-    )
+    event.save(force_insert=True)
     deliveries = [
-        Delivery(book_id=book_id, event=event, endpoint_id=endpoint_id, subject=subject, sequence=sequence)
+        Delivery(
+            book_id=event.book_id,
+            event=event,
+            endpoint_id=endpoint_id,
+            subject=event.subject,
+            sequence=event.sequence,
+        )
         for endpoint_id in endpoint_ids
     ]
     if deliveries:
@@ -93,17 +93,16 @@ def _write(book_id: int, type: str, subject: str, data: dict[str, Any], endpoint
     return event
 
 
-def _next_sequence(book_id: int, subject: str) -> tuple[int, bool]:
-    """The number, and whether the book is a test one.
+def _next_sequence(book_id: int, subject: str) -> int:
+    """Taken under a lock that lives until the commit, so that sequences commit in their order and leave no gap.
 
-    Taken under a lock that lives until the commit, so that sequences commit in their order and leave no gap. The lock
-    is a statement of its own: the next one's snapshot then sees what the lock's former holder committed.
+    The lock is a statement of its own: the next one's snapshot then sees what the lock's former holder committed.
     """
     with connection.cursor() as sql:
         sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"webhooks.outbox {book_id} {subject}"])
-        sql.execute(_NEXT, [book_id, subject, book_id])
-        sequence, is_test = sql.fetchone()
-    return sequence, is_test
+        sql.execute(_NEXT_SEQUENCE, [book_id, subject])
+        sequence: int = sql.fetchone()[0]
+    return sequence
 
 
 def _refuse_floats(value: Any) -> None:

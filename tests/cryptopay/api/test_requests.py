@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from cryptopay.api import invoices
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import lifecycle
-from cryptopay.payments.models import Invoice
 from keys.models import Address
 from tests.cryptopay.api.conftest import Caller, code
 from tests.cryptopay.api.test_invoices import rows
@@ -158,11 +157,11 @@ def test_a_scope_opens_its_own_methods_alone(alice: Caller, scope: str) -> None:
 def test_a_fault_of_ours_undoes_all_and_says_nothing_of_its_cause(
     alice: Caller, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(invoice: Invoice) -> None:
+    def fail(*_: Any) -> None:
         assert Address.objects.exists()  # all has been written by now
         raise RuntimeError("the cause, with a secret in it")
 
-    monkeypatch.setattr(invoices, "state_of", fail)
+    monkeypatch.setattr(invoices, "invoice_json", fail)
     before = rows()
     answer = alice.post("/invoices", order)
     assert (answer.status_code, code(answer)) == (500, "internal_error")
