@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from keys.alarms import raise_alarms
 from keys.derivation import Deriver
@@ -17,6 +17,13 @@ UPDATE keys_masterkey SET next_index = next_index + 1
 WHERE book_id = %s AND chain = %s AND active AND next_index < {HARDENED}
 RETURNING *
 """  # noqa: S608
+
+
+def chains_with_key(book_id: int) -> set[str]:
+    """Codes of the chains on which this book can be given an address."""
+    with connection.cursor() as sql:
+        sql.execute("SELECT chain FROM keys_masterkey WHERE book_id = %s AND active", [book_id])
+        return {code for (code,) in sql.fetchall()}
 
 
 @transaction.atomic(savepoint=False)

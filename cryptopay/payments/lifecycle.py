@@ -26,8 +26,7 @@ from cryptopay.payments.errors import (
 )
 from cryptopay.payments.models import Invoice, PaymentMethod
 from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
-from keys.issuing import issue_address
-from keys.models import MasterKey
+from keys import issuing
 from ledger import chart
 from ledger.models import Asset, Book
 from monitor import nodes
@@ -74,7 +73,7 @@ class Offer:
         return chart.asset(self.asset_code, self.chain.code, self.chain.native.decimals)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
     """Open an invoice, tell the merchant, and say how it stands.
 
@@ -119,7 +118,7 @@ def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
 
 def offers(book: Book) -> list[Offer]:
     """Coins this book can be paid in: a node is set for the chain, and the book has a key there."""
-    with_key = set(MasterKey.objects.filter(book_id=book.pk, active=True).values_list("chain", flat=True))
+    with_key = issuing.chains_with_key(book.pk)
     return [
         Offer(chain.native.code, chain)
         for chain in nodes.switched_on()
@@ -170,7 +169,7 @@ def _choose(invoice: Invoice, offer: Offer) -> PaymentMethod:
     if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
         raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
     price_now = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain)
-    address = issue_address(invoice.book_id, offer.chain)
+    address = issuing.issue_address(invoice.book_id, offer.chain)
     return PaymentMethod.objects.create(
         book_id=invoice.book_id,
         invoice=invoice,
