@@ -85,18 +85,21 @@ def reset() -> None:
 
 def _perform(stage: Stage, port: int) -> int:
     public_url = f"http://{ports.HOST}:{port}"
-    _start_servers(stage)
-    _start_nodes(stage)
     shop_port = int(environment.given("SHOP_PORT") or port + 1)
     ports.require_free(shop_port)
     fixed = {
         "CRYPTOPAY_ENV": "development",
         "DEMO_SHOP_URL": f"http://{ports.HOST}:{shop_port}",
         "PUBLIC_URL": public_url,
+        **environment.kept_secrets(),
     }
-    environment.write({**fixed, **environment.kept_secrets(), **stage.settings})
-    _manage("migrate", "--no-input")
-    _manage("seed_demo")
+    _start_servers(stage)
+    environment.write({**fixed, **stage.settings})
+    finish_migration = _begin("migrate", "--no-input")
+    _start_nodes(stage)
+    environment.write({**fixed, **stage.settings})
+    finish_migration()
+    _begin("seed_demo")()
     _start_application(stage, port)
     print(_welcome(public_url, stage), flush=True)
     return _watch(stage)
@@ -149,12 +152,23 @@ def _application_environment() -> dict[str, str]:
     return {**os.environ, "PATH": programs_first, "PYTHONUNBUFFERED": "1"}
 
 
-def _manage(*order: str) -> None:
+def _begin(*order: str) -> Callable[[], None]:
+    """Starts `manage.py`. The answer waits for its end, and raises `PartFailed` with all it said."""
     print(f"manage.py {order[0]} ...", flush=True)
-    command = [sys.executable, "manage.py", *order]
-    done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PartFailed(f"manage.py {' '.join(order)} failed:\n{done.stdout}{done.stderr}")
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *order],
+        cwd=places.CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def finish() -> None:
+        said, _ = process.communicate()
+        if process.returncode:
+            raise PartFailed(f"manage.py {' '.join(order)} failed:\n{said}")
+
+    return finish
 
 
 def _web_answers(port: int) -> bool:

@@ -81,11 +81,11 @@ def _person(
     login: str, known: dict[str, str], merchant: Merchant | None = None, *, superuser: bool = False
 ) -> dict[str, str]:
     """A login whose password is the one kept, or a new one where none was kept."""
-    user, _ = User.objects.get_or_create(
+    user, is_new = User.objects.get_or_create(
         username=login, defaults={"is_staff": True, "is_superuser": superuser, "email": f"{login}@example.com"}
     )
     password = known.get(login) or secrets.token_urlsafe(12)
-    if not user.check_password(password):
+    if is_new or not user.check_password(password):  # each check takes a moment, on purpose
         user.set_password(password)
         user.save(update_fields=["password"])
     if merchant is not None:
