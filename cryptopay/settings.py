@@ -269,6 +269,7 @@ UNFOLD = {
     "SITE_TITLE": "CryptoPay",
     "SITE_HEADER": "CryptoPay",
     "SITE_SYMBOL": "account_balance",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("checkout/icon.svg")}],
     "SHOW_HISTORY": False,
     "STYLES": [lambda request: static("backoffice/style.css")],
     "DASHBOARD_CALLBACK": "cryptopay.backoffice.today.dashboard",
