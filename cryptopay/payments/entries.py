@@ -4,7 +4,7 @@ A coin is seen      pending   debit  custody                 credit  the custome
 it is confirmed     validated the same, now in the ledger
 it is dropped       void      the pending entry is taken back
 a reorg takes it    reversed  a further entry takes the validated one back
-an invoice settles  posted    debit  the customer            credit  sales, up to what was due
+an invoice settles  posted    debit  the customer            credit  sales, up to what was due, a coin an entry
 
 What was paid beyond the due amount, or late, stays the customer's: a balance to be claimed back.
 """
@@ -15,7 +15,7 @@ from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from ledger import chart, journal, rates
 from ledger.errors import RateError
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Asset, JournalEntry, Rate
+from ledger.models import Asset, Book, JournalEntry, Rate
 from monitor.models import ChainEvent, Deposit
 
 
@@ -40,7 +40,7 @@ def seen(event: ChainEvent, method: PaymentMethod) -> int:
 
 def confirmed(event: ChainEvent, payment: Payment) -> int:
     """The chain confirmed them: validated, at the rate of the day; the settling entry's id."""
-    rate = _rate_at_receipt(payment)
+    rate = _rate_now(payment.invoice.book, payment.method.asset)
     return journal.settle(
         _resolution(event, payment, payment.pending_entry_id, "settle", "Received", rate.pk if rate else None)
     )
@@ -57,39 +57,41 @@ def taken_back(event: ChainEvent, payment: Payment) -> int:
     return journal.reverse(_resolution(event, payment, payment.settled_entry_id, "reverse", "Taken back by a reorg"))
 
 
-def sale(invoice: Invoice, shares: dict[Asset, int], at: datetime) -> int:
-    """A settled invoice is income: what was due leaves the customer's account; the entry's id."""
-    legs = []
-    for asset, base_units in shares.items():
-        legs.append(Leg(chart.customer(invoice.book_id, _customer(invoice), asset), debit=base_units))
-        legs.append(Leg(chart.sales(invoice.book_id, asset), credit=base_units))
+def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime) -> int:
+    """A settled invoice is income: what was due in this coin leaves the customer's account; the entry's id."""
+    rate = _rate_of_sale(invoice, method)
     return journal.post(
         Entry(
             book_id=invoice.book_id,
-            idem=_sale_idem(invoice),
-            legs=legs,
+            idem=_sale_idem(invoice, method),
+            legs=[
+                Leg(chart.customer(invoice.book_id, _customer(invoice), method.asset), debit=base_units),
+                Leg(chart.sales(invoice.book_id, method.asset), credit=base_units),
+            ],
             effective_at=at,
             description=f"Sale {invoice}",
             source="invoice",
+            rate_id=rate.pk if rate else None,
             meta=_references(invoice),
         )
     )
 
 
-def sale_taken_back(invoice: Invoice, at: datetime) -> int:
-    """The invoice is not settled any more; the reversing entry's id."""
-    entry = JournalEntry.objects.get(book_id=invoice.book_id, idem=_sale_idem(invoice))
-    return journal.reverse(
-        Resolution(
-            book_id=invoice.book_id,
-            entry_id=entry.pk,
-            idem=f"{_sale_idem(invoice)}:reverse",
-            effective_at=at,
-            description=f"Sale {invoice} taken back",
-            source="invoice",
-            meta=_references(invoice),
+def sale_taken_back(invoice: Invoice, at: datetime) -> None:
+    """The invoice is not settled any more: what was sold in each coin is reversed."""
+    methods = {_sale_idem(invoice, method) for method in invoice.methods.select_related("asset")}
+    for entry in JournalEntry.objects.filter(book_id=invoice.book_id, idem__in=methods):
+        journal.reverse(
+            Resolution(
+                book_id=invoice.book_id,
+                entry_id=entry.pk,
+                idem=f"{entry.idem}:reverse",
+                effective_at=at,
+                description=f"Sale {invoice} taken back",
+                source="invoice",
+                meta=_references(invoice),
+            )
         )
-    )
 
 
 def _resolution(
@@ -111,8 +113,8 @@ def _idem(event: ChainEvent, word: str) -> str:
     return f"{event.chain_code}:{event.deposit.key}:{word}:{event.appearance}"
 
 
-def _sale_idem(invoice: Invoice) -> str:
-    return f"{invoice.public_id}:sale:{invoice.settlements}"
+def _sale_idem(invoice: Invoice, method: PaymentMethod) -> str:
+    return f"{invoice.public_id}:sale:{invoice.settlements}:{method.asset.code}@{method.asset.chain}"
 
 
 def _customer(invoice: Invoice) -> str:
@@ -126,10 +128,16 @@ def _references(invoice: Invoice, deposit: Deposit | None = None) -> dict[str, s
     return {name: value for name, value in references.items() if value}
 
 
-def _rate_at_receipt(payment: Payment) -> Rate | None:
+def _rate_of_sale(invoice: Invoice, method: PaymentMethod) -> Rate | None:
+    """The quoted rate, where the quote was in the book's currency: a sale is worth what the invoice asked."""
+    if method.rate is not None and method.rate.currency == invoice.book.currency:
+        return method.rate
+    return _rate_now(invoice.book, method.asset)
+
+
+def _rate_now(book: Book, asset: Asset) -> Rate | None:
     """None leaves the entry unpriced, for an accountant to price: coins are received whether a feed works or not."""
-    book = payment.invoice.book
     try:
-        return rates.current(book.pk, payment.method.asset.code, book.currency)
+        return rates.current(book.pk, asset.code, book.currency)
     except RateError:
         return None

@@ -97,9 +97,10 @@ def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
         monitored_until=deadline + MONITORING,
     )
     chosen = dict.fromkeys(_offer(available, method) for method in order.methods)  # each once, in their order
-    state = status.state_at_opening(invoice, [_choose(invoice, offer) for offer in chosen])
-    events.tell(events.InvoiceCreated(invoice, state=state))
-    return state
+    methods = [_priced(invoice, offer) for offer in chosen]
+    events.tell(events.InvoiceCreated(invoice, state=status.state_at_opening(invoice, methods)))
+    _give_addresses(methods)
+    return status.state_at_opening(invoice, methods)
 
 
 @transaction.atomic
@@ -113,7 +114,11 @@ def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
     if invoice is None:
         raise UnknownInvoice("there is no such invoice")
     offer = _offer(offers(book), method)
-    return invoice.methods.filter(asset=offer.asset).first() or _choose(invoice, offer)
+    chosen = invoice.methods.filter(asset=offer.asset).first()
+    if chosen is None:
+        chosen = _priced(invoice, offer)
+        _give_addresses([chosen])
+    return chosen
 
 
 def offers(book: Book) -> list[Offer]:
@@ -145,7 +150,8 @@ def advance(invoice: Invoice, at: datetime, now: datetime | None = None) -> None
 def settle(invoice: Invoice, at: datetime) -> None:
     """Post the sale of a locked invoice that is paid."""
     invoice.settlements += 1
-    entries.sale(invoice, status.sold_shares(invoice), at)
+    for method, base_units in status.sold_shares(invoice):
+        entries.sale(invoice, method, base_units, at)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -165,20 +171,31 @@ def sweep(now: datetime | None = None) -> int:
     return len(ids)
 
 
-def _choose(invoice: Invoice, offer: Offer) -> PaymentMethod:
+def _priced(invoice: Invoice, offer: Offer) -> PaymentMethod:
+    """A method with its price and, as yet, without an address; not stored."""
     if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
         raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
-    price_now = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain)
-    address = issuing.issue_address(invoice.book_id, offer.chain)
-    return PaymentMethod.objects.create(
+    fixed = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain)
+    return PaymentMethod(
         book_id=invoice.book_id,
         invoice=invoice,
         asset=offer.asset,
-        address=address,
-        watched=watch(invoice.book_id, offer.chain, address.text, bytes(address.destination)),
-        due_base_units=price_now.due_base_units,
-        rate=price_now.rate,
+        due_base_units=fixed.due_base_units,
+        rate=fixed.rate,
     )
+
+
+def _give_addresses(methods: Sequence[PaymentMethod]) -> None:
+    """Give each its address, put that under watch, and store the methods.
+
+    The keys' rows are locked from here to the commit: call it last. All take them in the same order, so that two
+    invoices with the same coins never wait for each other.
+    """
+    for method in sorted(methods, key=lambda method: method.chain.code):
+        method.address = issuing.issue_address(method.book_id, method.chain)
+        method.watched = watch(method.book_id, method.chain, method.address.text, bytes(method.address.destination))
+    for method in methods:
+        method.save(force_insert=True)
 
 
 def _offer(available: Sequence[Offer], method: str) -> Offer:

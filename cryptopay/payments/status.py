@@ -94,7 +94,7 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
 def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> InvoiceState:
     """How an invoice stands in the transaction that opens it: nobody can have paid it yet.
 
-    `methods` are those just chosen; `issue_address` verified their addresses in this very transaction.
+    `methods` are those just chosen. Addresses are empty until given; `issue_address` verifies each as it gives it.
     """
     return InvoiceState(invoice, [_unpaid(method) for method in methods])
 
@@ -121,14 +121,14 @@ def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
     )
 
 
-def sold_shares(invoice: Invoice) -> dict[Asset, int]:
-    """What a settled invoice takes of each asset's confirmed coins, up to the due amount, first chosen method first."""
+def sold_shares(invoice: Invoice) -> list[tuple[PaymentMethod, int]]:
+    """What a settled invoice takes of each coin's confirmed base units, up to the due amount, first chosen first."""
     _prefetch([invoice])
-    left, shares = Fraction(1), {}
+    left, shares = Fraction(1), []
     for method in invoice.methods.all():
         taken = min(_paid(method, (Payment.State.CONFIRMED,)), ceil(left * method.due_base_units))
         if taken > 0:
-            shares[method.asset] = taken
+            shares.append((method, taken))
             left = max(Fraction(0), left - Fraction(taken, method.due_base_units))
     return shares
 
@@ -191,11 +191,12 @@ def _method_state(
 
 def _unpaid(method: PaymentMethod) -> MethodState:
     due, nothing = Amount(method.due_base_units, method.asset), Amount(0, method.asset)
+    address = method.address.text if method.address_id else ""
     return MethodState(
         asset=method.asset,
         chain=method.chain,
-        address=method.address.text,
-        uri=uris.payment_uri(method.chain, method.address.text, due),
+        address=address,
+        uri=uris.payment_uri(method.chain, address, due) if address else "",
         due=due,
         paid=nothing,
         confirmed=nothing,

@@ -1,6 +1,7 @@
 """Events in, money out: each story ends in an invoice's state, balances and what the merchant is told."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -10,7 +11,7 @@ from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
 from cryptopay.webhooks.models import Event
-from ledger import balances, chart
+from ledger import balances, chart, rates
 from ledger.models import Asset, Book, JournalEntry, Posting
 from monitor.chains import CHAINS
 from monitor.models import ChainEvent
@@ -65,6 +66,20 @@ def test_the_entry_of_a_receipt_carries_rate_and_references(alice: Book, invoice
     assert settled.rate.price == 60000
     assert settled.meta["txid"] == transfer.txid
     assert settled.meta["invoice"] == invoice.public_id
+
+
+def test_a_sale_is_priced_at_the_quote(alice: Book, bitcoin: Ticker) -> None:
+    invoice = lifecycle.open_invoice(alice, NewInvoice(amount="60", currency="EUR", methods=["BTC"])).invoice
+    quoted = invoice.methods.get().rate
+    rates.record("BTC", "EUR", Decimal(61000), "later", timezone.now())
+    bitcoin.see(invoice, DUE, mined=True)
+    bitcoin.bury()
+    bitcoin.drain()
+    sale = JournalEntry.objects.get(book=alice, kind=JournalEntry.Kind.POST)
+    receipt = JournalEntry.objects.get(book=alice, kind=JournalEntry.Kind.SETTLE)
+    assert sale.rate == quoted
+    assert receipt.rate is not None
+    assert receipt.rate.source == "later"
 
 
 def test_received_without_a_rate_is_received_all_the_same(alice: Book, invoice: Invoice, bitcoin: Ticker) -> None:
