@@ -14,6 +14,7 @@ from unfold.views import ChangeList
 
 from ledger.journal import Standing, story_heads
 from ledger.models import Account, Asset, JournalEntry, Posting, Rate
+from ledger.money import plain
 from ledger.readonly import ReadOnlyAdmin, amount, label, moment, period, table
 
 STATEMENT_LINES = 100
@@ -226,8 +227,7 @@ class RateAdmin(ReadOnlyAdmin):
 
     @display(description="price of one", ordering="price")
     def price_text(self, rate: Rate) -> SafeString:
-        price = f"{rate.price.normalize():f}"
-        return format_html('<span class="amount">{} <abbr>{}</abbr></span>', price, rate.currency)
+        return format_html('<span class="amount">{} <abbr>{}</abbr></span>', plain(rate.price), rate.currency)
 
     @display(description="observed", ordering="observed_at")
     def observed(self, rate: Rate) -> SafeString | str:

@@ -15,7 +15,12 @@ from ledger.models import Account, Asset, Balance, Book
 
 def asset(code: str, chain: str, decimals: int, contract: str = "") -> Asset:
     """The asset's row, made at first use. Raises `ValueError` if it is known with other decimals: they are pinned."""
-    row, _ = Asset.objects.get_or_create(chain=chain, contract=contract, defaults={"code": code, "decimals": decimals})
+    known = Asset.objects.raw("SELECT * FROM ledger_asset WHERE chain = %s AND contract = %s", [chain, contract])
+    row = next(iter(known), None)  # plain SQL: every invoice asks this
+    if row is None:
+        row, _ = Asset.objects.get_or_create(
+            chain=chain, contract=contract, defaults={"code": code, "decimals": decimals}
+        )
     if (row.code, row.decimals) != (code, decimals):
         raise ValueError(f"{row.code} on {chain} is pinned to {row.decimals} decimals")
     return row

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.money import LARGEST_BASE_UNITS as MOST
-from ledger.money import BaseUnitsField, to_text
+from ledger.money import BaseUnitsField, plain, to_text
 
 
 class Book(models.Model):
@@ -133,7 +133,7 @@ class Rate(AppendOnly):
         indexes = [models.Index(fields=["asset_code", "currency", "-observed_at"], name="rate_newest")]
 
     def __str__(self) -> str:
-        return f"1 {self.asset_code} = {self.price.normalize():f} {self.currency} ({self.source})"
+        return f"1 {self.asset_code} = {plain(self.price)} {self.currency} ({self.source})"
 
 
 class JournalEntry(AppendOnly):

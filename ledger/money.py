@@ -79,6 +79,12 @@ def parse(text: str, asset: Unit) -> Amount:
     return Amount(int(whole + fraction.ljust(asset.decimals, "0")), asset)
 
 
+def plain(value: Decimal) -> str:
+    """The exact text of a decimal without trailing zeros: "0.001". `Decimal.normalize` would cut it to 28 digits."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def to_decimal(base_units: int, decimals: int) -> Decimal:
     """The exact value for arithmetic with rates, unrounded."""
     return Decimal(base_units).scaleb(-decimals) if base_units == 0 else Decimal(to_text(base_units, decimals))

@@ -26,8 +26,11 @@ class Cursor(models.Model):
     failure = models.CharField(max_length=300, default="", blank=True)
     halted_at = models.DateTimeField(null=True)
 
+    class Meta:
+        verbose_name = "chain"
+
     def __str__(self) -> str:
-        return f"{self.chain_code} at {self.height}"
+        return self.chain.title
 
     @property
     def chain(self) -> Chain:

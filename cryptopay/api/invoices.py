@@ -30,8 +30,9 @@ from cryptopay.payments import lifecycle
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
+from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, state_of, states_of
-from ledger.money import BadAmount
+from ledger.money import BadAmount, plain
 
 Scope = ApiKey.Scope
 
@@ -202,9 +203,9 @@ def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
         "live": live,
         "status": invoice.status,
         "exception": invoice.exception,
-        "amount": f"{invoice.amount.normalize():f}",
+        "amount": asked(invoice.amount, invoice.currency),
         "currency": invoice.currency,
-        "tolerance": f"{invoice.tolerance.normalize():f}",
+        "tolerance": plain(invoice.tolerance),
         "order_id": invoice.order_id,
         "description": invoice.description,
         "customer_ref": invoice.customer.external_ref if invoice.customer else None,
@@ -231,7 +232,7 @@ def _rate_json(method: MethodState) -> dict[str, Any] | None:
     rate = method.rate
     if rate is None:
         return None
-    price = f"{rate.price.normalize():f}"
+    price = plain(rate.price)
     return {"price": price, "currency": rate.currency, "source": rate.source, "observed_at": rate.observed_at}
 
 
@@ -241,7 +242,7 @@ def _public_json(state: InvoiceState) -> dict[str, Any]:
         "id": invoice.public_id,
         "status": invoice.status,
         "exception": invoice.exception,
-        "amount": f"{invoice.amount.normalize():f}",
+        "amount": asked(invoice.amount, invoice.currency),
         "currency": invoice.currency,
         "description": invoice.description,
         "expires_at": invoice.expires_at,

@@ -16,6 +16,7 @@ from django.utils.timesince import timesince
 
 from cryptopay.backoffice.scoping import books_where, limit, permission_to
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
+from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import PaymentState, payment_states
 from cryptopay.webhooks.models import Delivery
 from keys.models import AddressAlarm
@@ -108,7 +109,7 @@ def _invoices(request: HttpRequest) -> Need:
 
 
 def _asked(invoice: Invoice) -> str:
-    return f"{invoice.amount.normalize():f} {invoice.currency}"
+    return f"{asked(invoice.amount, invoice.currency)} {invoice.currency}"
 
 
 def _words(invoice: Invoice) -> str:

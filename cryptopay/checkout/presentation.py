@@ -15,11 +15,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cryptopay.payments import quotes
 from cryptopay.payments.lifecycle import Offer
 from cryptopay.payments.models import Invoice, Payment
 from cryptopay.payments.quotes import FIAT_DECIMALS
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
-from ledger.money import Amount
+from ledger.money import Amount, plain
 
 QUICK_SECONDS, SLOW_SECONDS = 3, 15
 """How often the page asks again: while a payment is awaited, and after the deadline, when a late one may still come."""
@@ -149,10 +150,8 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
 
 
 def asked(invoice: Invoice) -> str:
-    """The invoice's amount, a fiat one with its minor units: "4.90 EUR"."""
-    decimals = FIAT_DECIMALS.get(invoice.currency)
-    figure = f"{invoice.amount.normalize():f}" if decimals is None else f"{invoice.amount:.{decimals}f}"
-    return f"{figure} {invoice.currency}"
+    """The invoice's amount: "4.90 EUR"."""
+    return f"{quotes.asked(invoice.amount, invoice.currency)} {invoice.currency}"
 
 
 def figure(amount: Amount) -> str:
@@ -198,7 +197,7 @@ def _rate(method: MethodState) -> str:
     words = _("1 %(asset)s = %(price)s %(currency)s, %(source)s rate of %(time)s UTC, fixed for this invoice")
     return words % {
         "asset": rate.asset_code,
-        "price": f"{rate.price.normalize():f}",
+        "price": plain(rate.price),
         "currency": rate.currency,
         "source": rate.source,
         "time": f"{rate.observed_at:%H:%M}",

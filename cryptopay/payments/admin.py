@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from cryptopay.payments import quotes
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
 from cryptopay.payments.status import InvoiceState, PaymentState, payment_states, state_of
 from cryptopay.webhooks.models import Event
@@ -72,9 +73,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     @display(description="amount")
     def asked(self, invoice: Invoice) -> SafeString:
-        text = f"{invoice.amount.normalize():f}"
-        if len(invoice.currency) == 3 and "." not in text:  # noqa: PLR2004 - how people write whole euros
-            text += ".00"
+        text = quotes.asked(invoice.amount, invoice.currency)
         return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, invoice.currency)
 
     @display(description="status", ordering="status")

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from cryptopay.payments.models import Invoice
+from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Event
@@ -117,7 +118,7 @@ def invoice_data(state: InvoiceState) -> dict[str, Any]:
         "id": invoice.public_id,
         "order_id": invoice.order_id,
         "customer": invoice.customer.external_ref if invoice.customer else None,
-        "amount": f"{invoice.amount.normalize():f}",
+        "amount": asked(invoice.amount, invoice.currency),
         "currency": invoice.currency,
         "status": invoice.status,
         "exception": invoice.exception,

@@ -11,7 +11,7 @@ from math import ceil
 from cryptopay.payments.errors import AmountBelowMinimum, AmountNotPositive, UnknownMethod
 from ledger import rates
 from ledger.models import Asset, Rate
-from ledger.money import Amount, parse, to_decimal
+from ledger.money import Amount, parse, plain, to_decimal
 from monitor.chains import Chain
 
 FIAT_DECIMALS = {
@@ -31,6 +31,13 @@ class Fiat:
     @property
     def decimals(self) -> int:
         return FIAT_DECIMALS[self.code]
+
+
+def asked(amount: Decimal, currency: str) -> str:
+    """An invoice's amount as people write it, exact: fiat with its minor units ("25.00"), coins without spare zeros."""
+    whole, _, fraction = plain(amount).partition(".")
+    fraction = fraction.ljust(FIAT_DECIMALS.get(currency, 0), "0")
+    return f"{whole}.{fraction}" if fraction else whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class Migration(migrations.Migration):
                 ("failure", models.CharField(blank=True, default="", max_length=300)),
                 ("halted_at", models.DateTimeField(null=True)),
             ],
+            options={
+                "verbose_name": "chain",
+            },
         ),
         migrations.CreateModel(
             name="ReadBlock",

@@ -33,7 +33,7 @@ def test_open(alice: Caller, order: dict[str, Any]) -> None:
     body = answer.json()
     (method,) = body["methods"]
     assert (body["status"], body["exception"], body["live"]) == ("new", "none", False)
-    assert (body["amount"], body["currency"], body["metadata"]) == ("25", "EUR", {"cart": "7"})
+    assert (body["amount"], body["currency"], body["metadata"]) == ("25.00", "EUR", {"cart": "7"})
     # 25 / 60000, rounded up
     assert method["due"] == {"asset": "BTC", "amount": "0.00041667", "base_units": "41667"}
     assert method["remaining"] == method["due"]

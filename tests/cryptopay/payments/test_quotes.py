@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptopay.payments.errors import AmountBelowMinimum, AmountNotPositive, UnknownMethod
-from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote, rounded_up
+from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, asked, price, quote, rounded_up
 from ledger import chart, rates
 from ledger.errors import RateMissing, RateStale, RateSuspect
 from ledger.models import Asset, Book
@@ -130,3 +130,18 @@ def test_a_quote_is_never_short_and_never_a_unit_too_much(cents: int, tenths: in
 
 def test_every_fiat_currency_is_three_capitals() -> None:
     assert all(len(code) == 3 and code.isupper() for code in FIAT_DECIMALS)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        ("25", "EUR", "25.00"),
+        ("2.8", "EUR", "2.80"),
+        ("500", "JPY", "500"),
+        ("0.00100000", "BTC", "0.001"),
+        ("2", "BTC", "2"),
+        ("12345678901234567890.123456789012345678", "ETH", "12345678901234567890.123456789012345678"),
+    ],
+)
+def test_an_amount_is_written_exactly_and_as_people_write_it(amount: str, currency: str, text: str) -> None:
+    assert asked(Decimal(amount), currency) == text
