@@ -15,7 +15,6 @@ from pathlib import Path
 from cryptopay.devnet.errors import PartMissing
 
 _MIRROR = re.compile(r"(?:^URIs:\s*|^deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian/?)(?:\s|$)", re.MULTILINE)
-_DEFAULT_MIRROR = "http://deb.debian.org/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SYSTEM_STATUS = Path("/var/lib/dpkg/status")
 
@@ -66,12 +65,17 @@ def codename() -> str:
 
 
 def mirror() -> str:
-    """The archive this system uses itself, else Debian's own."""
+    """`CRYPTOPAY_DEBIAN_MIRROR`, else the archive this system uses itself. Raises `PartMissing`."""
+    if named := os.environ.get("CRYPTOPAY_DEBIAN_MIRROR"):
+        return named.rstrip("/")
     folder = Path("/etc/apt")
     for path in (folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))):
         if path.is_file() and (found := _MIRROR.search(path.read_text(errors="replace"))):
             return found[1].rstrip("/")
-    return _DEFAULT_MIRROR
+    raise PartMissing(
+        "no Debian archive stands in /etc/apt",
+        fix="name one of Debian's mirrors: make install CRYPTOPAY_DEBIAN_MIRROR=https://.../debian",
+    )
 
 
 def _fetch(work: Path, packages: Sequence[str], sources: Sequence[str], *, beside_system: bool) -> None:
