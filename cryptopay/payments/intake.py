@@ -29,20 +29,21 @@ def drain(chain_code: str) -> int:
         while taken := _take(chain_code, EVENTS_A_COMMIT):
             total += taken
     except Exception as error:
-        total += _take_up_to_the_bad_one(chain_code)
-        _note_failure(chain_code, error)
-        raise
+        log.warning("intake.one_by_one", chain=chain_code, error=str(error))
+        total += _one_by_one(chain_code)
     return total
 
 
-def _take_up_to_the_bad_one(chain_code: str) -> int:
-    """One event a commit, so that only the bad one and those behind it wait."""
+def _one_by_one(chain_code: str) -> int:
+    """One event a commit, so that only a bad one and those behind it wait; after a passing trouble, none does."""
     taken = 0
     try:
         while _take(chain_code, 1):
             taken += 1
     except Exception as error:
         log.critical("intake.stopped", chain=chain_code, error=str(error))
+        _note_failure(chain_code, error)
+        raise
     return taken
 
 

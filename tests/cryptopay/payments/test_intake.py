@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
-from cryptopay.payments import lifecycle
+from cryptopay.payments import entries, lifecycle
 from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
@@ -230,6 +232,24 @@ def test_an_event_that_fits_nothing_stops_the_chain_visibly(alice: Book, invoice
     assert "dropped" in position.failure
     assert position.last_event_id < ChainEvent.objects.latest("pk").pk
     assert held(alice, "assets:custody:bitcoin-regtest") == (0, DUE)
+
+
+def test_a_passing_trouble_is_overcome_and_leaves_no_alarm(
+    alice: Book, invoice: Invoice, bitcoin: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database ends a deadlock by refusing one of the two."""
+    record, refusals = entries.seen, iter([OperationalError("deadlock detected")])
+
+    def refused_once(*arguments: Any) -> int:
+        for refusal in refusals:
+            raise refusal
+        return record(*arguments)
+
+    monkeypatch.setattr(entries, "seen", refused_once)
+    bitcoin.see(invoice, DUE)
+    assert bitcoin.drain() == 1
+    assert standing(invoice) == ("processing", "none")
+    assert IntakePosition.objects.get(chain_code=bitcoin.chain.code).failing_since is None
 
 
 def test_one_chains_bad_event_does_not_stop_another(
