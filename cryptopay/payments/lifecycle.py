@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
 from cryptopay.merchants import onboarding
@@ -31,6 +31,7 @@ from ledger import chart
 from ledger.models import Asset, Book
 from monitor import nodes
 from monitor.chains import Chain
+from monitor.models import Cursor
 from monitor.watching import watch
 
 MONITORING = timedelta(hours=24)
@@ -160,15 +161,25 @@ def sweep(now: datetime | None = None) -> int:
     Due work is read from the database; nothing is remembered in memory.
     """
     now = now or timezone.now()
-    overdue = Q(status=Invoice.Status.NEW, expires_at__lte=now)
-    due = Invoice.objects.filter(overdue | Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now))
-    ids = list(due.order_by("pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+    ids = list(_due(now).order_by("pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
     for invoice_id in ids:
         with transaction.atomic():
-            invoice = due.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
+            invoice = Invoice.objects.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
             if invoice is not None:
                 advance(invoice, now, now)
     return len(ids)
+
+
+def _due(now: datetime) -> QuerySet[Invoice]:
+    """Overdue, and every chain it can be paid on was read since: a chain that is not read holds up no other's."""
+    overdue = Q(status=Invoice.Status.NEW, expires_at__lte=now)
+    over = Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now)
+    read_at = Cursor.objects.filter(chain_code=OuterRef("asset__chain"), height=F("node_height")).values("checked_at")
+    unread = PaymentMethod.objects.annotate(read_at=Subquery(read_at)).filter(
+        Q(read_at__isnull=True) | Q(read_at__lt=OuterRef("deadline")), invoice=OuterRef("pk")
+    )
+    deadline = Case(When(status=Invoice.Status.NEW, then=F("expires_at")), default=F("monitored_until"))
+    return Invoice.objects.filter(overdue | over).annotate(deadline=deadline).filter(~Exists(unread))
 
 
 def _priced(invoice: Invoice, offer: Offer) -> PaymentMethod:

@@ -141,6 +141,19 @@ def test_nothing_expires_while_its_chain_is_not_read(alice: Book, invoice: Invoi
     assert standing(invoice) == ("settled", "none")
 
 
+def test_a_silent_chain_holds_up_no_other_chains_expiry(
+    alice: Book, invoice: Invoice, bitcoin: Ticker, ethereum: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "SWEPT_AT_ONCE", 1)
+    other = lifecycle.open_invoice(alice, NewInvoice(amount="1", currency="ETH", methods=["ETH"])).invoice
+    later = timezone.now() + timedelta(minutes=16)
+    bitcoin.read(timezone.now())
+    ethereum.read(later)
+    assert lifecycle.sweep(later) == 1
+    assert standing(invoice) == ("new", "none")
+    assert standing(other) == ("expired", "none")
+
+
 def test_an_invoice_without_a_method_expires_by_the_clock(alice: Book) -> None:
     opened = lifecycle.open_invoice(alice, NewInvoice(amount="5", currency="EUR")).invoice
     lifecycle.sweep(timezone.now() + timedelta(minutes=16))
