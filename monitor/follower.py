@@ -36,9 +36,9 @@ _looked_at: dict[str, set[str]] = {}
 """Per chain, mempool transactions this process has taken in already. A restart looks at them once more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """What one step did."""
+    """What one step did; what it committed before it stepped aside or its node failed counts, too."""
 
     blocks: int = 0
     taken_back_blocks: int = 0
@@ -50,13 +50,14 @@ def step(chain: Chain, connector: Connector) -> Step:
     cursor, _ = Cursor.objects.get_or_create(chain_code=chain.code)
     if cursor.halted_at is not None:
         raise ChainHalted(f"{chain.code}: {cursor.failure}")
+    done = Step()
     try:
-        return _read_on(chain, connector, cursor)
+        _read_on(chain, connector, cursor, done)
     except SteppedAside:
-        return Step()
+        pass
     except NodeError as error:
         _note_failure(cursor, error)
-        return Step()
+    return done
 
 
 def rescan(chain: Chain, connector: Connector, first: int, last: int) -> int:
@@ -84,27 +85,25 @@ def resume(chain: Chain) -> None:
     Cursor.objects.filter(chain_code=chain.code).update(halted_at=None, failing_since=None, failure="")
 
 
-def _read_on(chain: Chain, connector: Connector, cursor: Cursor) -> Step:
+def _read_on(chain: Chain, connector: Connector, cursor: Cursor, done: Step) -> None:
     connector.check()
     tip = connector.tip()
     _refuse_stale(chain, tip)
     if cursor.height is None:
         _start(chain, connector, cursor, tip)
-    taken_back = _follow_reorg(chain, connector, cursor, tip)
-    blocks = 0
-    while cursor.height is not None and cursor.height < tip.ref.height and blocks < BLOCKS_A_STEP:
+    done.taken_back_blocks = _follow_reorg(chain, connector, cursor, tip)
+    while cursor.height is not None and cursor.height < tip.ref.height and done.blocks < BLOCKS_A_STEP:
         block = connector.block(cursor.height + 1)
         if block.parent_hash != cursor.hash:
             break  # the chain turned while it was read; the next step walks back
         with _alone(chain):
             _advance(chain, cursor, block, tip)
-        blocks += 1
-    at_tip = cursor.hash == tip.ref.hash
+        done.blocks += 1
     with _alone(chain):
         _note_tip(chain, cursor, tip)
-    if at_tip:
+    done.at_tip = cursor.hash == tip.ref.hash
+    if done.at_tip:
         _look_at_mempool(chain, connector, cursor)
-    return Step(blocks, taken_back, at_tip)
 
 
 def _start(chain: Chain, connector: Connector, cursor: Cursor, tip: Tip) -> None:

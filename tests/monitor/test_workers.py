@@ -82,6 +82,28 @@ def test_a_worker_steps_aside_for_the_one_that_reads(bitcoin: Watching, bitcoind
     assert bitcoin.state(key) == CONFIRMED
 
 
+def test_a_worker_that_steps_aside_half_way_tells_what_it_did(bitcoin: Watching, bitcoind: BitcoinNode) -> None:
+    """Another asks for the lock just when this one, its block committed, comes back to note the tip."""
+    bitcoind.mine()
+    attempts, other = [0], connection.copy("other")
+
+    def between(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if "pg_try_advisory_xact_lock" in sql:
+            attempts[0] += 1
+            if attempts[0] == 2:
+                other.set_autocommit(False)
+                with other.cursor() as cursor:
+                    cursor.execute(sql, arguments[0])
+        return execute(sql, *arguments)
+
+    try:
+        with connection.execute_wrapper(between):
+            assert bitcoin.step() == Step(blocks=1)
+    finally:
+        other.close()
+    assert bitcoin.step() == Step(at_tip=True)
+
+
 def test_each_chain_has_a_lock_of_its_own(bitcoin: Watching, litecoin: Watching, litecoind: BitcoinNode) -> None:
     litecoind.mine()
     with follower._alone(bitcoin.chain):
