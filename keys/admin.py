@@ -59,14 +59,14 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
 
 @admin.register(MasterKey)
 class MasterKeyAdmin(ModelAdmin):
-    list_display = ["label", "chain_title", "book", "short_fingerprint", "next_index", "active"]
+    list_display = ["label", "chain_title", "book", "short_fingerprint", "issued", "active"]
     list_filter = ["active", "chain", "book"]
     list_select_related = ["book"]
     search_fields = ["label"]
     ordering = ["-active", "chain", "label"]
     fields = [
         *("label", "book", "chain_title", "path", "short_fingerprint"),
-        *("addresses", "next_index", "active", "imported"),
+        *("addresses", "issued", "active", "imported"),
     ]
 
     def get_form(self, request: HttpRequest, obj: MasterKey | None = None, change: bool = False, **options: Any) -> Any:
@@ -101,6 +101,10 @@ class MasterKeyAdmin(ModelAdmin):
     @admin.display(description="fingerprint")
     def short_fingerprint(self, key: MasterKey) -> str:
         return key.short_fingerprint
+
+    @admin.display(description="addresses issued")
+    def issued(self, key: MasterKey) -> int:
+        return key.issued
 
     @admin.display(description="imported", ordering="created_at")
     def imported(self, key: MasterKey) -> SafeString | str:

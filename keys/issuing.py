@@ -12,11 +12,40 @@ from keys.formats.extended import HARDENED
 from keys.models import Address, AddressAlarm, MasterKey
 from monitor.chains import Chain
 
-_TAKE_NEXT_INDEX = f"""
-UPDATE keys_masterkey SET next_index = next_index + 1
-WHERE book_id = %s AND chain = %s AND active AND next_index < {HARDENED}
-RETURNING *
+BATCH = 8
+"""Indexes a key hands to its free ones at a time."""
+FEW = 8
+"""Below so many free ones, the next batch is handed out.
+
+Wallets search for payments until 20 addresses in a row are unused (BIP44's gap limit). FEW + BATCH stays below, so the
+indexes that lie free never hide a payment behind them.
+"""
+
+_TAKE_FREE_INDEX = """
+WITH taken AS (
+    DELETE FROM keys_freeindex WHERE id = (
+        SELECT f.id FROM keys_freeindex f JOIN keys_masterkey m ON m.id = f.master_key_id
+        WHERE m.book_id = %(book)s AND m.chain = %(chain)s AND m.active
+        ORDER BY f.index LIMIT 1 FOR UPDATE OF f SKIP LOCKED
+    ) RETURNING master_key_id, index
+)
+SELECT m.*, taken.index AS taken FROM keys_masterkey m LEFT JOIN taken ON taken.master_key_id = m.id
+WHERE m.book_id = %(book)s AND m.chain = %(chain)s AND m.active
+"""
+
+_HAND_OUT = f"""
+WITH handed AS (
+    UPDATE keys_masterkey SET next_index = LEAST(next_index + {BATCH}, {HARDENED})
+    WHERE next_index = %(seen)s AND id = {{key}}
+    RETURNING book_id, chain, id, next_index
+)
+INSERT INTO keys_freeindex (book_id, chain, master_key_id, index)
+SELECT book_id, chain, id, generate_series(%(seen)s, next_index - 1) FROM handed
 """  # noqa: S608
+_HAND_OUT_WAITING = _HAND_OUT.format(key="%(key)s")
+_HAND_OUT_UNLESS_LOCKED = _HAND_OUT.format(
+    key="(SELECT id FROM keys_masterkey WHERE id = %(key)s FOR NO KEY UPDATE SKIP LOCKED)"
+)
 
 
 def chains_with_key(book_id: int) -> set[str]:
@@ -28,25 +57,44 @@ def chains_with_key(book_id: int) -> set[str]:
 
 @transaction.atomic(savepoint=False)
 def issue_address(book_id: int, chain: Chain) -> Address:
-    """The next address of the book's active key. Indexes are gap-free: the caller's rollback returns the index, too.
+    """The lowest free address of the book's active key. No index is ever lost: the caller's rollback frees it again.
 
-    The row of the key is locked until the caller's transaction ends; keep that transaction short.
+    Callers at the same moment take different indexes and do not wait for each other. One in `BATCH` also locks the row
+    of the key, until its transaction ends; only where no index is free meanwhile do others wait for that.
     Raises `NoMasterKey`, `DerivationExhausted`, `SealedKeyUnreadable`, and `AddressMismatch` after writing an alarm.
     """
     while True:
-        master_key = _take_index(book_id, chain)
+        master_key, index = _take_index(book_id, chain)
         try:
-            return _issue(master_key, master_key.next_index - 1, chain)
+            return _issue(master_key, index, chain)
         except NoChildKey:
             continue  # BIP32: "one should proceed with the next value for i"
 
 
-def _take_index(book_id: int, chain: Chain) -> MasterKey:
-    for master_key in MasterKey.objects.raw(_TAKE_NEXT_INDEX, [book_id, chain.code]):
-        return master_key
-    if MasterKey.objects.filter(book_id=book_id, chain=chain.code, active=True).exists():
-        raise DerivationExhausted(f"The key for {chain.title} has given all its addresses. Import a new one.")
+def _take_index(book_id: int, chain: Chain) -> tuple[MasterKey, int]:
+    while True:
+        master_key, index = _free_index(book_id, chain)
+        exhausted = master_key.next_index == HARDENED
+        if index is not None:
+            if master_key.next_index - index - 1 < FEW and not exhausted:
+                _hand_out(_HAND_OUT_UNLESS_LOCKED, master_key)
+            return master_key, index
+        if exhausted:
+            raise DerivationExhausted(f"The key for {chain.title} has given all its addresses. Import a new one.")
+        _hand_out(_HAND_OUT_WAITING, master_key)  # or another has meanwhile: look again
+
+
+def _free_index(book_id: int, chain: Chain) -> tuple[MasterKey, int | None]:
+    """The active key, and its lowest index that is free and not being taken by another; None: there is none."""
+    for master_key in MasterKey.objects.raw(_TAKE_FREE_INDEX, {"book": book_id, "chain": chain.code}):
+        return master_key, vars(master_key)["taken"]
     raise NoMasterKey(f"There is no public key for {chain.title} yet. Import one.")
+
+
+def _hand_out(statement: str, master_key: MasterKey) -> None:
+    """Free the key's next batch, unless another did so since `master_key` was read."""
+    with connection.cursor() as sql:
+        sql.execute(statement, {"key": master_key.pk, "seen": master_key.next_index})
 
 
 def _issue(master_key: MasterKey, index: int, chain: Chain) -> Address:

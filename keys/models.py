@@ -5,7 +5,7 @@ Every rule stands twice: in `importing` and `issuing` for people, in constraints
 
 import pgtrigger
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from keys import encryption
@@ -34,6 +34,7 @@ class MasterKey(models.Model):
     """Recognises the key wherever it is imported again; see `fingerprint_of`."""
     path = models.CharField("derivation path", max_length=100)
     next_index = models.BigIntegerField(default=0)
+    """The first index not yet handed to the free ones (`FreeIndex`)."""
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -95,6 +96,12 @@ class MasterKey(models.Model):
         return CHAINS[self.chain]
 
     @property
+    def issued(self) -> int:
+        """Addresses given out so far: one query."""
+        free = Count("free_indexes")
+        return MasterKey.objects.filter(pk=self.pk).values_list(F("next_index") - free, flat=True).get()
+
+    @property
     def short_fingerprint(self) -> str:
         """Tells keys apart on a page; says nothing about the key."""
         return bytes(self.fingerprint).hex()[:8]
@@ -113,6 +120,37 @@ class MasterKey(models.Model):
 def fingerprint_of(key: ExtendedKey) -> bytes:
     """The same for an xpub and a zpub of one account: their children are the same keys."""
     return encryption.fingerprint(key.chain_code + key.public_key)
+
+
+class FreeIndex(models.Model):
+    """An index handed out by its key and not yet used. Issuing deletes the row; a rollback of the caller restores it.
+
+    Rows can be locked one by one, so payers of one merchant do not wait for each other as they would for the key's row.
+    Those of a retired key stay for when it is active again.
+    """
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain = models.CharField(max_length=32)
+    master_key = models.ForeignKey(MasterKey, on_delete=models.PROTECT, related_name="free_indexes", db_index=False)
+    index = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name_plural = "free indexes"
+        constraints = [
+            models.UniqueConstraint(fields=["master_key", "index"], name="free_once_a_key"),
+            models.CheckConstraint(condition=Q(index__gte=0), name="free_index_not_hardened"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="free_index_is_fixed",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=_refuse("a free index is never changed"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Free index {self.index} of key {self.master_key_id}"
 
 
 class Address(AppendOnly):

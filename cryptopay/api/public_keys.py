@@ -101,6 +101,6 @@ def _key_json(row: MasterKey) -> dict[str, Any]:
         "label": row.label,
         "path": row.path,
         "active": row.active,
-        "addresses_issued": row.next_index,
+        "addresses_issued": row.issued,
         "created_at": row.created_at,
     }

@@ -286,6 +286,55 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
+        migrations.CreateModel(
+            name="FreeIndex",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("chain", models.CharField(max_length=32)),
+                ("index", models.PositiveIntegerField()),
+                (
+                    "book",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="ledger.book"
+                    ),
+                ),
+                (
+                    "master_key",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="free_indexes",
+                        to="keys.masterkey",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name_plural": "free indexes",
+                "constraints": [
+                    models.UniqueConstraint(fields=("master_key", "index"), name="free_once_a_key"),
+                    models.CheckConstraint(condition=models.Q(("index__gte", 0)), name="free_index_not_hardened"),
+                ],
+            },
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="freeindex",
+            trigger=pgtrigger.compiler.Trigger(
+                name="free_index_is_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'a free index is never changed' USING ERRCODE = '23001';",
+                    hash="1a4910e22b4e1b1b62ac7a419a88c786dc01a616",
+                    operation="UPDATE",
+                    pgid="pgtrigger_free_index_is_fixed_9d73f",
+                    table="keys_freeindex",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        migrations.RunSQL(
+            "ALTER TABLE keys_freeindex ADD CONSTRAINT free_index_agrees_with_key "
+            "FOREIGN KEY (book_id, chain, master_key_id) REFERENCES keys_masterkey (book_id, chain, id)",
+            "ALTER TABLE keys_freeindex DROP CONSTRAINT free_index_agrees_with_key",
+        ),
         migrations.RunSQL(
             "ALTER TABLE keys_address ADD CONSTRAINT address_agrees_with_key FOREIGN KEY (book_id, chain, master_key_id) "
             "REFERENCES keys_masterkey (book_id, chain, id)",

@@ -26,6 +26,26 @@ def _tamper(sql: str, *values: object) -> None:
         cursor.execute("SET session_replication_role = DEFAULT")
 
 
+def _issued(master_key: MasterKey) -> list[int]:
+    return list(master_key.addresses.order_by("index").values_list("index", flat=True))
+
+
+def _free(master_key: MasterKey) -> list[int]:
+    return list(master_key.free_indexes.order_by("index").values_list("index", flat=True))
+
+
+def _in_a_thread(call: Callable[[], Any]) -> threading.Thread:
+    def run() -> None:
+        try:
+            call()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
 def _alarms(book_id: int) -> int:
     return AddressAlarm.objects.filter(book_id=book_id).count()
 
@@ -111,7 +131,7 @@ def test_a_miscalculated_address_is_not_given_out(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_issuing_gives_distinct_gap_free_indexes(new_master_key: Callable[[], MasterKey]) -> None:
+def test_concurrent_issuing_gives_each_index_once_and_loses_none(new_master_key: Callable[[], MasterKey]) -> None:
     book_id = new_master_key().book_id
     start, errors = threading.Barrier(4), []
 
@@ -134,9 +154,56 @@ def test_concurrent_issuing_gives_distinct_gap_free_indexes(new_master_key: Call
     for thread in threads:
         thread.join()
     assert errors == []
-    indexes = Address.objects.filter(book_id=book_id).order_by("index").values_list("index", flat=True)
-    assert list(indexes) == list(range(80))
-    assert MasterKey.objects.get(book_id=book_id).next_index == 80
+    master_key = MasterKey.objects.get(book_id=book_id)
+    issued, free = _issued(master_key), _free(master_key)
+    assert master_key.issued == len(issued) == 80
+    assert sorted(issued + free) == list(range(master_key.next_index)), "none twice, none lost"
+    assert len(free) < issuing.FEW + issuing.BATCH < 20, "a wallet's search reaches beyond them"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_an_index_is_free(new_master_key: Callable[[], MasterKey]) -> None:
+    """Even while one that has handed out the next batch, and so locked the key, takes its time to commit."""
+    master_key = new_master_key()
+    issue_address(master_key.book_id, BITCOIN)
+    with transaction.atomic():
+        held = [issue_address(master_key.book_id, BITCOIN) for _ in range(issuing.BATCH)]
+        refilled = MasterKey.objects.get(pk=master_key.pk).next_index
+        threads = [_in_a_thread(lambda: issue_address(master_key.book_id, BITCOIN)) for _ in range(4)]
+        for thread in threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in threads)
+        transaction.set_rollback(True)
+    assert refilled > 2 * issuing.BATCH, "the key's row was locked"
+    first_of_others = held[-1].index + 1
+    assert _issued(master_key) == [0, *range(first_of_others, first_of_others + 4)]
+    assert issue_address(master_key.book_id, BITCOIN).index == held[0].index, "what was rolled back is free again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_finds_none_free_waits_for_the_batch_of_another(new_master_key: Callable[[], MasterKey]) -> None:
+    """... and takes from that one, rather than hand out a further batch."""
+    master_key = new_master_key()
+    with transaction.atomic():
+        issue_address(master_key.book_id, BITCOIN)
+        handed_out = MasterKey.objects.get(pk=master_key.pk).next_index
+        thread = _in_a_thread(lambda: issue_address(master_key.book_id, BITCOIN))
+        thread.join(0.5)
+        assert thread.is_alive()
+    thread.join(30)
+    assert _issued(master_key) == [0, 1]
+    assert MasterKey.objects.get(pk=master_key.pk).next_index == handed_out
+
+
+@pytest.mark.django_db
+def test_a_key_that_is_active_again_goes_on_with_its_own_free_indexes(
+    new_book: Callable[[], Book], new_key: Callable[..., str]
+) -> None:
+    book, texts = new_book(), (new_key(), new_key())
+    for number, text in enumerate((*texts, texts[0])):
+        master_key = import_extended_key(book, BITCOIN, text, "x")
+        assert [issue_address(book.pk, BITCOIN).index for _ in range(2)] == ([0, 1] if number < 2 else [2, 3])
+        assert master_key.issued == (2 if number < 2 else 4)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -239,10 +306,15 @@ def test_an_alarm_survives_the_callers_rollback(new_master_key: Callable[[], Mas
 
 @pytest.mark.django_db
 def test_queries(new_master_key: Callable[[], MasterKey], django_assert_num_queries: Any) -> None:
-    """One statement takes the index, one stores the address; a list costs one query for its keys."""
+    """One statement takes the index, one stores the address; a list costs one query for its keys.
+
+    Before the first, and once a batch, one hands out further indexes.
+    """
     book_id = new_master_key().book_id
-    with django_assert_num_queries(2):
-        issue_address(book_id, BITCOIN)
+    issue_address(book_id, BITCOIN)
+    with django_assert_num_queries(2 * issuing.BATCH + 1):
+        for _ in range(issuing.BATCH):
+            issue_address(book_id, BITCOIN)
     addresses = [issue_address(book_id, BITCOIN) for _ in range(9)]
     with django_assert_num_queries(1):
         verified_many(addresses)

@@ -11,7 +11,7 @@ from keys.errors import SealedKeyUnreadable
 from keys.formats import base58
 from keys.importing import import_extended_key
 from keys.issuing import issue_address
-from keys.models import Address, AddressAlarm, MasterKey
+from keys.models import Address, AddressAlarm, FreeIndex, MasterKey
 from ledger.appendonly import RowIsPermanent
 from ledger.models import Book
 from monitor.chains import CHAINS
@@ -75,6 +75,19 @@ def test_no_address_stands_under_another_tenant_or_chain_than_its_key(
             stray.save()
 
 
+def test_a_free_index_stays_what_it_is_and_with_its_key(new_master_key: Callable[[], MasterKey]) -> None:
+    master_key, other = new_master_key(), new_master_key()
+    issue_address(master_key.book_id, BITCOIN)
+    assert "never" in _refused("UPDATE keys_freeindex SET index = 0 WHERE master_key_id = %s", master_key.pk)
+    for book, index, reason in (
+        (other.book_id, 99, "free_index_agrees_with_key"),
+        (master_key.book_id, 1, "free_once_a_key"),
+        (master_key.book_id, -1, "check"),
+    ):
+        insert = "INSERT INTO keys_freeindex (book_id, chain, master_key_id, index) VALUES (%s, %s, %s, %s)"
+        assert reason in _refused(insert, book, BITCOIN.code, master_key.pk, index)
+
+
 def test_a_swapped_ciphertext_is_noticed(new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:
     """Both keys are of one book and chain, so the ciphertext opens; the fingerprint still gives it away."""
     book = new_book()
@@ -119,7 +132,7 @@ def test_threat_33_no_private_key_has_a_place_here() -> None:
     """No column can hold one. The one use of the library's class multiplies the curve's point by a public number."""
     columns = {
         field.column
-        for model in (MasterKey, Address, AddressAlarm)
+        for model in (MasterKey, FreeIndex, Address, AddressAlarm)
         for field in model._meta.get_fields()
         if field.concrete
     }
