@@ -99,7 +99,8 @@ class MasterKey(models.Model):
     def issued(self) -> int:
         """Addresses given out so far: one query."""
         free = Count("free_indexes")
-        return MasterKey.objects.filter(pk=self.pk).values_list(F("next_index") - free, flat=True).get()
+        issued: int = MasterKey.objects.filter(pk=self.pk).values_list(F("next_index") - free, flat=True).get()
+        return issued
 
     @property
     def short_fingerprint(self) -> str:
