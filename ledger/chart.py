@@ -8,15 +8,17 @@
 One account per code and asset.
 """
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from ledger.models import Account, Asset, Balance, Book
+
+_ASSET_FIELDS = [field.attname for field in Asset._meta.concrete_fields]
+_ASSET = f"SELECT {', '.join(_ASSET_FIELDS)} FROM ledger_asset WHERE chain = %s AND contract = %s"  # noqa: S608
 
 
 def asset(code: str, chain: str, decimals: int, contract: str = "") -> Asset:
     """The asset's row, made at first use. Raises `ValueError` if it is known with other decimals: they are pinned."""
-    known = Asset.objects.raw("SELECT * FROM ledger_asset WHERE chain = %s AND contract = %s", [chain, contract])
-    row = next(iter(known), None)  # plain SQL: every invoice asks this
+    row = _known_asset(chain, contract)
     if row is None:
         row, _ = Asset.objects.get_or_create(
             chain=chain, contract=contract, defaults={"code": code, "decimals": decimals}
@@ -24,6 +26,13 @@ def asset(code: str, chain: str, decimals: int, contract: str = "") -> Asset:
     if (row.code, row.decimals) != (code, decimals):
         raise ValueError(f"{row.code} on {chain} is pinned to {row.decimals} decimals")
     return row
+
+
+def _known_asset(chain: str, contract: str) -> Asset | None:
+    with connection.cursor() as sql:  # plain: every invoice asks this
+        sql.execute(_ASSET, [chain, contract])
+        found = sql.fetchone()
+    return Asset.from_db("default", _ASSET_FIELDS, found) if found else None
 
 
 def custody(book_id: int, asset: Asset) -> Account:

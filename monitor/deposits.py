@@ -17,6 +17,9 @@ from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE = 1000
+"""Rows a statement. PostgreSQL takes at most 65,535 parameters; who sends very many payments must not reach that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -38,10 +41,8 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     known = {
         (row.book_id, row.key): row
         for row in Deposit.objects.filter(
-            book_id__in={watch.book_id for watch, _ in wanted},
-            chain_code=sighting.chain.code,
-            key__in=[transfer.key for _, transfer in wanted],
-        )
+            book_id__in={watch.book_id for watch, _ in wanted}, chain_code=sighting.chain.code
+        ).extra(where=["key = ANY(%s)"], params=[[transfer.key for _, transfer in wanted]])
     }
     new = [_deposit(sighting, w, t) for w, t in wanted if (w.book_id, t.key) not in known]
     back = [row for row in known.values() if row.state in (Deposit.State.DROPPED, Deposit.State.ORPHANED)]
@@ -51,8 +52,10 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
         _place(row, sighting)
     for row in mined:
         _place(row, sighting)
-    Deposit.objects.bulk_create(new)
-    Deposit.objects.bulk_update([*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"])
+    Deposit.objects.bulk_create(new, batch_size=AT_ONCE)
+    Deposit.objects.bulk_update(
+        [*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"], batch_size=AT_ONCE
+    )
     _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
     return len(new) + len(back)
 
@@ -66,7 +69,7 @@ def confirm_due(chain: Chain, cursor: Cursor) -> int:
     )
     for row in rows:
         row.state = Deposit.State.CONFIRMED
-    Deposit.objects.bulk_update(rows, ["state"])
+    Deposit.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
     _tell(rows, ChainEvent.Kind.CONFIRMED, None)
     return len(rows)
 
@@ -86,7 +89,7 @@ def unwind(chain: Chain, above_height: int, at: datetime) -> int:
         row.state = Deposit.State.ORPHANED
     for row in rows:
         row.block_height, row.block_hash, row.block_time = None, "", None
-    Deposit.objects.bulk_update(rows, ["state", "block_height", "block_hash", "block_time"])
+    Deposit.objects.bulk_update(rows, ["state", "block_height", "block_hash", "block_time"], batch_size=AT_ONCE)
     return len(taken_back)
 
 
@@ -97,11 +100,11 @@ def unconfirmed_txids(chain: Chain) -> set[str]:
 
 def drop(chain: Chain, txids: Iterable[str], at: datetime) -> int:
     """Those transactions were replaced, double-spent or forgotten by the node."""
-    rows = list(_unmined(chain).filter(txid__in=list(txids)))
+    rows = list(_unmined(chain).extra(where=["txid = ANY(%s)"], params=[list(txids)]))
     _tell(rows, ChainEvent.Kind.DROPPED, at)
     for row in rows:
         row.state = Deposit.State.DROPPED
-    Deposit.objects.bulk_update(rows, ["state"])
+    Deposit.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
     return len(rows)
 
 
@@ -149,7 +152,7 @@ def _block_time(row: Deposit) -> datetime:
 
 
 def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
-    ChainEvent.objects.bulk_create(
+    events = [
         ChainEvent(
             book_id=row.book_id,
             chain_code=row.chain_code,
@@ -161,4 +164,5 @@ def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -
             happened_at=at or _block_time(row),
         )
         for row in rows
-    )
+    ]
+    ChainEvent.objects.bulk_create(events, batch_size=AT_ONCE)

@@ -1,20 +1,25 @@
 """What is watched. Every address ever issued is watched for good."""
 
+from django.db import connection
+
 from monitor.chains import Chain
 from monitor.models import WatchedAddress
 
-_WATCH_ONCE = """
+_FIELDS = [field.attname for field in WatchedAddress._meta.concrete_fields]
+_WATCH_ONCE = f"""
 INSERT INTO monitor_watchedaddress (book_id, chain_code, address, destination, least_confirmations, created_at)
 VALUES (%s, %s, %s, %s, %s, now())
-ON CONFLICT (book_id, chain_code, destination) DO NOTHING RETURNING *
-"""
+ON CONFLICT (book_id, chain_code, destination) DO NOTHING RETURNING {", ".join(_FIELDS)}
+"""  # noqa: S608
 
 
 def watch(book_id: int, chain: Chain, address: str, destination: bytes, least_confirmations: int = 0) -> WatchedAddress:
     """Tell this book of deposits at `destination`; the same again is the same row."""
-    new = [book_id, chain.code, address, destination, least_confirmations]
-    for row in WatchedAddress.objects.raw(_WATCH_ONCE, new):
-        return row
+    with connection.cursor() as sql:  # plain: every invoice comes here
+        sql.execute(_WATCH_ONCE, [book_id, chain.code, address, destination, least_confirmations])
+        row = sql.fetchone()
+    if row is not None:
+        return WatchedAddress.from_db("default", _FIELDS, row)
     return WatchedAddress.objects.get(book_id=book_id, chain_code=chain.code, destination=destination)
 
 

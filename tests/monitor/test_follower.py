@@ -3,13 +3,15 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from ledger.models import Book
-from monitor import follower
+from monitor import deposits, follower
 from monitor.chains import CHAINS
 from monitor.connectors import connect
+from monitor.connectors.base import Transfer
 from monitor.models import ChainEvent, Cursor, Deposit, ReadBlock, WatchedAddress
 from monitor.watching import watch, watched
 from tests.monitor.conftest import Watching, dump
@@ -271,8 +273,11 @@ def test_who_watches_is_one_query_by_the_index(
 ) -> None:
     books = [bitcoin.book, Book.objects.create(name="Charlie")]
     WatchedAddress.objects.bulk_create(
-        WatchedAddress(book=books[n % 2], chain_code=bitcoin.chain.code, address=str(n), destination=n.to_bytes(22))
-        for n in range(20_000)
+        (
+            WatchedAddress(book=books[n % 2], chain_code=bitcoin.chain.code, address=str(n), destination=n.to_bytes(22))
+            for n in range(20_000)
+        ),
+        batch_size=5_000,
     )
     asked = [n.to_bytes(22) for n in range(19_990, 25_000)]
     with django_assert_num_queries(1):
@@ -285,6 +290,18 @@ def test_who_watches_is_one_query_by_the_index(
         sql.execute("EXPLAIN " + queries[0]["sql"])
         plan = "\n".join(row[0] for row in sql.fetchall())
     assert "watched_by_destination" in plan
+
+
+def test_more_payments_at_once_than_a_statement_has_parameters(bitcoin: Watching, bitcoind: BitcoinNode) -> None:
+    """PostgreSQL takes 65,535. Many small outputs to one address must not stop the follower."""
+    watch = bitcoin.hear_of(bitcoind.new_address())
+    there = bytes(watch.destination)
+    transfers = [Transfer(f"{n:064x}:0", f"{n:064x}", there, SMALL) for n in range(7_000)]
+    seen = deposits.Sighting(bitcoin.chain, timezone.now())
+    assert deposits.take_in(seen, transfers, {there: [watch]}) == 7_000
+    assert deposits.take_in(seen, transfers, {there: [watch]}) == 0
+    assert deposits.drop(bitcoin.chain, [f"{n:064x}" for n in range(70_000)], timezone.now()) == 7_000
+    assert ChainEvent.objects.filter(kind=DROPPED).count() == 7_000
 
 
 def test_the_queries_of_a_block_do_not_grow_with_what_is_watched_or_paid(
