@@ -199,8 +199,8 @@ def _priced(invoice: Invoice, offer: Offer) -> PaymentMethod:
 def _give_addresses(methods: Sequence[PaymentMethod]) -> None:
     """Give each its address, put that under watch, and store the methods.
 
-    The keys' rows are locked from here to the commit: call it last. All take them in the same order, so that two
-    invoices with the same coins never wait for each other.
+    Indexes, and now and then a key's row, are locked from here to the commit: call it last. All take the keys in the
+    same order, so that two invoices with the same coins never wait for each other in a circle.
     """
     for method in sorted(methods, key=lambda method: method.chain.code):
         method.address = issuing.issue_address(method.book_id, method.chain)
