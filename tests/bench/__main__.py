@@ -71,11 +71,9 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   all transaction ids of the same blocks ({blocks}) and must agree on every one. ElectrumX: {electrumx}.
   `CRYPTOPAY_BLOCKS_DIR` names a folder of other blocks (`bitcoin-*.raw`).
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
-  50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, next
-  index of the key, address derived and verified, watch, outbox, kept answer. Indexes leave no gap, so invoices of one
-  merchant in one coin wait for each other from the index to the commit; this figure shows that worst case. Bare is
-  Django REST framework with the same look-up of the API key and two inserts, which never wait. Load generator,
-  gunicorn and PostgreSQL share the machine's cores.
+  50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
+  of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with the same
+  look-up of the API key and two inserts. Load generator, gunicorn and PostgreSQL share the machine's cores.
 """
 
 

@@ -51,7 +51,7 @@ SELECT i.book_id, i.id, %(asset)s, a.id, w.id, 100000
 FROM payments_invoice i
 JOIN keys_address a ON a.text = 'bcrt1q' || substring(i.order_id FROM 7) AND a.master_key_id = %(key)s
 JOIN monitor_watchedaddress w ON w.chain_code = a.chain AND w.destination = a.destination
-WHERE i.book_id = %(book)s;
+WHERE i.book_id = %(book)s
 """
 
 
@@ -123,7 +123,8 @@ def prepare() -> str:
             "key": MasterKey.objects.get(book=key.book, chain=chain.code).pk,
             "asset": chart.asset("BTC", chain.code, 8).pk,
         }
-        cursor.execute(_FILL, given)
+        for statement in _FILL.split(";\n"):
+            cursor.execute(statement, given)
         cursor.execute("VACUUM ANALYZE")
     return text
 
