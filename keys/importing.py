@@ -9,7 +9,7 @@ from keys.formats.extended import HARDENED, ExtendedKey, parse
 from keys.models import MasterKey, fingerprint_of
 from monitor.chains import Chain
 
-PREVIEWED = 3
+SHOWN = 3
 
 
 def read(chain: Chain, text: str) -> ExtendedKey:
@@ -27,16 +27,10 @@ def read(chain: Chain, text: str) -> ExtendedKey:
     return key
 
 
-def preview(chain: Chain, text: str, count: int = PREVIEWED) -> list[str]:
-    """The first addresses of a key, for comparison with the wallet it came from. Raises `InvalidExtendedKey`."""
-    deriver = Deriver(read(chain, text), chain)
-    return [deriver.address(index)[0] for index in range(count)]
-
-
-def first_addresses(master_key: MasterKey, count: int = PREVIEWED) -> list[str]:
-    """The same for a stored key. Raises `SealedKeyUnreadable`."""
+def first_addresses(master_key: MasterKey) -> list[str]:
+    """For comparison with the wallet the key came from. Raises `SealedKeyUnreadable`."""
     deriver = Deriver(master_key.extended_key(), master_key.chain_row)
-    return [deriver.address(index)[0] for index in range(count)]
+    return [deriver.address(index)[0] for index in range(SHOWN)]
 
 
 def check_free(book_id: int, key: ExtendedKey) -> None:

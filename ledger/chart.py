@@ -10,7 +10,7 @@ One account per code and asset.
 
 from django.db import connection, transaction
 
-from ledger.models import Account, Asset, Balance, Book
+from ledger.models import Account, Asset, Balance
 
 _ASSET_FIELDS = [field.attname for field in Asset._meta.concrete_fields]
 _ASSET = f"SELECT {', '.join(_ASSET_FIELDS)} FROM ledger_asset WHERE chain = %s AND contract = %s"  # noqa: S608
@@ -66,8 +66,3 @@ def open_account(
         if made:
             Balance.objects.create(account=account, book_id=book_id, floor=floor)  # type: ignore[misc]
     return account
-
-
-def assets_of(book: Book) -> list[Asset]:
-    """Assets in which this book has an account."""
-    return list(Asset.objects.filter(pk__in=Account.objects.filter(book=book).values("asset")).order_by("code"))

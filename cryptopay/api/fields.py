@@ -8,8 +8,6 @@ from django.core.validators import URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ledger.money import Amount
-
 _MALFORMED = 'An amount is a decimal in a string, like "0.0015".'
 _LONGEST_AMOUNT = 120
 
@@ -125,8 +123,3 @@ class AmountSchema(serializers.Serializer[Any]):
     base_units = serializers.CharField(
         help_text="Satoshis, litoshis, wei: an integer that JavaScript must not read as a number."
     )
-
-
-def amount_json(amount: Amount) -> dict[str, str]:
-    """The form amounts have in webhooks, too."""
-    return {"asset": amount.asset.code, "amount": amount.text, "base_units": str(amount.base_units)}

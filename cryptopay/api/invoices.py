@@ -18,7 +18,6 @@ from cryptopay.api.fields import (
     TextField,
     WebAddressField,
     WholeNumberField,
-    amount_json,
 )
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
@@ -26,7 +25,7 @@ from cryptopay.api.payments import PaymentSchema, payment_json
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
-from cryptopay.payments import lifecycle
+from cryptopay.payments import lifecycle, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
@@ -199,18 +198,11 @@ def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
     """As `InvoiceSchema` describes it; a test holds the two together."""
     invoice = state.invoice
     return {
-        "id": invoice.public_id,
+        **representation.invoice(state),
         "live": live,
-        "status": invoice.status,
-        "exception": invoice.exception,
-        "amount": asked(invoice.amount, invoice.currency),
-        "currency": invoice.currency,
         "tolerance": plain(invoice.tolerance),
-        "order_id": invoice.order_id,
         "description": invoice.description,
-        "customer_ref": invoice.customer.external_ref if invoice.customer else None,
         "return_url": invoice.return_url,
-        "metadata": invoice.metadata,
         "created_at": invoice.created_at,
         "expires_at": invoice.expires_at,
         "checkout_url": f"{settings.PUBLIC_URL}/pay/{invoice.public_id}",
@@ -251,16 +243,7 @@ def _public_json(state: InvoiceState) -> dict[str, Any]:
 
 
 def _public_method_json(method: MethodState) -> dict[str, Any]:
-    return {
-        "asset": method.asset.code,
-        "chain": method.chain.code,
-        "address": method.address or None,
-        "uri": method.uri or None,
-        "due": amount_json(method.due),
-        "paid": amount_json(method.paid),
-        "confirmed": amount_json(method.confirmed),
-        "remaining": amount_json(method.remaining),
-    }
+    return {**representation.method(method), "address": method.address or None, "uri": method.uri or None}
 
 
 _NAMED_HERE = {"/method": "/methods", "/external_ref": "/customer_ref"}

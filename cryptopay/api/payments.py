@@ -7,10 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.fields import AmountSchema, amount_json
+from cryptopay.api.fields import AmountSchema
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
+from cryptopay.payments import representation
 from cryptopay.payments.models import Payment
 from cryptopay.payments.status import PaymentState, payment_states
 
@@ -75,16 +76,4 @@ class OnePayment(Resource):
 
 def payment_json(payment: PaymentState) -> dict[str, Any]:
     """As `PaymentSchema` describes it."""
-    return {
-        "id": payment.public_id,
-        "invoice_id": payment.invoice_id,
-        "txid": payment.txid,
-        "chain": payment.chain.code,
-        "amount": amount_json(payment.amount),
-        "state": payment.state,
-        "late": payment.late,
-        "confirmations": payment.confirmations,
-        "required_confirmations": payment.required_confirmations,
-        "height": payment.height,
-        "seen_at": payment.seen_at,
-    }
+    return {**representation.payment(payment), "seen_at": payment.seen_at}

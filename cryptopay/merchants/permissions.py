@@ -75,13 +75,6 @@ def books_of(user: User | AnonymousUser) -> QuerySet[Book]:
     return Book.objects.filter(pk__in={book_id for seat in _seats(user) for book_id in seat.book_ids})
 
 
-def merchants_of(user: User | AnonymousUser) -> QuerySet[Merchant]:
-    """The merchants this person is a member of. Superusers: all."""
-    if user.is_active and user.is_superuser:
-        return Merchant.objects.all()
-    return Merchant.objects.filter(pk__in={seat.merchant_id for seat in _seats(user)})
-
-
 def _seats(user: Any) -> list[_Seat]:
     """Asked once a request: the user object lives as long as one."""
     if not isinstance(user, User) or not user.is_active or not user.is_staff:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from cryptopay.payments import representation
 from cryptopay.payments.models import Invoice
-from cryptopay.payments.quotes import asked
-from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of
+from cryptopay.payments.status import InvoiceState, state_of
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Event
-from ledger.money import Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class InvoiceEvent:
     state: InvoiceState | None = field(default=None, kw_only=True)
 
     def data(self) -> dict[str, Any]:
-        return {"invoice": invoice_data(self.state or state_of(self.invoice, with_addresses=False))}
+        return {"invoice": _invoice_data(self.state or state_of(self.invoice, with_addresses=False))}
 
 
 class InvoiceCreated(InvoiceEvent):
@@ -61,14 +60,17 @@ class InvoiceInvalid(InvoiceEvent):
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent(InvoiceEvent):
-    """Something happened to one payment: `data.payment`, and `data.invoice` as it stood before acting on it."""
+    """Something happened to one payment: `data.payment`, and `data.invoice` with its exception as it is now.
+
+    If the invoice's status moves because of it, an event of its own follows.
+    """
 
     payment_id: str
 
     def data(self) -> dict[str, Any]:
         state = self.state or state_of(self.invoice, with_addresses=False)
         payment = next(payment for payment in state.payments if payment.public_id == self.payment_id)
-        return {"payment": payment_data(payment), "invoice": invoice_data(state)}
+        return {"payment": representation.payment(payment), "invoice": _invoice_data(state)}
 
 
 class PaymentDetected(PaymentEvent):
@@ -111,47 +113,5 @@ def tell(event: InvoiceEvent) -> Event:
     return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), first=first)
 
 
-def invoice_data(state: InvoiceState) -> dict[str, Any]:
-    """An invoice in a webhook: amounts as decimal strings and as strings of base units."""
-    invoice = state.invoice
-    return {
-        "id": invoice.public_id,
-        "order_id": invoice.order_id,
-        "customer": invoice.customer.external_ref if invoice.customer else None,
-        "amount": asked(invoice.amount, invoice.currency),
-        "currency": invoice.currency,
-        "status": invoice.status,
-        "exception": invoice.exception,
-        "metadata": invoice.metadata,
-        "methods": [_method_data(method) for method in state.methods],
-    }
-
-
-def payment_data(payment: PaymentState) -> dict[str, Any]:
-    """A payment in a webhook."""
-    return {
-        "id": payment.public_id,
-        "txid": payment.txid,
-        "chain": payment.chain.code,
-        "amount": _amount_data(payment.amount),
-        "state": payment.state,
-        "late": payment.late,
-        "confirmations": payment.confirmations,
-        "required_confirmations": payment.required_confirmations,
-        "height": payment.height,
-    }
-
-
-def _method_data(method: MethodState) -> dict[str, Any]:
-    return {
-        "asset": method.asset.code,
-        "chain": method.chain.code,
-        "due": _amount_data(method.due),
-        "paid": _amount_data(method.paid),
-        "confirmed": _amount_data(method.confirmed),
-        "remaining": _amount_data(method.remaining),
-    }
-
-
-def _amount_data(amount: Amount) -> dict[str, str]:
-    return {"asset": amount.asset.code, "amount": amount.text, "base_units": str(amount.base_units)}
+def _invoice_data(state: InvoiceState) -> dict[str, Any]:
+    return {**representation.invoice(state), "methods": [representation.method(method) for method in state.methods]}

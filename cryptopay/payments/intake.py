@@ -89,16 +89,14 @@ def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     if not made:
         _expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
         _move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
-    events.tell(events.PaymentDetected(invoice, payment.public_id))
-    lifecycle.advance(invoice, event.happened_at)
+    lifecycle.advance(invoice, event.happened_at, news=events.PaymentDetected(invoice, payment.public_id))
 
 
 def _confirmed(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     payment = _payment(event, method, invoice)
     _expect(payment, Payment.State.SEEN)
     _move(payment, Payment.State.CONFIRMED, settled_entry_id=entries.confirmed(event, payment))
-    events.tell(events.PaymentConfirmed(invoice, payment.public_id))
-    lifecycle.advance(invoice, event.happened_at)
+    lifecycle.advance(invoice, event.happened_at, news=events.PaymentConfirmed(invoice, payment.public_id))
 
 
 def _dropped(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
@@ -106,8 +104,7 @@ def _dropped(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None
     _expect(payment, Payment.State.SEEN)
     entries.dropped(event, payment)
     _move(payment, Payment.State.DROPPED)
-    events.tell(events.PaymentDropped(invoice, payment.public_id))
-    lifecycle.advance(invoice, event.happened_at)
+    lifecycle.advance(invoice, event.happened_at, news=events.PaymentDropped(invoice, payment.public_id))
 
 
 def _taken_back(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
@@ -119,8 +116,7 @@ def _taken_back(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> N
         entries.sale_taken_back(invoice, event.happened_at)
     entries.taken_back(event, payment)
     _move(payment, Payment.State.REVERSED)
-    events.tell(events.PaymentReversed(invoice, payment.public_id))
-    lifecycle.advance(invoice, event.happened_at)
+    lifecycle.advance(invoice, event.happened_at, news=events.PaymentReversed(invoice, payment.public_id))
     if was_settled and invoice.status == Invoice.Status.SETTLED:
         lifecycle.settle(invoice, event.happened_at)  # other payments still suffice: sold again from them
         invoice.save(update_fields=["settlements"])

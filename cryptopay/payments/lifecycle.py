@@ -132,13 +132,18 @@ def offers(book: Book) -> list[Offer]:
     ]
 
 
-def advance(invoice: Invoice, at: datetime, now: datetime | None = None) -> None:
+def advance(
+    invoice: Invoice, at: datetime, *, news: events.PaymentEvent | None = None, now: datetime | None = None
+) -> None:
     """Move a locked invoice to where the facts put it, post its sale if it settles, and tell the merchant each step.
 
-    `at` dates the sale; `now` is the clock that deadlines are held against.
+    `news` is what happened to a payment, told first. `at` dates the sale; `now` is the clock that deadlines are held
+    against.
     """
     facts = status.facts_of(invoice, now)
     invoice.exception = machine.exception(facts)
+    if news is not None:
+        events.tell(news)
     for reached in machine.path(Invoice.Status(invoice.status), facts):
         invoice.status = reached
         if reached == Invoice.Status.SETTLED:
@@ -166,7 +171,7 @@ def sweep(now: datetime | None = None) -> int:
         with transaction.atomic():
             invoice = Invoice.objects.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
             if invoice is not None:
-                advance(invoice, now, now)
+                advance(invoice, now, now=now)
     return len(ids)
 
 

@@ -9,6 +9,7 @@ STATEMENTS = SQL.split("--;;")
 FUNCTIONS = [
     "ledger_reverse",
     "ledger_resolve",
+    "ledger_insert_resolution",
     "ledger_write",
     "ledger_check_legs",
     "ledger_apply",

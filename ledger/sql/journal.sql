@@ -119,6 +119,30 @@ begin
   return v_entry.entry_id;
 end $$
 --;;
+-- Inserts an entry that settles, voids or reverses another, which happens at most once.
+create function ledger_insert_resolution(
+  p_book bigint, p_idem text, p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz,
+  p_rate bigint, p_source text, p_description text, p_meta jsonb,
+  out entry_id bigint, out fresh boolean
+) language plpgsql as $$
+declare v_entry record;
+begin
+  for attempt in 1..2 loop  -- told twice at once, the second meets the other unique key first, and finds the entry when it looks again
+    begin
+      v_entry := ledger_insert_entry(p_book, p_idem, p_kind, p_ref, p_legs, p_effective_at, p_rate, p_source, p_description, p_meta, '[]');
+      entry_id := v_entry.entry_id;
+      fresh := v_entry.fresh;
+      return;
+    exception when unique_violation then
+      null;
+    end;
+  end loop;
+  if p_kind = 5 then
+    raise exception 'entry % is already reversed', p_ref using errcode = 'LG009';
+  end if;
+  raise exception 'entry % is already settled or void', p_ref using errcode = 'LG007';
+end $$
+--;;
 -- Takes the pending legs back (kinds 3 and 4) and, for kind 3, posts them.
 create function ledger_resolve(
   p_book bigint, p_pending bigint, p_kind smallint, p_idem text, p_effective_at timestamptz, p_rate bigint, p_source text, p_description text, p_meta jsonb
@@ -132,17 +156,8 @@ begin
   if v_kind is distinct from 2 or p_kind not in (3, 4) then
     raise exception 'entry % is not pending in this book', p_pending using errcode = 'LG006';
   end if;
-  for attempt in 1..2 loop  -- told twice at once, the second meets the other unique key first, and finds the entry when it looks again
-    begin
-      v_entry := ledger_insert_entry(p_book, p_idem, p_kind, p_pending, v_legs * (case p_kind when 3 then 2 else 1 end), p_effective_at,
-                                     p_rate, p_source, p_description, p_meta, '[]');
-      exit;
-    exception when unique_violation then
-      if attempt = 2 then
-        raise exception 'entry % is already settled or void', p_pending using errcode = 'LG007';
-      end if;
-    end;
-  end loop;
+  v_entry := ledger_insert_resolution(p_book, p_idem, p_kind, p_pending, v_legs * (case p_kind when 3 then 2 else 1 end), p_effective_at,
+                                      p_rate, p_source, p_description, p_meta);
   if v_entry.fresh then
     perform ledger_apply(
       p_book, v_entry.entry_id, p_effective_at,
@@ -170,16 +185,7 @@ begin
   if not found then
     raise exception 'entry % cannot be reversed', p_reversed using errcode = 'LG008';
   end if;
-  for attempt in 1..2 loop
-    begin
-      v_entry := ledger_insert_entry(p_book, p_idem, 5::smallint, p_reversed, v_legs, p_effective_at, v_rate, p_source, p_description, p_meta, '[]');
-      exit;
-    exception when unique_violation then
-      if attempt = 2 then
-        raise exception 'entry % is already reversed', p_reversed using errcode = 'LG009';
-      end if;
-    end;
-  end loop;
+  v_entry := ledger_insert_resolution(p_book, p_idem, 5::smallint, p_reversed, v_legs, p_effective_at, v_rate, p_source, p_description, p_meta);
   if v_entry.fresh then
     perform ledger_apply(
       p_book, v_entry.entry_id, p_effective_at,
