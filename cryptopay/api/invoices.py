@@ -53,6 +53,12 @@ class NewInvoiceBody(StrictSerializer):
         required=False, min_value=lifecycle.SHORTEST_SECONDS, max_value=lifecycle.LONGEST_SECONDS
     )
     tolerance = TextField(max_length=6, required=False, help_text='Share of the amount that may be missing: "0.005".')
+    least_confirmations = WholeNumberField(
+        required=False,
+        min_value=0,
+        max_value=lifecycle.MOST_CONFIRMATIONS,
+        help_text="More than the chain's own policy asks; fewer change nothing.",
+    )
 
 
 class RateSchema(serializers.Serializer[Any]):
@@ -92,6 +98,7 @@ class InvoiceSchema(serializers.Serializer[Any]):
     amount = serializers.CharField()
     currency = serializers.CharField()
     tolerance = serializers.CharField()
+    least_confirmations = serializers.IntegerField()
     order_id = serializers.CharField(allow_blank=True)
     description = serializers.CharField(allow_blank=True)
     customer_ref = serializers.CharField(allow_null=True)
@@ -201,6 +208,7 @@ def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
         **representation.invoice(state),
         "live": live,
         "tolerance": plain(invoice.tolerance),
+        "least_confirmations": invoice.least_confirmations,
         "description": invoice.description,
         "return_url": invoice.return_url,
         "created_at": invoice.created_at,

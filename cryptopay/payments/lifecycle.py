@@ -38,6 +38,8 @@ MONITORING = timedelta(hours=24)
 """How long after its deadline an invoice waits for what was seen in time to confirm."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 60, 30 * 24 * 3600
 SWEPT_AT_ONCE = 500
+MOST_CONFIRMATIONS = 1000
+"""Beyond that a merchant asks for what no payer waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class NewInvoice:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     expires_in_seconds: int = 900
     tolerance: str = "0"
+    least_confirmations: int = 0
     methods: Sequence[str] = ()
 
 
@@ -92,6 +95,7 @@ def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
         amount=price(order.amount, unit),
         currency=order.currency,
         tolerance=_tolerance(order.tolerance),
+        least_confirmations=order.least_confirmations,
         return_url=order.return_url,
         metadata=dict(order.metadata),
         expires_at=deadline,
@@ -209,7 +213,8 @@ def _give_addresses(methods: Sequence[PaymentMethod]) -> None:
     """
     for method in sorted(methods, key=lambda method: method.chain.code):
         method.address = issuing.issue_address(method.book_id, method.chain)
-        method.watched = watch(method.book_id, method.chain, method.address.text, bytes(method.address.destination))
+        destination, least = bytes(method.address.destination), method.invoice.least_confirmations
+        method.watched = watch(method.book_id, method.chain, method.address.text, destination, least)
     for method in methods:
         method.save(force_insert=True)
 

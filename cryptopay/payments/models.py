@@ -49,6 +49,9 @@ class Invoice(models.Model):
     tolerance = models.DecimalField(
         max_digits=5, decimal_places=4, default=Decimal(0), help_text="Share of the amount that may be missing."
     )
+    least_confirmations = models.PositiveSmallIntegerField(
+        default=0, help_text="Asked beyond the chain's own policy; where a chain finalises blocks, that decides alone."
+    )
     status = models.CharField(max_length=12, choices=Status, default=Status.NEW)
     exception = models.CharField(max_length=12, choices=Exceptional, default=Exceptional.NONE)
     settlements = models.PositiveIntegerField(default=0)

@@ -55,6 +55,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "least_confirmations",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Asked beyond the chain's own policy; where a chain finalises blocks, that decides alone.",
+                    ),
+                ),
+                (
                     "status",
                     models.CharField(
                         choices=[

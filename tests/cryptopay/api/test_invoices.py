@@ -178,6 +178,9 @@ def test_wrong_parameters(alice: Caller, query: dict[str, Any], expected: str) -
         ({"tolerance": "-0.1"}, 400, "tolerance_invalid", "/tolerance"),
         ({"tolerance": "nan"}, 400, "tolerance_invalid", "/tolerance"),
         ({"tolerance": 0.1}, 400, "invalid", "/tolerance"),
+        ({"least_confirmations": -1}, 400, "min_value", "/least_confirmations"),
+        ({"least_confirmations": 1001}, 400, "max_value", "/least_confirmations"),
+        ({"least_confirmations": "6"}, 400, "invalid", "/least_confirmations"),
         ({"colour": "red"}, 400, "unknown_field", "/colour"),
         ({"amount": "25\0"}, 400, "text_invalid", "/amount"),
     ],
@@ -267,7 +270,14 @@ def test_threat_24_json_numbers_are_no_amounts(alice: Caller, number: float) -> 
 
 
 def test_threat_42_no_field_of_a_model_can_be_set(alice: Caller, order: dict[str, Any]) -> None:
-    accepted = set(order) | {"description", "customer_ref", "return_url", "expires_in_seconds", "tolerance"}
+    accepted = set(order) | {
+        "description",
+        "customer_ref",
+        "return_url",
+        "expires_in_seconds",
+        "tolerance",
+        "least_confirmations",
+    }
     names = {
         name
         for room in (*ROOMS, "merchants")

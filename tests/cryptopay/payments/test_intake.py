@@ -83,6 +83,26 @@ def test_a_sale_is_priced_at_the_quote(alice: Book, bitcoin: Ticker) -> None:
     assert receipt.rate.source == "later"
 
 
+def test_a_merchant_may_ask_for_more_confirmations_never_for_fewer(alice: Book, bitcoin: Ticker) -> None:
+    patient, hasty = (
+        lifecycle.open_invoice(
+            alice, NewInvoice(amount="0.001", currency="BTC", methods=["BTC"], least_confirmations=least)
+        ).invoice
+        for least in (10, 1)
+    )
+    bitcoin.see(patient, DUE, mined=True)
+    bitcoin.see(hasty, DUE, mined=True)
+    bitcoin.bury(0)
+    bitcoin.drain()
+    assert standing(hasty) == ("processing", "none")
+    bitcoin.bury(8)
+    bitcoin.drain()
+    assert (standing(patient), standing(hasty)) == (("processing", "none"), ("settled", "none"))
+    bitcoin.bury(1)
+    bitcoin.drain()
+    assert standing(patient) == ("settled", "none")
+
+
 def test_received_without_a_rate_is_received_all_the_same(alice: Book, invoice: Invoice, bitcoin: Ticker) -> None:
     Book.objects.filter(pk=alice.pk).update(currency="CHF")
     bitcoin.see(invoice, DUE, mined=True)
