@@ -1,18 +1,25 @@
 """Ports on 127.0.0.1."""
 
+import secrets
 import socket
 
 from cryptopay.devnet.errors import PortTaken
 
 HOST = "127.0.0.1"
+SERVERS = range(20_000, 32_000)
+"""Below the ports that systems lend to outgoing connections, so that no connection takes one before its server does."""
 
 
 def free() -> int:
-    """A port nobody listens on at this moment; whoever binds it must be ready to ask for another."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody uses at this moment; whoever binds it must be ready to ask for another."""
+    while True:
+        port = secrets.choice(SERVERS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
 
 
 def require_free(port: int) -> None:
