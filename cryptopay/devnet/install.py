@@ -21,10 +21,12 @@ class Part:
 
 def install(*, for_tests: bool) -> list[Part]:
     """Brings every part that is not here yet; those of the answer with a `problem` could not be had."""
-    parts = [_node(program) for program in programs.PROGRAMS]
+    parts = [_program(program) for program in programs.PROGRAMS]
     if for_tests or any(part.name == programs.BITCOIND.name and part.problem for part in parts):
-        parts.append(_node(programs.BCOIN))
-    return [*parts, _chromium()] if for_tests else parts
+        parts.append(_program(programs.BCOIN))
+    if for_tests:
+        parts += [*map(_program, programs.ACCOUNTING), _chromium()]
+    return parts
 
 
 def report(parts: list[Part]) -> bool:
@@ -50,7 +52,7 @@ def version_of(command: list[str]) -> str:
     return found[0] if found else ""
 
 
-def _node(program: programs.Program) -> Part:
+def _program(program: programs.Program) -> Part:
     try:
         _bring(program)
         version = version_of(program.command())

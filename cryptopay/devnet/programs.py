@@ -1,4 +1,4 @@
-"""The node programs: which, how new, and where they lie on this machine."""
+"""The node programs and the accountants' tools: which, how new, and where they lie on this machine."""
 
 import shutil
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from cryptopay.devnet.errors import PartMissing
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One node program.
+    """One program that pip does not bring.
 
     `suite` is the Debian suite it is unpacked from; empty for one from npm. `launcher` is the script beside this module
     that starts one which npm brings as a library.
@@ -46,7 +46,8 @@ class Program:
         places_to_look = [root / "usr/lib/litecoin" / self.name, root / "usr/bin" / self.name]
         program = next(path for path in places_to_look if path.exists())
         loader = next(path for path in sorted(root.glob("**/ld-linux*.so.*")) if path.exists())
-        libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu")]
+        private = root / "usr/lib" / self.package  # where Debian keeps a library that is one program's own
+        libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu"), private]
         path = ":".join(str(folder) for folder in libraries)
         return [str(loader), "--argv0", self.name, "--library-path", path, str(program)]
 
@@ -74,3 +75,8 @@ BCOIN = Program(
 )
 """Stands in for bitcoind where that cannot be had."""
 PROGRAMS = (BITCOIND, LITECOIND, ANVIL)
+_TOOL_FIX = "make test, on a system with apt-get; or put {} on the PATH"
+HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("hledger 1.25 or later"))
+LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))
+ACCOUNTING = (HLEDGER, LEDGER)
+"""Read the exported books in tests, and know nothing of ours."""
