@@ -44,6 +44,16 @@ def permanent_row_triggers() -> list[pgtrigger.Trigger]:
     ]
 
 
+def never_deleted() -> pgtrigger.Trigger:
+    """A trigger for rows that change and never go: refuses DELETE (SQLSTATE 23001)."""
+    return pgtrigger.Trigger(
+        name="stays",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete,
+        func="RAISE EXCEPTION '% rows stay', TG_TABLE_NAME USING ERRCODE = '23001';",
+    )
+
+
 class AppendOnly(models.Model):
     """Base of models whose rows are permanent. A child's Meta extends `AppendOnly.Meta`, so it inherits triggers."""
 

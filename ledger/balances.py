@@ -1,9 +1,28 @@
-"""Reading balances: one indexed row, however long the history."""
+"""Reading balances: one indexed row, however long the history; at a past date, one small row a day.
 
-from dataclasses import dataclass
+    balance(account)                     now
+    balance(account, as_of=...)          what had happened by the end of a day (UTC), or by a moment
+    balance(account, known_at=...)       what was on record at a moment: entries recorded later are left out
+    statement(account, first, last)      opening, every posting in order of its date with the running balance, closing
+    trial_balance(book_id, as_of=...)    every account with its debits and credits; equal in each asset
 
-from ledger.errors import UnknownAccount
-from ledger.models import Asset, Balance
+All amounts are base units of the account's asset, in the account's normal direction where one number stands.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+
+from ledger.models import Account, AccountDay, Balance, Posting
+from ledger.money import TotalField
+
+_LAYERS = Posting.Layer
+DEBIT_NORMAL = (Account.Kind.ASSET, Account.Kind.EXPENSE)
+"""Debits raise these accounts; credits raise the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +39,166 @@ class AccountBalance:
         return self.posted - self.pending_out
 
 
-def balance(book_id: int, code: str, asset: Asset) -> AccountBalance:
-    """Raises `UnknownAccount`."""
-    row = (
-        Balance.objects.filter(book_id=book_id, account__code=code, account__asset=asset)
-        .values_list("posted", "pending_in", "pending_out")
-        .first()
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One posted leg on a statement; `balance` is the running balance in order of dates."""
+
+    posting: Posting
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An account from `first` to `last`, both days included (UTC). opening +- debits and credits = closing."""
+
+    account: Account
+    first: date
+    last: date
+    opening: int
+    debits: int
+    credits: int
+    closing: int
+    postings: QuerySet[Posting] = field(repr=False)
+
+    def lines(self, *, after: Posting | None = None, limit: int | None = None) -> Iterator[Line]:
+        """In order of date, then of recording; from the line behind `after`, at most `limit` of them."""
+        postings, before = self.postings, self.opening
+        if after is not None:
+            later = Q(effective_at__gt=after.effective_at) | Q(
+                effective_at=after.effective_at, account_seq__gt=after.account_seq
+            )
+            before += _change(self.account, postings.exclude(later))
+            postings = postings.filter(later)
+        return self._running(postings[:limit] if limit else postings, before)
+
+    def _running(self, postings: QuerySet[Posting], balance: int) -> Iterator[Line]:
+        for posting in postings.iterator(chunk_size=2000):
+            balance += _sign(self.account) * (posting.debit - posting.credit)
+            yield Line(posting, balance)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalanceRow:
+    """All that was debited and credited to an account; `balance` is debit less credit, so that an asset sums to 0."""
+
+    account: Account
+    debit: int
+    credit: int
+
+    @property
+    def balance(self) -> int:
+        return self.debit - self.credit
+
+
+def balance(
+    account: Account, *, as_of: date | datetime | None = None, known_at: datetime | None = None
+) -> AccountBalance:
+    """Now, or as of the end of a day (UTC) or a moment, or as it was on record at a moment.
+
+    `known_at`, and pending amounts of the past, are summed from the account's postings. Raises `ValueError` for a
+    moment without a time zone.
+    """
+    if as_of is None and known_at is None:
+        now = Balance.objects.filter(book_id=account.book_id, account=account)
+        return AccountBalance(*now.values_list("posted", "pending_in", "pending_out").get())
+    postings = Posting.objects.filter(book_id=account.book_id, account=account)
+    if as_of is not None:
+        postings = postings.filter(_until(as_of))
+    if known_at is not None:
+        postings = postings.filter(entry__book_id=account.book_id, entry__recorded_at__lte=_aware(known_at))
+        posted = _change(account, postings.filter(layer=_LAYERS.POSTED))
+    else:
+        posted = _posted(account, as_of)
+    return AccountBalance(
+        posted,
+        _change(account, postings.filter(layer=_LAYERS.PENDING_IN)),
+        -_change(account, postings.filter(layer=_LAYERS.PENDING_OUT)),
     )
-    if row is None:
-        raise UnknownAccount(f"this book has no account {code} in {asset.code}")
-    return AccountBalance(*row)
+
+
+def statement(account: Account, first: date, last: date) -> Statement:
+    """The account's posted legs from `first` to `last`, both included. Raises `ValueError` if `last` lies before."""
+    if last < first:
+        raise ValueError("a period ends after it begins")
+    days = AccountDay.objects.filter(book_id=account.book_id, account=account, day__range=(first, last))
+    moved = days.aggregate(debits=_sum("debit"), credits=_sum("credit"))
+    opening = _posted(account, first - timedelta(days=1))
+    postings = Posting.objects.filter(
+        Q(effective_at__gte=_midnight(first), effective_at__lt=_midnight(last + timedelta(days=1))),
+        book_id=account.book_id,
+        account=account,
+        layer=_LAYERS.POSTED,
+    )
+    return Statement(
+        account=account,
+        first=first,
+        last=last,
+        opening=opening,
+        debits=moved["debits"],
+        credits=moved["credits"],
+        closing=opening + _sign(account) * (moved["debits"] - moved["credits"]),
+        postings=postings.select_related("entry").order_by("effective_at", "account_seq"),
+    )
+
+
+def trial_balance(book_id: int, as_of: date | None = None) -> list[TrialBalanceRow]:
+    """Every account of a book, by asset and code, with all it was debited and credited by the end of a day (UTC)."""
+    return trial_balances([book_id], as_of)
+
+
+def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[TrialBalanceRow]:
+    """The trial balances of several books, one after the other."""
+    which = Q(days__book=F("book")) & (Q(days__day__lte=as_of) if as_of else Q())
+    accounts = (
+        Account.objects.filter(book__in=list(book_ids))
+        .annotate(debit=_sum("days__debit", which), credit=_sum("days__credit", which))
+        .select_related("book", "asset")
+        .order_by("book__name", "book", "asset__code", "asset", "code")
+    )
+    return [TrialBalanceRow(account, account.debit, account.credit) for account in accounts]
+
+
+def _posted(account: Account, as_of: date | datetime | None) -> int:
+    """From the days, and for a moment from the postings of its own day."""
+    days = AccountDay.objects.filter(book_id=account.book_id, account=account)
+    if not isinstance(as_of, datetime):
+        return _change(account, days.filter(day__lte=as_of) if as_of else days)
+    today = _aware(as_of).astimezone(UTC).date()
+    since_midnight = Posting.objects.filter(
+        _until(as_of),
+        book_id=account.book_id,
+        account=account,
+        layer=_LAYERS.POSTED,
+        effective_at__gte=_midnight(today),
+    )
+    return _change(account, days.filter(day__lt=today)) + _change(account, since_midnight)
+
+
+def _change(account: Account, rows: QuerySet[Any]) -> int:
+    """What the debits and credits of these rows add to the account."""
+    moved = rows.order_by().aggregate(debits=_sum("debit"), credits=_sum("credit"))
+    return _sign(account) * int(moved["debits"] - moved["credits"])
+
+
+def _sum(column: str, which: Q | None = None) -> Coalesce:
+    return Coalesce(Sum(column, filter=which), Value(0), output_field=TotalField())
+
+
+def _sign(account: Account) -> int:
+    return 1 if account.kind in DEBIT_NORMAL else -1
+
+
+def _until(as_of: date | datetime) -> Q:
+    if isinstance(as_of, datetime):
+        return Q(effective_at__lte=_aware(as_of))
+    return Q(effective_at__lt=_midnight(as_of + timedelta(days=1)))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment has a time zone")
+    return moment

@@ -10,6 +10,7 @@ One account per code and asset.
 
 from django.db import connection, transaction
 
+from ledger.errors import UnknownAccount
 from ledger.models import Account, Asset, Balance
 
 _ASSET_FIELDS = [field.attname for field in Asset._meta.concrete_fields]
@@ -52,8 +53,22 @@ def sales(book_id: int, asset: Asset) -> Account:
     return open_account(book_id, "income:sales", "Sales", asset, Account.Kind.INCOME)
 
 
+def find(book_id: int, code: str, asset: Asset) -> Account:
+    """Raises `UnknownAccount`."""
+    account = Account.objects.filter(book_id=book_id, code=code, asset=asset).first()
+    if account is None:
+        raise UnknownAccount(f"this book has no account {code} in {asset.code}")
+    return account
+
+
 def open_account(
-    book_id: int, code: str, name: str, asset: Asset, kind: Account.Kind, floor: int | None = None
+    book_id: int,
+    code: str,
+    name: str,
+    asset: Asset,
+    kind: Account.Kind,
+    floor: int | None = None,
+    clears_within_days: int | None = None,
 ) -> Account:
     """The account with its balance, made at first use; two callers at once get the same one."""
     found = Account.objects.filter(book_id=book_id, code=code, asset=asset).first()
@@ -61,7 +76,10 @@ def open_account(
         return found
     with transaction.atomic():
         account, made = Account.objects.get_or_create(
-            book_id=book_id, code=code, asset=asset, defaults={"name": name, "kind": kind}
+            book_id=book_id,
+            code=code,
+            asset=asset,
+            defaults={"name": name, "kind": kind, "floor": floor, "clears_within_days": clears_within_days},  # type: ignore[misc]
         )
         if made:
             Balance.objects.create(account=account, book_id=book_id, floor=floor)  # type: ignore[misc]

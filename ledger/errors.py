@@ -2,7 +2,8 @@
 
 LedgerError
     Unbalanced  BadLeg  UnknownAccount  AccountClosed  BelowFloor
-    IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed
+    IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
+    SecondPersonNeeded  SealedAhead  PeriodNotOver
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
 """
 
@@ -86,6 +87,34 @@ class BelowFloor(LedgerError):
 
     code = "balance_below_floor"
     sqlstate = "LG010"
+
+
+class PeriodClosed(LedgerError):
+    """The books are closed on that date."""
+
+    code = "period_closed"
+    sqlstate = "LG011"
+
+
+class SecondPersonNeeded(LedgerError):
+    """Who asks does not decide."""
+
+    code = "second_person_needed"
+    sqlstate = "LG012"
+
+
+class SealedAhead(LedgerError):
+    """This database server's transaction ids lie behind what is sealed: a restored copy needs a node number."""
+
+    code = "sealed_ahead"
+    sqlstate = "LG013"
+
+
+class PeriodNotOver(LedgerError):
+    """Only days that are over are closed."""
+
+    code = "period_not_over"
+    sqlstate = "LG014"
 
 
 class RateError(LedgerError):

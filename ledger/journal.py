@@ -1,10 +1,11 @@
-"""The journal's verbs. Each is one SQL function, idempotent by `idem`, and runs inside the caller's transaction.
+"""The journal's verbs. Each is idempotent by `idem` and runs inside the caller's transaction.
 
     post      a fact of the books, validated at once
     record    a chain transaction that was seen: pending, no balance moves
     settle    it is validated: its legs are posted
     void      it was dropped: its pending legs are taken back
     reverse   what was posted is taken back by a further entry
+    post_batch    entries of all these kinds at once, in a few statements
 
 Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then nothing was written.
 """
@@ -12,7 +13,7 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,20 +49,28 @@ class Entry:
     source: str
     rate_id: int | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    carry: bool = False
+    """What falls into a closed period is effective when the books open again, and keeps its time in `meta`. Chain facts
+    are carried, for nobody can refuse them; what people enter is refused with `PeriodClosed`."""
+    pending: bool = False
+    """Seen and not yet received: `record`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """How an entry is settled, voided or reversed."""
+    """How an entry, named by its id or its idempotency key, is settled, voided or reversed."""
 
     book_id: int
-    entry_id: int
+    entry: int | str
     idem: str
     effective_at: datetime
     description: str
     source: str
     rate_id: int | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    carry: bool = False
+    """As of `Entry`."""
+    kind: JournalEntry.Kind = JournalEntry.Kind.SETTLE
 
 
 class Standing(TextChoices):
@@ -75,31 +84,39 @@ class Standing(TextChoices):
 
 def post(entry: Entry) -> int:
     """Post at once; the entry's id."""
-    return _write(entry, JournalEntry.Kind.POST)
+    return _write(replace(entry, pending=False))
 
 
 def record(entry: Entry) -> int:
     """Record as seen and not yet received; the pending entry's id."""
-    return _write(entry, JournalEntry.Kind.PENDING)
+    return _write(replace(entry, pending=True))
 
 
 def settle(resolution: Resolution) -> int:
     """Post the legs of a pending entry; the settling entry's id."""
-    return _resolve(resolution, JournalEntry.Kind.SETTLE)
+    return post_batch([replace(resolution, kind=JournalEntry.Kind.SETTLE)])[0]
 
 
 def void(resolution: Resolution) -> int:
     """Take a pending entry back; the voiding entry's id."""
-    return _resolve(resolution, JournalEntry.Kind.VOID)
+    return post_batch([replace(resolution, kind=JournalEntry.Kind.VOID)])[0]
 
 
 def reverse(resolution: Resolution) -> int:
-    """Take back what a posted or settled entry posted; the reversing entry's id."""
-    r = resolution
-    return _call(
-        "ledger_reverse(%s, %s, %s, %s, %s, %s, %s::jsonb)",
-        [r.book_id, r.entry_id, r.idem, r.effective_at, r.source, r.description, json.dumps(dict(r.meta))],
-    )
+    """Take back what a posted or settled entry posted, at the same rate; the reversing entry's id."""
+    return post_batch([replace(resolution, kind=JournalEntry.Kind.REVERSE)])[0]
+
+
+def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
+    """Entries and resolutions of one book, in one go: all or none; their ids, in order.
+
+    A resolution may name an entry that stands before it in the batch. Floors are looked at where a statement ends, not
+    between its entries. Raises `ValueError` if the entries are of several books.
+    """
+    if len({entry.book_id for entry in entries}) > 1:
+        raise ValueError("a batch is of one book")
+    with ledger_errors(), transaction.atomic():
+        return [entry_id for part in _parts(entries) for entry_id in _write_batch(part)]
 
 
 def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
@@ -122,49 +139,75 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     )
 
 
-def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
+def _write(entry: Entry) -> int:
     legs = entry.legs
-    return _call(
-        "ledger_write(%s, %s, %s::smallint, %s, %s::bigint, %s, %s, %s::jsonb,"
-        " %s::bigint[], %s::numeric[], %s::numeric[])",
-        [
-            entry.book_id,
-            entry.idem,
-            int(kind),
-            entry.effective_at,
-            entry.rate_id,
-            entry.source,
-            entry.description,
-            json.dumps(dict(entry.meta)),
-            [leg.account.pk for leg in legs],
-            [leg.debit for leg in legs],
-            [leg.credit for leg in legs],
-        ],
-    )
-
-
-def _resolve(resolution: Resolution, kind: JournalEntry.Kind) -> int:
-    r = resolution
-    return _call(
-        "ledger_resolve(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb)",
-        [
-            r.book_id,
-            r.entry_id,
-            int(kind),
-            r.idem,
-            r.effective_at,
-            r.rate_id,
-            r.source,
-            r.description,
-            json.dumps(dict(r.meta)),
-        ],
-    )
-
-
-def _call(expression: str, arguments: list[Any]) -> int:
     with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT {expression}", arguments)
+        cursor.execute(
+            "SELECT ledger_write(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb,"
+            " %s::bigint[], %s::numeric[], %s::numeric[])",
+            [
+                entry.book_id,
+                entry.idem,
+                _kind(entry),
+                entry.effective_at,
+                entry.carry,
+                entry.rate_id,
+                entry.source,
+                entry.description,
+                json.dumps(dict(entry.meta)),
+                [leg.account.pk for leg in legs],
+                [leg.debit for leg in legs],
+                [leg.credit for leg in legs],
+            ],
+        )
         return int(cursor.fetchone()[0])
+
+
+def _parts(entries: Sequence[Entry | Resolution]) -> Iterator[Sequence[Entry | Resolution]]:
+    """Cut where a resolution names an entry before it: a statement resolves none of its own."""
+    start, written = 0, set[str]()
+    for number, entry in enumerate(entries):
+        if isinstance(entry, Resolution) and entry.entry in written:
+            yield entries[start:number]
+            start, written = number, set()
+        written.add(entry.idem)
+    if entries:
+        yield entries[start:]
+
+
+def _write_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
+    legs = [(number, leg) for number, entry in enumerate(entries, 1) if isinstance(entry, Entry) for leg in entry.legs]
+    resolved = [entry.entry if isinstance(entry, Resolution) else None for entry in entries]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ledger_write_batch(%s, %s::text[], %s::smallint[], %s::bigint[], %s::text[], %s::timestamptz[],"
+            " %s::boolean[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[],"
+            " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
+            [
+                entries[0].book_id,
+                [entry.idem for entry in entries],
+                [_kind(entry) for entry in entries],
+                [name if isinstance(name, int) else None for name in resolved],
+                [name if isinstance(name, str) else None for name in resolved],
+                [entry.effective_at for entry in entries],
+                [entry.carry for entry in entries],
+                [entry.rate_id for entry in entries],
+                [entry.source for entry in entries],
+                [entry.description for entry in entries],
+                [json.dumps(dict(entry.meta)) for entry in entries],
+                [number for number, _ in legs],
+                [leg.account.pk for _, leg in legs],
+                [leg.debit for _, leg in legs],
+                [leg.credit for _, leg in legs],
+            ],
+        )
+        return list(cursor.fetchone()[0])
+
+
+def _kind(entry: Entry | Resolution) -> int:
+    if isinstance(entry, Resolution):
+        return int(entry.kind)
+    return int(JournalEntry.Kind.PENDING if entry.pending else JournalEntry.Kind.POST)
 
 
 @contextmanager

@@ -1,17 +1,33 @@
-"""The books: accounts, journal, postings, balances, rates.
+"""The books: accounts, journal, postings, balances, rates, blocks, periods.
 
 The tenant is `Book`; it stands first in every key. Amounts are integers of base units in numeric(78,0). No row is ever
-updated but a `Balance`, and that only by the SQL functions in `sql/`.
+updated but a `Balance` and an `AccountDay`, and those only by the SQL functions in `sql/`.
 """
+
+from decimal import Decimal
 
 import pgtrigger
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from ledger.appendonly import AppendOnly, AppendOnlyQuerySet, never_deleted
 from ledger.money import LARGEST_BASE_UNITS as MOST
-from ledger.money import BaseUnitsField, plain, to_text
+from ledger.money import BaseUnitsField, TotalField, plain, to_text
+
+
+class TransactionIdField(models.Field[int, int]):
+    """A PostgreSQL transaction's 64-bit id (xid8), as `int`. It never wraps around."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "xid8"
+
+    def from_db_value(self, value: str | None, *_: object) -> int | None:
+        return None if value is None else int(value)
+
+    def get_prep_value(self, value: int | None) -> str | None:
+        return None if value is None else str(value)
 
 
 class Book(models.Model):
@@ -20,6 +36,12 @@ class Book(models.Model):
     name = models.CharField(max_length=200)
     currency = models.CharField(max_length=3, default="EUR", help_text="The currency the accounts are valued in.")
     is_test = models.BooleanField(default=True, help_text="Test books hold development coins, never real money.")
+    second_person_above = models.DecimalField(
+        max_digits=20,
+        decimal_places=2,
+        default=Decimal(1000),
+        help_text="Manual entries worth more, in the book's currency, or without a price need a second person.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:
@@ -56,12 +78,17 @@ class Account(models.Model):
     name = models.CharField(max_length=200)
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=1, choices=Kind)
+    floor = BaseUnitsField(null=True, editable=False)  # type: ignore[misc]  # kept in the balance, too, for its check
+    clears_within_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="A clearing account: it must reach zero within this many days."
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "code", "asset"], name="account_once_a_book"),
             models.UniqueConstraint(fields=["book", "id", "asset"], name="account_asset_of_postings"),
+            models.UniqueConstraint(fields=["book", "id"], name="account_book_of_balance"),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -69,9 +96,12 @@ class Account(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__book__df=pgtrigger.F("new__book"))
+                | pgtrigger.Q(old__code__df=pgtrigger.F("new__code"))
                 | pgtrigger.Q(old__asset__df=pgtrigger.F("new__asset"))
-                | pgtrigger.Q(old__kind__df=pgtrigger.F("new__kind")),
-                func="RAISE EXCEPTION 'an account keeps its book, asset and kind' USING ERRCODE = '23001';",
+                | pgtrigger.Q(old__kind__df=pgtrigger.F("new__kind"))
+                | pgtrigger.Q(old__floor__df=pgtrigger.F("new__floor")),
+                func="RAISE EXCEPTION 'an account keeps its book, code, asset, kind and floor'"
+                " USING ERRCODE = '23001';",
             ),
         ]
 
@@ -109,9 +139,38 @@ class Balance(models.Model):
                 name="ledger_balance_is_a_number",
             ),
         ]
+        triggers = [never_deleted()]
 
     def __str__(self) -> str:
         return f"{to_text(self.posted, self.account.asset.decimals)} {self.account.asset}"
+
+
+class AccountDay(models.Model):
+    """What was posted to an account on one day (UTC). Sums of days are the balance as of any date, back-dated or not.
+
+    Invariant: equal to the sums of the account's posted legs of that day. Written by the SQL functions alone.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="days", db_index=False, db_constraint=False
+    )  # with its book: migration 0002
+    day = models.DateField()
+    debit = TotalField(default=0)
+    credit = TotalField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["book", "account", "day"], name="account_day_once"),
+            models.CheckConstraint(
+                condition=Q(debit__gte=0, credit__gte=0, debit__lt=10**96, credit__lt=10**96),
+                name="account_day_is_a_number",
+            ),
+        ]
+        triggers = [never_deleted()]
+
+    def __str__(self) -> str:
+        return f"{self.day:%d %b %Y}"
 
 
 class Rate(AppendOnly):
@@ -137,7 +196,10 @@ class Rate(AppendOnly):
 
 
 class JournalEntry(AppendOnly):
-    """One fact of the books. Chain facts are pending when seen and resolved by a further entry, never edited."""
+    """One fact of the books. Chain facts are pending when seen and resolved by a further entry, never edited.
+
+    `node` and `xid` are the database server and the transaction that wrote it: what is sealed is found by them.
+    """
 
     class Kind(models.IntegerChoices):
         POST = 1, "Posted"
@@ -151,15 +213,17 @@ class JournalEntry(AppendOnly):
     idem_hash = models.BinaryField()
     kind = models.PositiveSmallIntegerField(choices=Kind)
     ref = models.ForeignKey(
-        "self", null=True, on_delete=models.PROTECT, related_name="resolutions", db_index=False
-    )  # what a settle, void or reverse entry resolves
-    legs = models.PositiveSmallIntegerField()
+        "self", null=True, on_delete=models.PROTECT, related_name="resolutions", db_index=False, db_constraint=False
+    )  # what a settle, void or reverse entry resolves; with its book: migration 0002
+    legs = models.PositiveIntegerField()
     effective_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     source = models.CharField(max_length=64)
     description = models.CharField(max_length=300)
     meta = models.JSONField(default=dict)
+    node = models.IntegerField(default=0, editable=False)
+    xid = TransactionIdField(default=0, editable=False)
 
     objects = AppendOnlyQuerySet["JournalEntry"].as_manager()
 
@@ -176,15 +240,53 @@ class JournalEntry(AppendOnly):
             ),
             models.CheckConstraint(condition=Q(legs__gte=2), name="entry_two_legs"),
         ]
-        indexes = [models.Index(fields=["book", "-effective_at", "-id"], name="entry_newest")]
+        indexes = [
+            models.Index(fields=["book", "-effective_at", "-id"], name="entry_newest"),
+            models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
+        ]
         triggers = [
             *AppendOnly.Meta.triggers,
             pgtrigger.Trigger(
-                name="debits_equal_credits",
+                name="stamp",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    NEW.recorded_at := clock_timestamp();
+                    NEW.node := ledger_node();
+                    NEW.xid := pg_current_xact_id();
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="open_period",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
+                func="""
+                    IF EXISTS (
+                        SELECT 1
+                        FROM (SELECT book_id, min(effective_at) AS earliest FROM added GROUP BY book_id) written
+                        WHERE written.earliest < ledger_open_from(written.book_id)
+                    ) THEN
+                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="has_legs",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 timing=pgtrigger.Deferred,
-                func="PERFORM ledger_check_entry(NEW.book_id, NEW.id); RETURN NULL;",
+                func="""
+                    IF NOT EXISTS (
+                        SELECT 1 FROM ledger_posting WHERE book_id = NEW.book_id AND entry_id = NEW.id AND leg = 1
+                    ) THEN
+                        RAISE EXCEPTION 'entry % has no legs', NEW.id USING ERRCODE = 'LG001';
+                    END IF;
+                    RETURN NULL;
+                """,
             ),
         ]
 
@@ -200,11 +302,16 @@ class Posting(AppendOnly):
         PENDING_IN = 1, "Pending in"
         PENDING_OUT = 2, "Pending out"
 
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False)
-    leg = models.PositiveSmallIntegerField()
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="postings", db_index=False)
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # Two foreign keys of migration 0002 hold all four: (book, entry) and (book, account, asset).
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    entry = models.ForeignKey(
+        JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
+    )
+    leg = models.PositiveIntegerField()
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
+    )
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     layer = models.PositiveSmallIntegerField(choices=Layer)
     debit = BaseUnitsField(default=0)
     credit = BaseUnitsField(default=0)
@@ -226,21 +333,33 @@ class Posting(AppendOnly):
             ),
             models.CheckConstraint(condition=Q(layer__in=[0, 1, 2]), name="posting_layer"),
         ]
+        indexes = [
+            models.Index(fields=["book", "account", "effective_at"], condition=Q(layer=0), name="posting_by_date")
+        ]
         triggers = [
             *AppendOnly.Meta.triggers,
             pgtrigger.Trigger(
-                name="no_late_leg",
+                name="debits_equal_credits",
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
                 func="""
                     IF EXISTS (
-                        SELECT 1 FROM added
-                        JOIN ledger_journalentry e ON e.book_id = added.book_id AND e.id = added.entry_id
-                        WHERE added.leg NOT BETWEEN 1 AND e.legs
+                        SELECT 1 FROM (
+                            SELECT book_id, entry_id, count(*) AS legs, min(leg) AS first, max(leg) AS last
+                            FROM added GROUP BY book_id, entry_id
+                        ) written
+                        LEFT JOIN ledger_journalentry e ON e.book_id = written.book_id AND e.id = written.entry_id
+                        WHERE (written.legs, written.first, written.last) IS DISTINCT FROM (e.legs, 1, e.legs)
                     ) THEN
-                        RAISE EXCEPTION 'an entry keeps the legs it was written with' USING ERRCODE = 'LG001';
+                        RAISE EXCEPTION 'an entry''s legs are written together, once' USING ERRCODE = 'LG001';
+                    END IF;
+                    IF EXISTS (
+                        SELECT 1 FROM added GROUP BY book_id, entry_id, asset_id, layer = 0
+                        HAVING sum(debit) <> sum(credit) OR count(*) < 2
+                    ) THEN
+                        RAISE EXCEPTION 'debits and credits differ' USING ERRCODE = 'LG001';
                     END IF;
                     RETURN NULL;
                 """,
@@ -250,3 +369,149 @@ class Posting(AppendOnly):
     def __str__(self) -> str:
         side, base_units = ("Dr", self.debit) if self.debit else ("Cr", self.credit)
         return f"{side} {self.account.name} {to_text(base_units, self.asset.decimals)} {self.asset}"
+
+
+class Block(AppendOnly):
+    """A link of a book's SHA-256 chain: the entries one server wrote in transactions `from_xid` <= xid < `upto_xid`.
+
+    `hash` covers `previous` and every other column; `ledger.sealing` tells the text that is hashed.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    number = models.BigIntegerField()
+    node = models.IntegerField()
+    from_xid = TransactionIdField()
+    upto_xid = TransactionIdField()
+    entries = models.IntegerField()
+    previous = models.BinaryField()
+    hash = models.BinaryField()
+    sealed_at = models.DateTimeField()
+
+    objects = AppendOnlyQuerySet["Block"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["book", "number"], name="block_once"),
+            models.UniqueConstraint(fields=["book", "node", "from_xid"], name="block_follows_one"),
+            models.CheckConstraint(condition=Q(entries__gt=0), name="block_has_entries"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Block {self.number}"
+
+
+class PeriodChange(AppendOnly):
+    """From here on nothing may be effective on `closed_through` or before; null: everything is open again.
+
+    The newest row of a book counts. Two people stand behind each, with a reason.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="periods", db_index=False)
+    closed_through = models.DateField(null=True)
+    reason = models.CharField(max_length=300)
+    asked_by = models.CharField(max_length=150)
+    approved_by = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["PeriodChange"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.CheckConstraint(condition=~Q(asked_by=F("approved_by")), name="period_second_person"),
+            models.CheckConstraint(condition=~Q(reason=""), name="period_has_a_reason"),
+        ]
+        indexes = [models.Index(fields=["book", "-id"], name="period_newest")]
+        triggers = [
+            *AppendOnly.Meta.triggers,
+            # It waits for all who are writing into the book: ledger_open_from takes the same lock, shared.
+            pgtrigger.Trigger(
+                name="alone",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    PERFORM pg_advisory_xact_lock(7263, NEW.book_id::integer);
+                    IF NEW.closed_through >= (now() AT TIME ZONE 'UTC')::date THEN
+                        RAISE EXCEPTION 'a day is closed when it is over' USING ERRCODE = 'LG014';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"closed through {self.closed_through:%d %b %Y}" if self.closed_through else "open"
+
+
+class Proposal(AppendOnly):
+    """What one person asks and another must approve: a manual entry, a reversal, closing or reopening a period.
+
+    `contents` is the verb's arguments in JSON, amounts as text. It has no effect before its `Decision`.
+    """
+
+    class Kind(models.TextChoices):
+        ENTRY = "entry", "Manual entry"
+        REVERSAL = "reversal", "Reversal"
+        CLOSE = "close", "Close the period"
+        REOPEN = "reopen", "Reopen the period"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="proposals", db_index=False)
+    kind = models.CharField(max_length=16, choices=Kind)
+    contents = models.JSONField()
+    reason = models.CharField(max_length=300)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["Proposal"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["book", "id"], name="proposal_of_decision"),
+            models.CheckConstraint(condition=~Q(reason=""), name="proposal_has_a_reason"),
+        ]
+        indexes = [models.Index(fields=["book", "-id"], name="proposal_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, asked by {self.asked_by}"
+
+
+class Decision(AppendOnly):
+    """The second person's word on a proposal, once. An approval is written in the commit that carries it out."""
+
+    class Verdict(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REFUSED = "refused", "Refused"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    proposal = models.OneToOneField(Proposal, on_delete=models.PROTECT, related_name="decision")
+    verdict = models.CharField(max_length=16, choices=Verdict)
+    reason = models.CharField(max_length=300, blank=True)
+    decided_by = models.CharField(max_length=150)
+    decided_at = models.DateTimeField(db_default=Now(), editable=False)
+    entry = models.ForeignKey(
+        JournalEntry, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )  # what an approval wrote; with its book: migration 0002
+
+    objects = AppendOnlyQuerySet["Decision"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [models.UniqueConstraint(fields=["book", "proposal"], name="decision_once")]
+        triggers = [
+            *AppendOnly.Meta.triggers,
+            pgtrigger.Trigger(
+                name="second_person",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM ledger_proposal
+                        WHERE book_id = NEW.book_id AND id = NEW.proposal_id AND asked_by = NEW.decided_by
+                    ) THEN
+                        RAISE EXCEPTION 'who asks does not decide' USING ERRCODE = 'LG012';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.decided_by}"

@@ -6,7 +6,7 @@ The text form is a plain decimal ("0.00150000"), with exactly the asset's decima
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -93,8 +93,10 @@ def to_decimal(base_units: int, decimals: int) -> Decimal:
 class BaseUnitsField(models.DecimalField[int, int]):
     """An integer of base units, numeric(78,0): holds 2**256 - 1. Reads as `int`."""
 
+    digits: ClassVar[int] = 78
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "max_digits": 78, "decimal_places": 0})
+        super().__init__(**{**options, "max_digits": self.digits, "decimal_places": 0})
 
     def deconstruct(self) -> tuple[str, str, list[object], dict[str, object]]:
         name, path, args, kwargs = super().deconstruct()
@@ -114,3 +116,9 @@ class BaseUnitsField(models.DecimalField[int, int]):
         if decimal != int(decimal):
             raise ValidationError("base units have no fraction", code="invalid")
         return int(decimal)
+
+
+class TotalField(BaseUnitsField):
+    """A sum of base units: numeric(96,0) holds the sum of 10^18 of the largest amounts."""
+
+    digits = 96

@@ -84,7 +84,7 @@ def sale_taken_back(invoice: Invoice, at: datetime) -> None:
         journal.reverse(
             Resolution(
                 book_id=invoice.book_id,
-                entry_id=entry.pk,
+                entry=entry.pk,
                 idem=f"{entry.idem}:reverse",
                 effective_at=at,
                 description=f"Sale {invoice} taken back",
@@ -99,7 +99,7 @@ def _resolution(
 ) -> Resolution:
     return Resolution(
         book_id=event.book_id,
-        entry_id=entry_id,
+        entry=entry_id,
         idem=_idem(event, word),
         effective_at=event.happened_at,
         description=f"{what}: payment for {payment.invoice}",

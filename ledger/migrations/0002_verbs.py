@@ -1,26 +1,52 @@
-"""The SQL functions of `ledger/sql/journal.sql`, and foreign keys that Django cannot state: tenant and asset agree on both ends."""
+"""The SQL functions of `ledger/sql/`, and foreign keys that Django cannot state: the tenant agrees on both ends."""
 
 from pathlib import Path
 
 from django.db import migrations
 
-SQL = (Path(__file__).parent.parent / "sql" / "journal.sql").read_text()
-STATEMENTS = SQL.split("--;;")
-FUNCTIONS = [
-    "ledger_reverse",
-    "ledger_resolve",
-    "ledger_insert_resolution",
-    "ledger_write",
-    "ledger_check_legs",
-    "ledger_apply",
-    "ledger_insert_entry",
-    "ledger_check_entry",
+FILES = ["journal.sql", "sealing.sql"]
+STATEMENTS = [
+    statement for name in FILES for statement in (Path(__file__).parent.parent / "sql" / name).read_text().split("--;;")
+]
+DROPPED = [
+    "FUNCTION ledger_seal",
+    "FUNCTION ledger_block_hash",
+    "FUNCTION ledger_block_text",
+    "FUNCTION ledger_entry_text",
+    "FUNCTION ledger_write_batch",
+    "FUNCTION ledger_apply",
+    "FUNCTION ledger_refuse_bad_legs",
+    "FUNCTION ledger_legs",
+    "FUNCTION ledger_resolved",
+    "TYPE ledger_leg",
+    "FUNCTION ledger_write",
+    "FUNCTION ledger_bad_leg",
+    "FUNCTION ledger_layer",
+    "FUNCTION ledger_change",
+    "FUNCTION ledger_idem_hash",
+    "FUNCTION ledger_open_from",
+    "FUNCTION ledger_node",
 ]
 
+_ACCOUNT = "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)"
+_ENTRY = "REFERENCES ledger_journalentry (book_id, id)"
 CONSTRAINTS = {
-    "posting_asset_of_account": "FOREIGN KEY (book_id, account_id, asset_id) REFERENCES ledger_account (book_id, id, asset_id)",
-    "posting_book_of_entry": "FOREIGN KEY (book_id, entry_id) REFERENCES ledger_journalentry (book_id, id)",
+    "balance_book_of_account": ("ledger_balance", _ACCOUNT),
+    "account_day_of_account": ("ledger_accountday", _ACCOUNT),
+    "posting_asset_of_account": (
+        "ledger_posting",
+        "FOREIGN KEY (book_id, account_id, asset_id) REFERENCES ledger_account (book_id, id, asset_id)",
+    ),
+    "posting_book_of_entry": ("ledger_posting", f"FOREIGN KEY (book_id, entry_id) {_ENTRY}"),
+    "entry_book_of_ref": ("ledger_journalentry", f"FOREIGN KEY (book_id, ref_id) {_ENTRY}"),
+    "decision_book_of_proposal": (
+        "ledger_decision",
+        "FOREIGN KEY (book_id, proposal_id) REFERENCES ledger_proposal (book_id, id)",
+    ),
+    "decision_book_of_entry": ("ledger_decision", f"FOREIGN KEY (book_id, entry_id) {_ENTRY}"),
 }
+HALF_FULL = ["ledger_balance", "ledger_accountday"]
+"""Rows that change keep their new versions on the same page."""
 
 
 class Migration(migrations.Migration):
@@ -28,15 +54,15 @@ class Migration(migrations.Migration):
 
     operations = [
         *(migrations.RunSQL([statement], migrations.RunSQL.noop) for statement in STATEMENTS),
-        migrations.RunSQL(migrations.RunSQL.noop, [f"DROP FUNCTION {name}" for name in FUNCTIONS]),
+        migrations.RunSQL(migrations.RunSQL.noop, [f"DROP {thing}" for thing in DROPPED]),
         *(
             migrations.RunSQL(
-                f"ALTER TABLE ledger_posting ADD CONSTRAINT {name} {rule}",
-                f"ALTER TABLE ledger_posting DROP CONSTRAINT {name}",
+                f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}", f"ALTER TABLE {table} DROP CONSTRAINT {name}"
             )
-            for name, rule in CONSTRAINTS.items()
+            for name, (table, rule) in CONSTRAINTS.items()
         ),
-        migrations.RunSQL(
-            "ALTER TABLE ledger_balance SET (fillfactor = 50)", "ALTER TABLE ledger_balance RESET (fillfactor)"
+        *(
+            migrations.RunSQL(f"ALTER TABLE {table} SET (fillfactor = 50)", f"ALTER TABLE {table} RESET (fillfactor)")
+            for table in HALF_FULL
         ),
     ]

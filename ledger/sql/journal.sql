@@ -1,197 +1,288 @@
 -- The ledger's verbs. READ COMMITTED; balances are locked in account order; every statement names the book.
--- SQLSTATEs LG001..LG010 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
+-- SQLSTATEs LG001..LG014 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
+-- Kinds: 1 post, 2 pending, 3 settle, 4 void, 5 reverse. Layers: 0 posted, 1 pending in, 2 pending out.
 
-create function ledger_check_entry(p_book bigint, p_entry bigint) returns void language plpgsql as $$
+-- Which database server writes. Give a restored or moved one a new number: ALTER DATABASE ... SET ledger.node = 1.
+create function ledger_node() returns integer language sql stable as $$
+  select coalesce(nullif(current_setting('ledger.node', true), ''), '0')::integer
+$$
+--;;
+-- The first moment at which the book is open. Closing takes the lock alone, so none can close between this look and the commit.
+create function ledger_open_from(p_book bigint) returns timestamptz language plpgsql as $$
 begin
-  if (select count(*) from ledger_posting where book_id = p_book and entry_id = p_entry)
-       is distinct from (select legs from ledger_journalentry where book_id = p_book and id = p_entry)::bigint
-     or exists (
-       select 1 from ledger_posting where book_id = p_book and entry_id = p_entry
-       group by asset_id, layer = 0 having sum(debit) <> sum(credit) or count(*) < 2)
-  then
-    raise exception 'entry %: debits and credits differ', p_entry using errcode = 'LG001';
-  end if;
+  perform pg_advisory_xact_lock_shared(7263, p_book::integer);
+  return (select (closed_through + 1)::timestamp at time zone 'UTC' from ledger_periodchange where book_id = p_book order by id desc limit 1);
 end $$
 --;;
--- Inserts the entry, or finds the same one again: fresh says which. The hash covers what may never differ, whatever the session's time zone.
-create function ledger_insert_entry(
-  p_book bigint, p_idem text, p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz,
-  p_rate bigint, p_source text, p_description text, p_meta jsonb, p_contents jsonb,
-  out entry_id bigint, out fresh boolean
-) language plpgsql as $$
+-- What an idempotency key stands for. What may never differ is hashed, whatever the session's time zone.
+create function ledger_idem_hash(p_kind smallint, p_ref bigint, p_effective_at timestamptz, p_legs text, p_source text) returns bytea language sql stable as $$
+  select sha256(convert_to(concat_ws('|', p_kind, p_ref, extract(epoch from p_effective_at), p_legs, p_source), 'UTF8'))
+$$
+--;;
+-- How much a leg raises its account in that layer. Assets and expenses are raised by debits; what is promised away counts the other way round.
+create function ledger_change(p_account_kind text, p_layer smallint, p_debit numeric, p_credit numeric) returns numeric language sql immutable as $$
+  select case when (p_account_kind in ('A', 'X')) = (p_layer <> 2) then p_debit - p_credit else p_credit - p_debit end
+$$
+--;;
+create function ledger_layer(p_kind smallint, p_account_kind text, p_debit numeric) returns smallint language sql immutable as $$
+  select case when p_kind = 1 then 0 when (p_account_kind in ('A', 'X')) = (p_debit > 0) then 1 else 2 end::smallint
+$$
+--;;
+create function ledger_bad_leg(p_debit numeric, p_credit numeric) returns boolean language sql immutable as $$
+  select p_debit is null or p_credit is null or p_debit < 0 or p_credit < 0 or (p_debit > 0) = (p_credit > 0)
+      or p_debit <> trunc(p_debit) or p_credit <> trunc(p_credit) or greatest(p_debit, p_credit) >= 1e78
+$$
+--;;
+-- One entry, posted (1) or pending (2). A few legs: plain steps in account order beat sets here.
+-- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
+create function ledger_write(
+  p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
+  p_accounts bigint[], p_debits numeric[], p_credits numeric[]
+) returns bigint language plpgsql as $$
 declare
-  v_hash bytea := sha256(convert_to(jsonb_build_array(p_kind, p_ref, p_effective_at at time zone 'UTC', p_source, p_contents)::text, 'UTF8'));
+  v_legs integer := coalesce(cardinality(p_accounts), 0);
+  v_hash bytea := ledger_idem_hash(p_kind, null, p_effective_at, concat(p_accounts, p_debits, p_credits), p_source);
   v_known bytea;
+  v_open timestamptz := case when p_carry then ledger_open_from(p_book) end;
+  v_effective timestamptz := p_effective_at;
+  v_meta jsonb := p_meta;
+  v_entry bigint;
+  v_layers smallint[];
+  v_changes numeric[];
+  v_balance numeric;
+  v_seq bigint;
+  v_after numeric[];
+  v_seqs bigint[];
+  f record;
+  i integer;
 begin
-  insert into ledger_journalentry (book_id, idem, idem_hash, kind, ref_id, legs, effective_at, recorded_at, rate_id, source, description, meta)
-  values (p_book, p_idem, v_hash, p_kind, p_ref, p_legs, p_effective_at, clock_timestamp(), p_rate, p_source, p_description, p_meta)
-  on conflict (book_id, idem) do nothing returning id into entry_id;
-  fresh := entry_id is not null;
-  if not fresh then
-    select e.id, e.idem_hash into entry_id, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
+  if p_kind is distinct from 1 and p_kind is distinct from 2 then
+    raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
+  end if;
+  if v_legs < 2 or cardinality(p_debits) is distinct from v_legs or cardinality(p_credits) is distinct from v_legs then
+    raise exception 'an entry has two legs at least' using errcode = 'LG001';
+  end if;
+  select count(a.id) as found, count(distinct l.account) < v_legs as repeated, bool_or(ledger_bad_leg(l.debit, l.credit)) as bad, sum(l.debit) = sum(l.credit) as balanced, min(a.asset_id) = max(a.asset_id) as one_asset,
+         bool_or(a.closed_at is not null) as closed, array_agg(a.asset_id order by l.n) as assets, array_agg(a.kind order by l.n) as kinds,
+         array_agg(l.n::integer order by l.account, l.n) as ordered
+  into f
+  from unnest(p_accounts, p_debits, p_credits) with ordinality l (account, debit, credit, n)
+  left join ledger_account a on a.book_id = p_book and a.id = l.account;
+  if f.bad then
+    raise exception 'a leg is one positive debit or one positive credit' using errcode = 'LG002';
+  elsif f.found <> v_legs then
+    raise exception 'no account % in this book', (select l from unnest(p_accounts) l where not exists (select 1 from ledger_account a where a.book_id = p_book and a.id = l) limit 1)
+      using errcode = 'LG003';
+  elsif not f.balanced or not f.one_asset and exists (
+      select 1 from unnest(f.assets, p_debits, p_credits) l (asset, debit, credit) group by l.asset having sum(l.debit) <> sum(l.credit)) then
+    raise exception 'debits and credits differ' using errcode = 'LG001';
+  end if;
+  if f.repeated then  -- a floor is looked at once all legs of an account are in
+    return (ledger_write_batch(
+      p_book, array[p_idem], array[p_kind], array[null]::bigint[], array[null], array[p_effective_at], array[p_carry], array[p_rate], array[p_source], array[p_description],
+      array[p_meta], array_fill(1, array[v_legs]), p_accounts, p_debits, p_credits))[1];
+  end if;
+  if v_open > p_effective_at then
+    v_effective := v_open;
+    v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
+  end if;
+  insert into ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta)
+  values (p_book, p_idem, v_hash, p_kind, v_legs, v_effective, p_rate, p_source, p_description, v_meta)
+  on conflict (book_id, idem) do nothing returning id into v_entry;
+  if v_entry is null then
+    select e.id, e.idem_hash into v_entry, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
     if v_known is distinct from v_hash then
       raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
     end if;
+    return v_entry;
   end if;
-end $$
---;;
--- Moves balances and writes the postings of a new entry, one set at a time.
-create function ledger_apply(
-  p_book bigint, p_entry bigint, p_effective_at timestamptz,
-  p_accounts bigint[], p_layers smallint[], p_debits numeric[], p_credits numeric[]
-) returns void language plpgsql as $$
-begin
-  perform 1 from ledger_balance b where b.book_id = p_book and b.account_id = any (p_accounts) order by b.account_id for no key update;
-  with leg as materialized (
-    select l.n, l.account_id, l.layer, l.debit, l.credit, a.asset_id,
-           case when (a.kind in ('A', 'X')) = (l.layer <> 2) then l.debit - l.credit else l.credit - l.debit end as change
-    from unnest(p_accounts, p_layers, p_debits, p_credits) with ordinality l (account_id, layer, debit, credit, n)
-    join ledger_account a on a.book_id = p_book and a.id = l.account_id
-  ), total as (
-    select account_id, count(*) as legs,
-           coalesce(sum(change) filter (where layer = 0), 0) as posted,
-           coalesce(sum(change) filter (where layer = 1), 0) as pending_in,
-           coalesce(sum(change) filter (where layer = 2), 0) as pending_out
-    from leg group by account_id
-  ), moved as (
+  if f.closed then  -- what was written before an account was closed can still be said again
+    raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1)
+      using errcode = 'LG004';
+  end if;
+  foreach i in array f.ordered loop
+    v_layers[i] := ledger_layer(p_kind, f.kinds[i], p_debits[i]);
+    v_changes[i] := ledger_change(f.kinds[i], v_layers[i], p_debits[i], p_credits[i]);
     update ledger_balance b
-    set posted = b.posted + t.posted, pending_in = b.pending_in + t.pending_in, pending_out = b.pending_out + t.pending_out, seq = b.seq + t.legs
-    from total t where b.book_id = p_book and b.account_id = t.account_id
-    returning b.account_id, array[b.posted - t.posted, b.pending_in - t.pending_in, b.pending_out - t.pending_out] as before, b.seq - t.legs as seq
-  )
+    set posted = case v_layers[i] when 0 then b.posted + v_changes[i] else b.posted end,
+        pending_in = case v_layers[i] when 1 then b.pending_in + v_changes[i] else b.pending_in end,
+        pending_out = case v_layers[i] when 2 then b.pending_out + v_changes[i] else b.pending_out end,
+        seq = b.seq + 1
+    where b.book_id = p_book and b.account_id = p_accounts[i]
+    returning case v_layers[i] when 0 then b.posted when 1 then b.pending_in else b.pending_out end, b.seq into v_balance, v_seq;
+    v_after[i] := v_balance;
+    v_seqs[i] := v_seq;
+    if v_layers[i] = 0 then
+      insert into ledger_accountday as d (book_id, account_id, day, debit, credit) values (p_book, p_accounts[i], (v_effective at time zone 'UTC')::date, p_debits[i], p_credits[i])
+      on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+    end if;
+  end loop;
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-  select p_book, p_entry, leg.n, leg.account_id, leg.asset_id, leg.layer, leg.debit, leg.credit,
-         m.before[leg.layer + 1] + sum(leg.change) over (partition by leg.account_id, leg.layer order by leg.n),
-         m.seq + row_number() over (partition by leg.account_id order by leg.n),
-         p_effective_at
-  from leg join moved m on m.account_id = leg.account_id;
+  select p_book, v_entry, l.n, l.account, l.asset, l.layer, l.debit, l.credit, l.after, l.seq, v_effective
+  from unnest(p_accounts, f.assets, v_layers, p_debits, p_credits, v_after, v_seqs) with ordinality l (account, asset, layer, debit, credit, after, seq, n);
+  return v_entry;
 end $$
 --;;
-create function ledger_check_legs(p_book bigint, p_accounts bigint[], p_debits numeric[], p_credits numeric[]) returns void language plpgsql as $$
-declare v_account bigint;
+create type ledger_leg as (
+  entry integer, leg integer, account_id bigint, asset_id bigint, layer smallint, debit numeric, credit numeric, change numeric
+)
+--;;
+-- The entries that those of a batch resolve: by id or by idempotency key, null for kinds 1 and 2. A batch resolves no entry of its own.
+create function ledger_resolved(p_book bigint, p_kinds smallint[], p_refs bigint[], p_ref_idems text[]) returns bigint[] language plpgsql as $$
+declare
+  v_refs bigint[];
+  v_bad record;
 begin
-  if coalesce(cardinality(p_accounts), 0) < 2 or cardinality(p_debits) is distinct from cardinality(p_accounts)
-     or cardinality(p_credits) is distinct from cardinality(p_accounts) then
-    raise exception 'an entry has two legs at least' using errcode = 'LG001';
+  select array_agg(case when u.kind in (3, 4) and e.kind = 2 or u.kind = 5 and e.kind in (1, 3) then e.id end order by u.n) into v_refs
+  from unnest(p_kinds, p_refs, p_ref_idems) with ordinality u (kind, ref, idem, n)
+  left join lateral (
+    select x.id, x.kind from ledger_journalentry x where x.book_id = p_book and x.id = u.ref
+    union all
+    select x.id, x.kind from ledger_journalentry x where u.ref is null and x.book_id = p_book and x.idem = u.idem
+  ) e on true;
+  select u.kind, coalesce(u.ref::text, u.idem) as name into v_bad
+  from unnest(p_kinds, p_refs, p_ref_idems, v_refs) u (kind, ref, idem, found)
+  where u.kind not in (1, 2) and u.found is null or u.kind in (1, 2) and coalesce(u.ref::text, u.idem) is not null or u.kind is null limit 1;
+  if found then
+    if v_bad.kind in (3, 4) then
+      raise exception 'entry % is not pending in this book', v_bad.name using errcode = 'LG006';
+    elsif v_bad.kind = 5 then
+      raise exception 'entry % cannot be reversed', v_bad.name using errcode = 'LG008';
+    end if;
+    raise exception 'only settle, void and reverse name another entry' using errcode = 'LG002';
   end if;
-  if exists (select 1 from unnest(p_debits, p_credits) l (debit, credit)
-             where l.debit is null or l.credit is null or l.debit < 0 or l.credit < 0 or (l.debit > 0) = (l.credit > 0)
-                or l.debit <> trunc(l.debit) or l.credit <> trunc(l.credit) or greatest(l.debit, l.credit) >= 1e78) then
+  return v_refs;
+end $$
+--;;
+-- All legs of a batch: those given, and those of the entries resolved, taken back (3, 4, 5) and, to settle (3), posted.
+create function ledger_legs(
+  p_book bigint, p_kinds smallint[], p_refs bigint[], p_leg_entries integer[], p_accounts bigint[], p_debits numeric[], p_credits numeric[]
+) returns ledger_leg[] language sql stable as $$
+  select array_agg((x.entry, x.leg, x.account_id, x.asset_id, x.layer, x.debit, x.credit, ledger_change(x.account_kind, x.layer, x.debit, x.credit))::ledger_leg order by x.entry, x.leg)
+  from (
+    select l.entry, row_number() over (partition by l.entry order by l.n)::integer as leg, l.account as account_id, a.asset_id, a.kind as account_kind,
+           ledger_layer(p_kinds[l.entry], a.kind, l.debit) as layer, l.debit, l.credit
+    from unnest(p_leg_entries, p_accounts, p_debits, p_credits) with ordinality l (entry, account, debit, credit, n)
+    left join ledger_account a on a.book_id = p_book and a.id = l.account
+    union all
+    select r.n::integer, row_number() over (partition by r.n order by side.part, p.leg)::integer, p.account_id, p.asset_id, a.kind, side.layer, side.debit, side.credit
+    from unnest(p_kinds, p_refs) with ordinality r (kind, ref, n)
+    join ledger_posting p on p.book_id = p_book and p.entry_id = r.ref and (r.kind <> 5 or p.layer = 0)
+    join ledger_account a on a.book_id = p_book and a.id = p.account_id
+    cross join lateral (
+      select 1 as part, p.layer, p.credit as debit, p.debit as credit
+      union all
+      select 2, 0::smallint, p.debit, p.credit where r.kind = 3
+    ) side
+  ) x
+$$
+--;;
+create function ledger_refuse_bad_legs(p_kinds smallint[], p_legs ledger_leg[]) returns void language plpgsql as $$
+declare
+  v_leg ledger_leg;
+begin
+  select l.* into v_leg from unnest(p_legs) l where ledger_bad_leg(l.debit, l.credit) limit 1;
+  if found then
     raise exception 'a leg is one positive debit or one positive credit' using errcode = 'LG002';
   end if;
-  select l.id into v_account from unnest(p_accounts) l (id)
-  where not exists (select 1 from ledger_account a where a.book_id = p_book and a.id = l.id) limit 1;
+  select l.* into v_leg from unnest(p_legs) l where l.asset_id is null limit 1;
   if found then
-    raise exception 'no account % in this book', v_account using errcode = 'LG003';
+    raise exception 'no account % in this book', v_leg.account_id using errcode = 'LG003';
   end if;
-  if exists (select 1 from unnest(p_accounts, p_debits, p_credits) l (id, debit, credit) join ledger_account a on a.book_id = p_book and a.id = l.id
-             group by a.asset_id having sum(l.debit) <> sum(l.credit)) then
+  if (select count(distinct l.entry) filter (where l.entry between 1 and cardinality(p_kinds)) from unnest(p_legs) l) < cardinality(p_kinds) then
+    raise exception 'an entry has two legs at least' using errcode = 'LG001';
+  end if;
+  if exists (select 1 from unnest(p_legs) l group by l.entry, l.asset_id, l.layer = 0 having sum(l.debit) <> sum(l.credit)) then
     raise exception 'debits and credits differ' using errcode = 'LG001';
   end if;
 end $$
 --;;
--- kind 1 posts at once. kind 2 records what is seen: a leg that raises its account is pending in, one that lowers it pending out.
-create function ledger_write(
-  p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_rate bigint, p_source text, p_description text, p_meta jsonb,
-  p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint language plpgsql as $$
-declare
-  v_entry record;
-  v_closed bigint;
-  v_layers smallint[];
+-- Moves balances and writes the postings of new entries. Every join meets ledger_balance by its index: sets joined to sets have no statistics.
+create function ledger_apply(p_book bigint, p_entries bigint[], p_effective_at timestamptz[], p_legs ledger_leg[]) returns void language plpgsql as $$
 begin
-  if p_kind not in (1, 2) then
-    raise exception 'settle, void and reverse have functions of their own' using errcode = 'LG002';
-  end if;
-  perform ledger_check_legs(p_book, p_accounts, p_debits, p_credits);
-  v_entry := ledger_insert_entry(p_book, p_idem, p_kind, null, cardinality(p_accounts), p_effective_at, p_rate, p_source, p_description, p_meta,
-                                 jsonb_build_array(p_accounts, p_debits, p_credits));
-  if v_entry.fresh then  -- what was written before an account was closed can still be said again
-    select a.id into v_closed from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1;
-    if found then
-      raise exception 'account % is closed', v_closed using errcode = 'LG004';
+  perform 1 from ledger_balance b where b.book_id = p_book and b.account_id = any (array(select distinct l.account_id from unnest(p_legs) l))
+  order by b.account_id for no key update;
+  update ledger_balance b
+  set posted = b.posted + x.posted, pending_in = b.pending_in + x.pending_in, pending_out = b.pending_out + x.pending_out, seq = b.seq + x.legs
+  from (
+    select l.account_id, count(*) as legs,
+           coalesce(sum(l.change) filter (where l.layer = 0), 0) as posted,
+           coalesce(sum(l.change) filter (where l.layer = 1), 0) as pending_in,
+           coalesce(sum(l.change) filter (where l.layer = 2), 0) as pending_out
+    from unnest(p_legs) l group by l.account_id
+  ) x where b.book_id = p_book and b.account_id = x.account_id;
+  insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
+  select p_book, l.account_id, (p_effective_at[l.entry] at time zone 'UTC')::date, sum(l.debit), sum(l.credit)
+  from unnest(p_legs) l where l.layer = 0 group by 2, 3 order by 2, 3
+  on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+  insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
+  select p_book, p_entries[x.entry], x.leg, x.account_id, x.asset_id, x.layer, x.debit, x.credit,
+         case x.layer when 0 then b.posted when 1 then b.pending_in else b.pending_out end - x.later, b.seq - x.after, p_effective_at[x.entry]
+  from (
+    select l.*, sum(l.change) over (partition by l.account_id, l.layer order by l.entry desc, l.leg desc) - l.change as later,
+           row_number() over (partition by l.account_id order by l.entry desc, l.leg desc) - 1 as after
+    from unnest(p_legs) l
+  ) x
+  join ledger_balance b on b.book_id = p_book and b.account_id = x.account_id;
+end $$
+--;;
+-- Entries of any kind at once, in sets: work per statement, not per entry. Returns their ids in the order given; what was written before is found again.
+-- p_leg_entries says to which entry (1, 2, ...) a leg belongs; entries that resolve another bring none.
+create function ledger_write_batch(
+  p_book bigint, p_idems text[], p_kinds smallint[], p_refs bigint[], p_ref_idems text[], p_effective_at timestamptz[], p_carry boolean[],
+  p_rates bigint[], p_sources text[], p_descriptions text[], p_metas jsonb[],
+  p_leg_entries integer[], p_accounts bigint[], p_debits numeric[], p_credits numeric[]
+) returns bigint[] language plpgsql as $$
+declare
+  v_open timestamptz := case when true = any (p_carry) then ledger_open_from(p_book) end;
+  v_refs bigint[] := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
+  v_legs ledger_leg[] := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
+  v_new bigint[] := array(select nextval('ledger_journalentry_id_seq') from generate_subscripts(p_idems, 1));
+  v_effective timestamptz[];
+  v_counts integer[];
+  v_hashes bytea[];
+  v_known bigint[];
+  v_fresh boolean[];
+  v_conflict text;
+  v_closed text;
+begin
+  perform ledger_refuse_bad_legs(p_kinds, v_legs);
+  select array_agg(case when u.carry then greatest(u.at, v_open) else u.at end order by u.n) into v_effective from unnest(p_effective_at, p_carry) with ordinality u (at, carry, n);
+  select array_agg(x.legs order by x.entry),
+         array_agg(ledger_idem_hash(p_kinds[x.entry], v_refs[x.entry], p_effective_at[x.entry], x.text, x.source) order by x.entry)
+  into v_counts, v_hashes
+  from (
+    select l.entry, count(*)::integer as legs,
+           case when p_kinds[l.entry] in (1, 2) then concat(array_agg(l.account_id order by l.leg), array_agg(l.debit order by l.leg), array_agg(l.credit order by l.leg)) end as text,
+           p_sources[l.entry] as source
+    from unnest(v_legs) l group by l.entry
+  ) x;
+  insert into ledger_journalentry (id, book_id, idem, idem_hash, kind, ref_id, legs, effective_at, rate_id, source, description, meta)
+  select u.id, p_book, u.idem, u.hash, u.kind, u.ref, u.legs, u.effective_at, coalesce(u.rate, r.rate_id), u.source, u.description,
+         case when u.effective_at = u.happened_at then u.meta else u.meta || jsonb_build_object('happened_at', u.happened_at at time zone 'UTC') end
+  from unnest(v_new, p_idems, v_hashes, p_kinds, v_refs, v_counts, v_effective, p_effective_at, p_rates, p_sources, p_descriptions, p_metas)
+    u (id, idem, hash, kind, ref, legs, effective_at, happened_at, rate, source, description, meta)
+  left join ledger_journalentry r on u.kind = 5 and r.book_id = p_book and r.id = u.ref
+  order by u.idem
+  on conflict do nothing;
+  select array_agg(e.id order by u.n), array_agg(e.id = u.id order by u.n), min(u.idem) filter (where e.idem_hash <> u.hash) into v_known, v_fresh, v_conflict
+  from unnest(p_idems, v_new, v_hashes) with ordinality u (idem, id, hash, n)
+  left join ledger_journalentry e on e.book_id = p_book and e.idem = u.idem;
+  if v_conflict is not null then
+    raise exception 'entry % exists with other contents', v_conflict using errcode = 'LG005';
+  elsif array_position(v_known, null) is not null then  -- the other unique keys refused it: another entry has done the same
+    if p_kinds[array_position(v_known, null)] = 5 then
+      raise exception 'entry % is already reversed', v_refs[array_position(v_known, null)] using errcode = 'LG009';
     end if;
-    select array_agg((case when p_kind = 1 then 0 when (a.kind in ('A', 'X')) = (l.debit > 0) then 1 else 2 end)::smallint order by l.n)
-    into v_layers
-    from unnest(p_accounts, p_debits) with ordinality l (id, debit, n) join ledger_account a on a.book_id = p_book and a.id = l.id;
-    perform ledger_apply(p_book, v_entry.entry_id, p_effective_at, p_accounts, v_layers, p_debits, p_credits);
+    raise exception 'entry % is already settled or void', v_refs[array_position(v_known, null)] using errcode = 'LG007';
+  elsif false = any (v_fresh) then
+    v_legs := array(select l from unnest(v_legs) l where v_fresh[l.entry]);
   end if;
-  return v_entry.entry_id;
-end $$
---;;
--- Inserts an entry that settles, voids or reverses another, which happens at most once.
-create function ledger_insert_resolution(
-  p_book bigint, p_idem text, p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz,
-  p_rate bigint, p_source text, p_description text, p_meta jsonb,
-  out entry_id bigint, out fresh boolean
-) language plpgsql as $$
-declare v_entry record;
-begin
-  for attempt in 1..2 loop  -- told twice at once, the second meets the other unique key first, and finds the entry when it looks again
-    begin
-      v_entry := ledger_insert_entry(p_book, p_idem, p_kind, p_ref, p_legs, p_effective_at, p_rate, p_source, p_description, p_meta, '[]');
-      entry_id := v_entry.entry_id;
-      fresh := v_entry.fresh;
-      return;
-    exception when unique_violation then
-      null;
-    end;
-  end loop;
-  if p_kind = 5 then
-    raise exception 'entry % is already reversed', p_ref using errcode = 'LG009';
+  select a.code into v_closed from ledger_account a
+  where a.book_id = p_book and a.closed_at is not null and a.id in (select l.account_id from unnest(v_legs) l where p_kinds[l.entry] in (1, 2)) limit 1;
+  if found then
+    raise exception 'account % is closed', v_closed using errcode = 'LG004';
   end if;
-  raise exception 'entry % is already settled or void', p_ref using errcode = 'LG007';
-end $$
---;;
--- Takes the pending legs back (kinds 3 and 4) and, for kind 3, posts them.
-create function ledger_resolve(
-  p_book bigint, p_pending bigint, p_kind smallint, p_idem text, p_effective_at timestamptz, p_rate bigint, p_source text, p_description text, p_meta jsonb
-) returns bigint language plpgsql as $$
-declare
-  v_entry record;
-  v_kind smallint;
-  v_legs integer;
-begin
-  select e.kind, e.legs into v_kind, v_legs from ledger_journalentry e where e.book_id = p_book and e.id = p_pending;
-  if v_kind is distinct from 2 or p_kind not in (3, 4) then
-    raise exception 'entry % is not pending in this book', p_pending using errcode = 'LG006';
-  end if;
-  v_entry := ledger_insert_resolution(p_book, p_idem, p_kind, p_pending, v_legs * (case p_kind when 3 then 2 else 1 end), p_effective_at,
-                                      p_rate, p_source, p_description, p_meta);
-  if v_entry.fresh then
-    perform ledger_apply(
-      p_book, v_entry.entry_id, p_effective_at,
-      array_agg(l.account_id order by l.layer = 0, l.leg), array_agg(l.layer order by l.layer = 0, l.leg),
-      array_agg(l.debit order by l.layer = 0, l.leg), array_agg(l.credit order by l.layer = 0, l.leg))
-    from (
-      select p.leg, p.account_id, p.layer, p.credit as debit, p.debit as credit from ledger_posting p where p.book_id = p_book and p.entry_id = p_pending
-      union all
-      select p.leg, p.account_id, 0::smallint, p.debit, p.credit from ledger_posting p where p.book_id = p_book and p.entry_id = p_pending and p_kind = 3
-    ) l;
-  end if;
-  return v_entry.entry_id;
-end $$
---;;
-create function ledger_reverse(
-  p_book bigint, p_reversed bigint, p_idem text, p_effective_at timestamptz, p_source text, p_description text, p_meta jsonb
-) returns bigint language plpgsql as $$
-declare
-  v_entry record;
-  v_legs integer;
-  v_rate bigint;
-begin
-  select (select count(*) from ledger_posting p where p.book_id = p_book and p.entry_id = e.id and p.layer = 0), e.rate_id into v_legs, v_rate
-  from ledger_journalentry e where e.book_id = p_book and e.id = p_reversed and e.kind in (1, 3);
-  if not found then
-    raise exception 'entry % cannot be reversed', p_reversed using errcode = 'LG008';
-  end if;
-  v_entry := ledger_insert_resolution(p_book, p_idem, 5::smallint, p_reversed, v_legs, p_effective_at, v_rate, p_source, p_description, p_meta);
-  if v_entry.fresh then
-    perform ledger_apply(
-      p_book, v_entry.entry_id, p_effective_at,
-      array_agg(p.account_id order by p.leg), array_agg(p.layer order by p.leg),
-      array_agg(p.credit order by p.leg), array_agg(p.debit order by p.leg))
-    from ledger_posting p where p.book_id = p_book and p.entry_id = p_reversed and p.layer = 0;
-  end if;
-  return v_entry.entry_id;
+  perform ledger_apply(p_book, v_new, v_effective, v_legs);
+  return v_known;
 end $$

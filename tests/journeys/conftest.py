@@ -19,7 +19,7 @@ from cryptopay.payments import lifecycle
 from cryptopay.payments import tasks as payments_tasks
 from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import delivering, endpoints
-from ledger import balances
+from ledger import balances, chart
 from ledger.balances import AccountBalance
 from ledger.models import Asset
 from monitor import tasks as monitor_tasks
@@ -153,7 +153,7 @@ class Shop:
 
     def holds(self, coin: Coin, code: str) -> AccountBalance:
         asset = Asset.objects.get(chain=coin.chain.code, contract="")
-        return balances.balance(self.merchant.test_book_id, code, asset)
+        return balances.balance(chart.find(self.merchant.test_book_id, code, asset))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class Shop:
     def of(self, entry_id: int, idem: str = "", minutes: int = 0) -> Resolution:
         return Resolution(
             book_id=self.book.pk,
-            entry_id=entry_id,
+            entry=entry_id,
             idem=idem or f"resolution {next(_numbers)}",
             effective_at=NOON + timedelta(minutes=minutes),
             description="A resolution",
@@ -58,7 +58,7 @@ class Shop:
         return journal.post(self.receipt(base_units))
 
     def holds(self, account: Account) -> AccountBalance:
-        return balances.balance(self.book.pk, account.code, self.coin)
+        return balances.balance(account)
 
 
 @pytest.fixture

@@ -145,9 +145,7 @@ class Books(RuleBasedStateMachine):
     def balances_are_the_small_ledgers(self) -> None:
         for name in NAMES:
             account = getattr(self.shop, name)
-            assert balances.balance(self.shop.book.pk, account.code, self.shop.coin) == AccountBalance(
-                *self.small.held[name]
-            )
+            assert balances.balance(account) == AccountBalance(*self.small.held[name])
 
     @invariant()
     def postings_run_without_a_gap_up_to_the_balances(self) -> None:

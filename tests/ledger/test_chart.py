@@ -15,7 +15,7 @@ def test_an_account_is_opened_once_with_a_balance_of_nothing(shop: Shop) -> None
     again = chart.custody(shop.book.pk, shop.coin)
     assert again == shop.custody
     assert Balance.objects.filter(account=again).count() == 1
-    found = balance(shop.book.pk, again.code, shop.coin)
+    found = balance(again)
     assert (found.posted, found.pending_in, found.pending_out, found.available) == (0, 0, 0, 0)
 
 

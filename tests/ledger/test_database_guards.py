@@ -21,11 +21,16 @@ pytestmark = pytest.mark.django_db
 ENTRY = """INSERT INTO ledger_journalentry
     (book_id, idem, idem_hash, kind, ref_id, legs, effective_at, recorded_at, source, description, meta)
     VALUES (%s, %s, '', %s, %s, %s, now(), now(), 'sql', 'by hand', '{}') RETURNING id"""
-POSTING = """INSERT INTO ledger_posting
+VALUES = "(%s, %s, %s, %s, %s, %s, %s, %s, 0, %s, now())"
+POSTING = f"""INSERT INTO ledger_posting
     (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0, %s, now())"""
+    VALUES {VALUES}"""  # noqa: S608
 WRITE = """SELECT ledger_write(
-    %s, 'raw', %s::smallint, now(), null, 'sql', 'by hand', '{}', %s::bigint[], %s::numeric[], %s::numeric[])"""
+    %s, 'raw', %s::smallint, now(), false, null, 'sql', 'by hand', '{}', %s::bigint[], %s::numeric[], %s::numeric[])"""
+
+RESOLVE = """SELECT ledger_write_batch(
+    %s, array[%s], array[%s]::smallint[], array[%s]::bigint[], array[null], array[now()], array[false],
+    array[null]::bigint[], array['sql'], array['by hand'], array['{}']::jsonb[], '{}', '{}', '{}', '{}')"""
 
 
 def _sql(statement: str, *arguments: object) -> Any:
@@ -61,26 +66,26 @@ def _entry(shop: Shop, legs: int = 2, idem: str = "by hand", kind: int = 1, ref:
 
 
 def _posting(shop: Shop, entry: int, leg: int, debit: object = 0, credit: object = 0, **other: Any) -> None:
-    account = other.get("account", shop.owner)
-    _sql(
-        POSTING,
-        other.get("book", shop.book.pk),
-        entry,
-        leg,
-        account.pk,
-        other.get("asset", account.asset_id),
-        other.get("layer", 0),
-        debit,
-        credit,
-        other.get("seq", 1000 + leg),
-    )
+    _postings(shop, entry, [(leg, debit, credit, other)])
+
+
+def _postings(shop: Shop, entry: int, legs: list[tuple[int, object, object, dict[str, Any]]]) -> None:
+    """Written by one statement, as an entry's legs must be."""
+    rows: list[object] = []
+    for leg, debit, credit, other in legs:
+        account = other.get("account", shop.owner)
+        rows += [other.get("book", shop.book.pk), entry, leg, account.pk, other.get("asset", account.asset_id)]
+        rows += [other.get("layer", 0), debit, credit, other.get("seq", 1000 + leg)]
+    _sql(POSTING + f", {VALUES}" * (len(legs) - 1), *rows)
+
+
+def _both(shop: Shop, entry: int, debit: object, credit: object) -> None:
+    _postings(shop, entry, [(1, debit, 0, {}), (2, 0, credit, {})])
 
 
 def test_a_balanced_entry_by_hand_is_let_through(shop: Shop) -> None:
     """Else the refusals below would prove nothing."""
-    entry = _entry(shop)
-    _posting(shop, entry, 1, debit=5)
-    _posting(shop, entry, 2, credit=5)
+    _both(shop, _entry(shop), 5, 5)
     _checks_now()
 
 
@@ -96,12 +101,12 @@ def test_a_balanced_entry_by_hand_is_let_through(shop: Shop) -> None:
     ],
 )
 @pytest.mark.usefixtures("undone")
-def test_an_unbalanced_entry_is_refused_at_commit(shop: Shop, legs: list[tuple[int, int, int]]) -> None:
+def test_an_unbalanced_entry_is_refused(shop: Shop, legs: list[tuple[int, int, int]]) -> None:
+    """Legs are looked at when they are written, an entry without any at commit."""
     entry = _entry(shop, legs=max(2, len(legs)))
-    for n, (debit, credit, layer) in enumerate(legs, 1):
-        _posting(shop, entry, n, debit, credit, layer=layer)
+    rows = [(n, debit, credit, {"layer": layer}) for n, (debit, credit, layer) in enumerate(legs, 1)]
     with pytest.raises(DatabaseError) as refusal:
-        _checks_now()
+        _postings(shop, entry, rows) if rows else _checks_now()
     assert getattr(refusal.value.__cause__, "sqlstate", None) == "LG001"
     found = from_database(refusal.value)
     assert isinstance(found, errors.Unbalanced)
@@ -111,12 +116,12 @@ def test_an_unbalanced_entry_is_refused_at_commit(shop: Shop, legs: list[tuple[i
 def test_an_unbalanced_entry_is_never_committed(shop: Shop) -> None:
     def write() -> None:
         with transaction.atomic():
-            entry = _entry(shop)
-            _posting(shop, entry, 1, debit=5)
-            _posting(shop, entry, 2, credit=4)
+            _both(shop, _entry(shop), 5, 4)
 
     with pytest.raises(DatabaseError, match="debits and credits differ"):
         write()
+    with pytest.raises(DatabaseError, match="has no legs"):
+        _entry(shop)
     assert not JournalEntry.objects.exists()
     assert not Posting.objects.exists()
 
@@ -291,18 +296,20 @@ def test_the_functions_refuse_accounts_and_kinds_by_raw_sql(open_shop: Callable[
 
 def test_resolutions_are_refused_by_raw_sql(shop: Shop) -> None:
     pending, posted = journal.record(shop.receipt(5)), shop.received(5)
-    resolve = "SELECT ledger_resolve(%s, %s, %s::smallint, %s, now(), null, 'sql', 'by hand', '{}')"
-    reverse = "SELECT ledger_reverse(%s, %s, %s, now(), 'sql', 'by hand', '{}')"
-    for kind in (1, 2, 5):
-        assert _state(resolve, shop.book.pk, pending, kind, "raw") == "LG006"
+
+    def state(entry: int, kind: int, idem: str = "raw") -> str:
+        return _state(RESOLVE, shop.book.pk, idem, kind, entry)
+
+    for kind in (0, 1, 2, 6):
+        assert state(pending, kind) == "LG002"
     for kind in (3, 4):
-        assert _state(resolve, shop.book.pk, posted, kind, "raw") == "LG006"
-    _sql(resolve, shop.book.pk, pending, 3, "first")
-    assert _state(resolve, shop.book.pk, pending, 4, "second") == "LG007"
-    assert _state(resolve, shop.book.pk, pending, 4, "first") == "LG005"
-    assert _state(reverse, shop.book.pk, pending, "raw") == "LG008"
-    _sql(reverse, shop.book.pk, posted, "third")
-    assert _state(reverse, shop.book.pk, posted, "fourth") == "LG009"
+        assert state(posted, kind) == "LG006"
+    _sql(RESOLVE, shop.book.pk, "first", 3, pending)
+    assert state(pending, 4, "second") == "LG007"
+    assert state(pending, 4, "first") == "LG005"
+    assert state(pending, 5) == "LG008"
+    _sql(RESOLVE, shop.book.pk, "third", 5, posted)
+    assert state(posted, 5, "fourth") == "LG009"
 
 
 def test_an_entrys_notes_are_kept_as_json(shop: Shop) -> None:

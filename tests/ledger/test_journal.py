@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from ledger import balances, chart, errors, journal
+from ledger import chart, errors, journal
 from ledger.journal import Entry, Leg, Standing, story_heads
 from ledger.models import Balance, JournalEntry, Posting
 from tests.ledger.conftest import Shop
@@ -254,7 +254,7 @@ def test_every_error_has_a_code_of_its_own_and_a_state_that_leads_back_to_it() -
     codes = [cls.code for cls in (*found, *errors.RateError.__subclasses__())]
     assert len(set(codes)) == len(codes)
     states = [cls.sqlstate for cls in found if cls.sqlstate]
-    assert sorted(states) == [f"LG{n:03}" for n in range(1, 11)]
+    assert sorted(states) == [f"LG{n:03}" for n in range(1, 15)]
 
 
 def test_a_refusal_inside_a_larger_transaction_spoils_nothing_else(shop: Shop) -> None:
@@ -273,7 +273,7 @@ def test_other_failures_of_the_database_are_not_dressed_up(shop: Shop) -> None:
 
 def test_a_balance_of_no_account_is_an_error(shop: Shop) -> None:
     with pytest.raises(errors.UnknownAccount):
-        balances.balance(shop.book.pk, "assets:nothing", shop.coin)
+        chart.find(shop.book.pk, "assets:nothing", shop.coin)
 
 
 @committed

@@ -43,7 +43,7 @@ def _entry(book: Book, idem: str, legs: list[Leg]) -> Entry:
 
 def _resolution(book: Book, idem: str, entry_id: int) -> Resolution:
     return Resolution(
-        book_id=book.pk, entry_id=entry_id, idem=idem, effective_at=NEXT_DAY, description=idem, source="test"
+        book_id=book.pk, entry=entry_id, idem=idem, effective_at=NEXT_DAY, description=idem, source="test"
     )
 
 

@@ -13,7 +13,7 @@ from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
 from cryptopay.webhooks.models import Event
-from ledger import balances, rates
+from ledger import balances, chart, rates
 from ledger.models import Asset, Book, JournalEntry, Posting
 from monitor.models import ChainEvent
 from tests.cryptopay.payments.conftest import Ticker
@@ -29,7 +29,7 @@ def told(invoice: Invoice) -> list[str]:
 
 def held(book: Book, code: str, asset: str = "BTC") -> tuple[int, int]:
     """Posted and pending in."""
-    found = balances.balance(book.pk, code, Asset.objects.get(code=asset))
+    found = balances.balance(chart.find(book.pk, code, Asset.objects.get(code=asset)))
     return found.posted, found.pending_in
 
 
