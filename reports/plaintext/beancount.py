@@ -2,12 +2,13 @@
 
 Beancount counts with Python's decimals of 28 digits and rounds what is longer, a sign changed included. So an entry
 that moves 10**28 base units or more of an asset (10 thousand million units of a token with 18 decimals) is written in
-slices of 20 digits, the lowest of all its legs first: then every sum on the way fits, and the entry balances exactly.
+slices of 20 digits, the highest of all its legs first: then every sum on the way fits, and what does not balance stays
+in sight (the other way round a small difference would be rounded away by the larger slices).
 Balances of such accounts are exact when the tool is told to count with more digits; docs/accountant.md says how.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ledger.money import to_text
 from reports.plaintext.journal import AccountLine, Commodity, Export, Leg, Transaction
@@ -15,8 +16,8 @@ from reports.plaintext.names import BEANCOUNT_PUNCTUATION, account_name
 from reports.plaintext.text import one_line
 
 _COUNTS_BELOW = 10**28
-_SLICE = 10**20
-"""Sums of 32,767 legs, the most an entry has, stay below 25 digits beside their zeros."""
+_SLICE_DIGITS = 20
+"""Sums of 32,767 legs, the most an entry has, stay below 26 digits beside their zeros."""
 
 
 def lines(export: Export) -> Iterator[str]:
@@ -82,14 +83,13 @@ def _counted(legs: Sequence[Leg]) -> Iterator[Leg]:
         yield from group if total < _COUNTS_BELOW else _sliced(group, total)
 
 
-def _sliced(legs: Iterable[Leg], total: int) -> Iterator[Leg]:
-    low = 1
-    while low <= total:
+def _sliced(legs: Sequence[Leg], total: int) -> Iterator[Leg]:
+    slices = len(str(total)) // _SLICE_DIGITS + 1
+    for low in (10 ** (_SLICE_DIGITS * place) for place in reversed(range(slices))):
         for leg in legs:
-            part = abs(leg.base_units) // low % _SLICE * low
+            part = abs(leg.base_units) // low % 10**_SLICE_DIGITS * low
             if part:
                 yield Leg(leg.kind, leg.code, leg.commodity, part if leg.base_units > 0 else -part)
-        low *= _SLICE
 
 
 def _name(of: AccountLine | Leg) -> str:

@@ -33,7 +33,7 @@ TAGS = (
     *("rate", "rate-source", "rate-observed", "more"),
 )
 """Every tag a transaction may have."""
-_KIND_WORDS = {Kind.POST: "posted", Kind.PENDING: "seen", Kind.SETTLE: "validated", Kind.REVERSE: "reversed"}
+_KIND_WORDS = {Kind.POST: "posted", Kind.PENDING: "seen", Kind.SETTLE: "validated", Kind.REVERSE: "reversal"}
 
 
 @dataclass(frozen=True, slots=True)

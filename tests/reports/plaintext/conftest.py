@@ -19,10 +19,13 @@ from tests.reports.plaintext.tools import TOOLS, Balances, Tool
 
 DAY = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
+Legs = list[tuple[Account, int]]
+"""Debits positive, credits negative."""
+
 
 @dataclass
 class Shop:
-    """A book; amounts of `post` and `record` are by account, debits positive."""
+    """A book, the journal's verbs on it in few words, and what is exported of it."""
 
     book: Book
     folder: Path
@@ -31,7 +34,9 @@ class Shop:
     def account(self, code: str, asset: Asset, kind: str) -> Account:
         return chart.open_account(self.book.pk, code, f"Name of {code}"[:200], asset, Account.Kind(kind))
 
-    def entry(self, legs: list[tuple[Account, int]], days: int = 0, description: str = "A sale", **more: object) -> Entry:
+    def entry(
+        self, legs: list[tuple[Account, int]], days: int = 0, description: str = "A sale", **more: object
+    ) -> Entry:
         values: dict[str, object] = {
             "book_id": self.book.pk,
             "idem": f"entry {next(self._numbers)}",
@@ -43,7 +48,7 @@ class Shop:
         }
         return Entry(**values)  # type: ignore[arg-type]
 
-    def post(self, legs: list[tuple[Account, int]], **more: object) -> int:
+    def post(self, legs: Legs, **more: object) -> int:
         return journal.post(self.entry(legs, **more))  # type: ignore[arg-type]
 
     def of(self, entry: int, days: int = 0, description: str = "A resolution", **more: object) -> Resolution:
@@ -74,10 +79,14 @@ class Shop:
         with read(self.book) as export:
             return {commodity.name: commodity.decimals for commodity in export.commodities}
 
+    def commodities(self) -> dict[tuple[str, str], str]:
+        """Their names by (chain, contract)."""
+        with read(self.book) as export:
+            return {(one.chain, one.contract): one.name for one in export.commodities}
+
     def balances(self, tool: Tool, before: date | None = None) -> Balances:
         """The sums of our postings, under the tool's names."""
-        with read(self.book) as export:
-            names = {(one.chain, one.contract): one.name for one in export.commodities}
+        names = self.commodities()
         posted = Posting.objects.filter(book=self.book, layer=Posting.Layer.POSTED)
         if before is not None:
             posted = posted.filter(effective_at__lt=datetime.combine(before, time(), UTC))
@@ -103,7 +112,6 @@ def shop(open_shop: Callable[..., Shop]) -> Shop:
     return open_shop()
 
 
-@pytest.fixture(params=TOOLS, ids=lambda tool: tool.format)
+@pytest.fixture(params=[tool.format for tool in TOOLS])
 def tool(request: pytest.FixtureRequest) -> Tool:
-    found: Tool = request.param
-    return found
+    return next(tool for tool in TOOLS if tool.format == request.param)
