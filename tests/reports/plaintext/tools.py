@@ -19,8 +19,8 @@ from reports.plaintext.names import BEANCOUNT_PUNCTUATION, LEDGER_PUNCTUATION
 Balances = dict[tuple[str, str], int]
 """(account, commodity) -> base units, debit less credit; without zeros."""
 
-_ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "BEANCOUNT_DISABLE_LOAD_CACHE": "1"}
-_PYTHON_TOOLS = Path(sys.executable).parent
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "BEANCOUNT_DISABLE_LOAD_CACHE": "1"}
+PYTHON_TOOLS = Path(sys.executable).parent
 _MORE_DIGITS = "import decimal; decimal.getcontext().prec = 200; from {} import main; main()"
 
 
@@ -29,7 +29,7 @@ class Refused(Exception):
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=_ENVIRONMENT, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120)
     if done.returncode or done.stderr:
         raise Refused(f"{done.returncode}: {done.stderr or done.stdout}")
     return done.stdout
@@ -98,14 +98,14 @@ def _ledger_orders(book: Path) -> dict[int, str]:
 
 
 def bean_check(book: Path) -> str:
-    return _run([str(_PYTHON_TOOLS / "bean-check"), str(book)])
+    return _run([str(PYTHON_TOOLS / "bean-check"), str(book)])
 
 
 def bean_query(book: Path, query: str, *, more_digits: bool = True) -> list[list[str]]:
     program = (
         [sys.executable, "-c", _MORE_DIGITS.format("beanquery.shell")]
         if more_digits
-        else [str(_PYTHON_TOOLS / "bean-query")]
+        else [str(PYTHON_TOOLS / "bean-query")]
     )
     said = _run([*program, "-f", "csv", str(book), query])
     return [[cell.strip() for cell in row] for row in csv.reader(said.splitlines())][1:]
