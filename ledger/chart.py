@@ -1,20 +1,166 @@
-"""The chart of accounts: codes an accountant knows, opened on demand.
+"""The chart of accounts: codes an accountant knows, one account per code and asset.
 
     assets:custody:<chain>              coins on our addresses
     liabilities:customers:<reference>   what a customer has paid in and not yet bought or taken back
     liabilities:guests                  the same for invoices that name no customer
     income:sales                        settled invoices
 
-One account per code and asset.
+`TEMPLATES` tells the rest. Accounts that payments write to are opened on demand and stay open: what a chain tells
+cannot be refused.
 """
 
-from django.db import connection, transaction
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
-from ledger.errors import UnknownAccount
+from django.db import connection, transaction
+from django.utils import timezone
+
+from ledger.errors import AccountCodeInvalid, AccountNotEmpty, AccountStaysOpen, UnknownAccount
 from ledger.models import Account, Asset, Balance
+
+_Kind = Account.Kind
 
 _ASSET_FIELDS = [field.attname for field in Asset._meta.concrete_fields]
 _ASSET = f"SELECT {', '.join(_ASSET_FIELDS)} FROM ledger_asset WHERE chain = %s AND contract = %s"  # noqa: S608
+
+CUSTODY = "assets:custody:"
+CUSTOMERS = "liabilities:customers:"
+GUESTS = "liabilities:guests"
+SALES = "income:sales"
+
+KIND_OF_ROOT = MappingProxyType(
+    {
+        "assets": _Kind.ASSET,
+        "liabilities": _Kind.LIABILITY,
+        "equity": _Kind.EQUITY,
+        "income": _Kind.INCOME,
+        "expense": _Kind.EXPENSE,
+        "suspense": _Kind.LIABILITY,
+    }
+)
+"""What an account is follows from the first word of its code."""
+
+_WORD = re.compile(r"\w+(?:[ .&/+-]\w+)*")
+_LONGEST_CODE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An account of a template. `{chain}` in its code and name is the asset's chain."""
+
+    code: str
+    name: str
+    purpose: str
+    """In one sentence, for people."""
+    floor: int | None = None
+    clears_within_days: int | None = None
+
+    @property
+    def kind(self) -> Account.Kind:
+        return KIND_OF_ROOT[self.code.partition(":")[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The accounts a kind of business needs in each asset."""
+
+    name: str
+    lines: Sequence[Line]
+
+
+_CUSTODY = Line("assets:custody:{chain}", "Custody, {chain}", "Coins on our addresses of that chain.")
+_IN_TRANSIT = Line(
+    "assets:in transit",
+    "In transit",
+    "Coins that left one of our places and have not reached the next.",
+    clears_within_days=3,
+)
+_REFUNDABLE = Line(
+    "liabilities:refundable", "Refundable", "What was promised back to payers and is not yet paid out.", floor=0
+)
+_FEES_EARNED = Line("income:fees", "Fees", "What we charge for our services.")
+_EVERYBODYS = (
+    Line("expense:network fees", "Network fees", "What miners and validators took for our own transactions."),
+    Line("expense:rounding", "Rounding", "What is lost or won when a price does not divide into base units."),
+    Line("equity:opening", "Opening balances", "What was there when these books began."),
+    Line("suspense", "Suspense", "What nobody can explain yet; somebody must, within a week.", clears_within_days=7),
+)
+
+TEMPLATES = MappingProxyType(
+    {
+        "shop": Template(
+            "Shop",
+            (
+                _CUSTODY,
+                _IN_TRANSIT,
+                Line(GUESTS, "Guests", "What was paid for invoices that name no customer.", floor=0),
+                _REFUNDABLE,
+                Line(SALES, "Sales", "What settled invoices asked for."),
+                _FEES_EARNED,
+                *_EVERYBODYS,
+            ),
+        ),
+        "ico": Template(
+            "Token sale",
+            (
+                _CUSTODY,
+                _IN_TRANSIT,
+                Line(
+                    "liabilities:contributions:escrow",
+                    "Contributions held",
+                    "Contributions that are still the contributors': the sale is open, or they are not yet approved.",
+                    floor=0,
+                ),
+                Line(
+                    "liabilities:contributions:allocated",
+                    "Contributions allocated",
+                    "Contributions accepted, for which tokens are still owed.",
+                    floor=0,
+                ),
+                Line(
+                    "liabilities:contributions:refunds due",
+                    "Refunds due",
+                    "Contributions that go back: over the cap, refused, withdrawn, or the sale failed.",
+                    floor=0,
+                ),
+                Line("income:token sales", "Token sales", "Contributions whose tokens were handed out."),
+                *_EVERYBODYS,
+            ),
+        ),
+        "platform": Template(
+            "Platform",
+            (
+                _CUSTODY,
+                _IN_TRANSIT,
+                Line(
+                    "assets:clearing between books",
+                    "Clearing between books",
+                    "The other half of a transfer to or from a merchant's books; both halves meet at zero.",
+                    clears_within_days=1,
+                ),
+                _FEES_EARNED,
+                *_EVERYBODYS,
+            ),
+        ),
+    }
+)
+"""Charts by the kind of business: its key names it for good."""
+
+_OPEN = """
+WITH wanted AS (
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::numeric[], %s::smallint[])
+        AS line (code, name, asset_id, kind, floor, clears_within_days)
+), opened AS (
+    INSERT INTO ledger_account (book_id, code, name, asset_id, kind, floor, clears_within_days)
+    SELECT %s, code, name, asset_id, kind, floor, clears_within_days FROM wanted ORDER BY code, asset_id
+    ON CONFLICT (book_id, code, asset_id) DO NOTHING RETURNING id, book_id, floor
+)
+INSERT INTO ledger_balance (account_id, book_id, posted, pending_in, pending_out, floor, seq)
+SELECT id, book_id, 0, 0, 0, floor, 0 FROM opened
+"""
 
 
 def asset(code: str, chain: str, decimals: int, contract: str = "") -> Asset:
@@ -38,19 +184,19 @@ def _known_asset(chain: str, contract: str) -> Asset | None:
 
 def custody(book_id: int, asset: Asset) -> Account:
     """Coins of this asset on this book's addresses of its chain."""
-    return open_account(book_id, f"assets:custody:{asset.chain}", f"Custody, {asset.chain}", asset, Account.Kind.ASSET)
+    return open_account(book_id, f"{CUSTODY}{asset.chain}", f"Custody, {asset.chain}", asset, _Kind.ASSET)
 
 
 def customer(book_id: int, reference: str, asset: Asset) -> Account:
     """What we owe a customer, never below zero; an empty reference is the guests' common account."""
-    code = f"liabilities:customers:{reference}" if reference else "liabilities:guests"
+    code = f"{CUSTOMERS}{reference}" if reference else GUESTS
     name = f"Customer {reference}" if reference else "Guests"
-    return open_account(book_id, code, name, asset, Account.Kind.LIABILITY, floor=0)
+    return open_account(book_id, code, name, asset, _Kind.LIABILITY, floor=0)
 
 
 def sales(book_id: int, asset: Asset) -> Account:
     """Income from settled invoices."""
-    return open_account(book_id, "income:sales", "Sales", asset, Account.Kind.INCOME)
+    return open_account(book_id, SALES, "Sales", asset, _Kind.INCOME)
 
 
 def find(book_id: int, code: str, asset: Asset) -> Account:
@@ -59,6 +205,41 @@ def find(book_id: int, code: str, asset: Asset) -> Account:
     if account is None:
         raise UnknownAccount(f"this book has no account {code} in {asset.code}")
     return account
+
+
+def open_template(book_id: int, name: str, assets: Iterable[Asset]) -> list[Account]:
+    """The template's accounts in each of these assets, opened where they were missing; by asset and code.
+
+    Raises `KeyError` for a template that does not exist. One statement opens them all, in the order of their codes, so
+    that two callers at once do not wait for each other in a circle.
+    """
+    assets = list(assets)
+    lines = [(line, one, line.code.format(chain=one.chain)) for line in TEMPLATES[name].lines for one in assets]
+    lines = [(line, one, code) for line, one, code in lines if one.chain or "{chain}" not in line.code]
+    with connection.cursor() as sql:
+        sql.execute(
+            _OPEN,
+            [
+                [code for _, _, code in lines],
+                [line.name.format(chain=one.chain) for line, one, _ in lines],
+                [one.pk for _, one, _ in lines],
+                [line.kind.value for line, _, _ in lines],
+                [line.floor for line, _, _ in lines],
+                [line.clears_within_days for line, _, _ in lines],
+                book_id,
+            ],
+        )
+    found = Account.objects.filter(book_id=book_id, code__in={code for *_, code in lines}, asset__in=assets)
+    return list(found.select_related("asset").order_by("asset", "code"))
+
+
+def purpose(account: Account) -> str:
+    """What an account of a template is for, in one sentence; empty for one that was opened by hand."""
+    if account.code.startswith(CUSTOMERS):
+        return "What the customer has paid in and not yet bought or taken back."
+    lines = (line for template in TEMPLATES.values() for line in template.lines)
+    fitting = (line.purpose for line in lines if line.code.format(chain=account.asset.chain) == account.code)
+    return next(fitting, "")
 
 
 def open_account(
@@ -70,10 +251,14 @@ def open_account(
     floor: int | None = None,
     clears_within_days: int | None = None,
 ) -> Account:
-    """The account with its balance, made at first use; two callers at once get the same one."""
+    """The account with its balance, made at first use; two callers at once get the same one.
+
+    Raises `AccountCodeInvalid` for a new one.
+    """
     found = Account.objects.filter(book_id=book_id, code=code, asset=asset).first()
     if found is not None:
         return found
+    check_code(code)
     with transaction.atomic():
         account, made = Account.objects.get_or_create(
             book_id=book_id,
@@ -84,3 +269,65 @@ def open_account(
         if made:
             Balance.objects.create(account=account, book_id=book_id, floor=floor)  # type: ignore[misc]
     return account
+
+
+def add_account(
+    book_id: int, code: str, name: str, asset: Asset, floor: int | None = None, clears_within_days: int | None = None
+) -> Account:
+    """An account of an accountant's own, under a branch of the chart ("expense:rent"); its root says its kind.
+
+    The one that is there is found again, whatever its name. Raises `AccountCodeInvalid`, also for the accounts that
+    payments open by themselves.
+    """
+    kind = KIND_OF_ROOT.get(code.partition(":")[0])
+    if kind is None:
+        raise AccountCodeInvalid(f"a code begins with one of {', '.join(KIND_OF_ROOT)}")
+    if code.startswith((CUSTODY, CUSTOMERS)):
+        raise AccountCodeInvalid("accounts of custody and of customers open by themselves")
+    return open_account(book_id, code, name, asset, kind, floor, clears_within_days)
+
+
+def check_code(code: str) -> None:
+    """Lower-case words, parted by colons; a customer's reference is any visible text. Raises `AccountCodeInvalid`."""
+    if len(code) > _LONGEST_CODE or not code.isprintable():
+        raise AccountCodeInvalid(f"a code has at most {_LONGEST_CODE} visible characters")
+    if code.startswith(CUSTOMERS) and len(code) > len(CUSTOMERS):
+        return
+    if code != code.lower() or not all(_WORD.fullmatch(word) for word in code.split(":")):
+        raise AccountCodeInvalid('a code is of lower-case words parted by colons, like "expense:network fees"')
+
+
+def stays_open(code: str) -> bool:
+    """Whether payments write to it by themselves."""
+    return code.startswith((CUSTODY, CUSTOMERS)) or code in (GUESTS, SALES)
+
+
+def close_account(account: Account) -> None:
+    """It takes no more postings, until it is reopened. What was posted to it before can still be reversed.
+
+    Raises `AccountNotEmpty`, `AccountStaysOpen`.
+    """
+    if stays_open(account.code):
+        raise AccountStaysOpen(f"payments write to {account.code} by themselves")
+    with transaction.atomic():
+        _wait_for_writers(account.book_id)
+        held = Balance.objects.get(book_id=account.book_id, account=account)
+        if held.posted or held.pending_in or held.pending_out:
+            raise AccountNotEmpty(f"there is still something on {account.code}, or on its way")
+        _set_closed(account, timezone.now())
+
+
+def reopen_account(account: Account) -> None:
+    """It takes postings again."""
+    _set_closed(account, None)
+
+
+def _wait_for_writers(book_id: int) -> None:
+    """None is writing into the book from here to the commit: `ledger_open_from` takes the same lock, shared."""
+    with connection.cursor() as sql:
+        sql.execute("SELECT pg_advisory_xact_lock(7263, %s)", [book_id])
+
+
+def _set_closed(account: Account, closed_at: datetime | None) -> None:
+    account.closed_at = closed_at
+    account.save(update_fields=["closed_at"])

@@ -2,8 +2,9 @@
 
 LedgerError
     Unbalanced  BadLeg  UnknownAccount  AccountClosed  BelowFloor
+    AccountCodeInvalid  AccountNotEmpty  AccountStaysOpen
     IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
-    SecondPersonNeeded  SealedAhead  PeriodNotOver
+    SecondPersonNeeded  AlreadyDecided  ReasonMissing  SealedAhead  PeriodNotOver  PeriodAlreadyClosed  PeriodNotClosed
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
 """
 
@@ -103,6 +104,18 @@ class SecondPersonNeeded(LedgerError):
     sqlstate = "LG012"
 
 
+class AlreadyDecided(LedgerError):
+    """A proposal is approved or refused once."""
+
+    code = "proposal_already_decided"
+
+
+class ReasonMissing(LedgerError):
+    """What a person writes into the books, or refuses, has a reason."""
+
+    code = "reason_missing"
+
+
 class SealedAhead(LedgerError):
     """This database server's transaction ids lie behind what is sealed: a restored copy needs a node number."""
 
@@ -115,6 +128,36 @@ class PeriodNotOver(LedgerError):
 
     code = "period_not_over"
     sqlstate = "LG014"
+
+
+class PeriodAlreadyClosed(LedgerError):
+    """The books are closed through that day already, or through a later one."""
+
+    code = "period_already_closed"
+
+
+class PeriodNotClosed(LedgerError):
+    """Only what is closed is reopened, and back to an earlier day."""
+
+    code = "period_not_closed"
+
+
+class AccountCodeInvalid(LedgerError):
+    """A code is lower-case words parted by colons; an account by hand stands under a branch of the chart."""
+
+    code = "account_code_invalid"
+
+
+class AccountNotEmpty(LedgerError):
+    """An account is closed when nothing is on it and nothing on its way."""
+
+    code = "account_not_empty"
+
+
+class AccountStaysOpen(LedgerError):
+    """Payments write to it by themselves, and what a chain tells cannot be refused."""
+
+    code = "account_stays_open"
 
 
 class RateError(LedgerError):

@@ -1,0 +1,140 @@
+"""Closing the books through a day (UTC), and reopening them. Each takes two people and a reason.
+
+Nothing is written into a closed period: the database refuses it, also to those who were writing while it closed.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from ledger import asking
+from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver
+from ledger.journal import ledger_errors
+from ledger.models import Book, JournalEntry, PeriodChange, Posting, Proposal
+
+Listener = Callable[[PeriodChange], None]
+
+_listeners: list[Listener] = []
+
+
+@dataclass(frozen=True, slots=True)
+class LooseEnds:
+    """What an accountant looks at before closing; it hinders nobody. Numbers of entries effective in the period."""
+
+    unconfirmed: int
+    """Seen, and neither validated nor dropped. They will be validated in the period that is open then."""
+    unpriced: int
+    """Posted without a rate."""
+    proposed: int
+    """Asked, and not yet decided: they cannot be approved once the period is closed."""
+
+
+def closed_through(book_id: int) -> date | None:
+    """The last closed day (UTC); None: everything is open."""
+    return PeriodChange.objects.filter(book_id=book_id).order_by("-pk").values_list("closed_through", flat=True).first()
+
+
+def ask_to_close(book: Book, through: date, *, reason: str, by: str) -> Proposal:
+    """Propose to close the books through a day that is over. Raises `PeriodNotOver`, `PeriodAlreadyClosed`,
+    `ReasonMissing`."""
+    now = closed_through(book.pk)
+    _refuse_to_close(now, through)
+    contents = {**_days(now, through), **asdict(loose_ends(book, through))}
+    return asking.ask(book.pk, Proposal.Kind.CLOSE, contents, reason=reason, by=by)
+
+
+def ask_to_reopen(book: Book, through: date | None, *, reason: str, by: str) -> Proposal:
+    """Propose that the books stay closed only through an earlier day, or not at all. Raises `PeriodNotClosed`,
+    `ReasonMissing`."""
+    now = closed_through(book.pk)
+    _refuse_to_reopen(now, through)
+    return asking.ask(book.pk, Proposal.Kind.REOPEN, _days(now, through), reason=reason, by=by)
+
+
+def loose_ends(book: Book, through: date) -> LooseEnds:
+    """What is unfinished from the first open day through that one."""
+    since = closed_through(book.pk)
+    period = Q(effective_at__lt=_midnight(through + timedelta(days=1)))
+    if since is not None:
+        period &= Q(effective_at__gte=_midnight(since + timedelta(days=1)))
+    entries = JournalEntry.objects.filter(period, book=book)
+    return LooseEnds(
+        unconfirmed=_unconfirmed(entries).count(),
+        unpriced=_unpriced(book, entries).count(),
+        proposed=_proposed(book, through),
+    )
+
+
+def on_change(listener: Listener) -> Listener:
+    """Have `listener` called in the commit that closes or reopens a period, with the row that did it."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+    return listener
+
+
+def change(proposal: Proposal, by: str) -> None:
+    """Carry out what was approved. For `ledger.proposals` alone; raises as asking did, for time has passed."""
+    through = proposal.contents["closed_through"]
+    day = date.fromisoformat(through) if through else None
+    now = closed_through(proposal.book_id)
+    if proposal.kind == Proposal.Kind.CLOSE and day is not None:
+        _refuse_to_close(now, day)
+    else:
+        _refuse_to_reopen(now, day)
+    with ledger_errors():
+        row = PeriodChange.objects.create(
+            book_id=proposal.book_id,
+            closed_through=day,
+            reason=proposal.reason,
+            asked_by=proposal.asked_by,
+            approved_by=by,
+        )
+    for listener in _listeners:
+        listener(row)
+
+
+def _refuse_to_close(now: date | None, through: date) -> None:
+    if through >= timezone.now().astimezone(UTC).date():
+        raise PeriodNotOver(f"{through} is not over")
+    if now is not None and through <= now:
+        raise PeriodAlreadyClosed(f"the books are closed through {now}")
+
+
+def _refuse_to_reopen(now: date | None, through: date | None) -> None:
+    if now is None:
+        raise PeriodNotClosed("no period is closed")
+    if through is not None and through >= now:
+        raise PeriodNotClosed(f"the books are closed through {now} only")
+
+
+def _days(now: date | None, through: date | None) -> dict[str, object]:
+    return {
+        "closed_through": through.isoformat() if through else None,
+        "closed_before": now.isoformat() if now else None,
+    }
+
+
+def _unconfirmed(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+    resolved = JournalEntry.objects.filter(book=OuterRef("book"), ref=OuterRef("pk"))
+    return entries.filter(~Exists(resolved), kind=JournalEntry.Kind.PENDING)
+
+
+def _unpriced(book: Book, entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+    coins = Posting.objects.filter(book=book, entry=OuterRef("pk"), layer=Posting.Layer.POSTED).exclude(
+        asset__chain="", asset__code=book.currency
+    )
+    kinds = [JournalEntry.Kind.POST, JournalEntry.Kind.SETTLE]
+    return entries.filter(Exists(coins), kind__in=kinds, rate=None)
+
+
+def _proposed(book: Book, through: date) -> int:
+    waiting = Proposal.objects.filter(book=book, kind=Proposal.Kind.ENTRY, decision=None)
+    moments = waiting.values_list("contents__effective_at", flat=True)
+    return sum(datetime.fromisoformat(moment).date() <= through for moment in moments)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
