@@ -15,7 +15,8 @@ from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver
 from ledger.journal import ledger_errors
 from ledger.models import Book, JournalEntry, PeriodChange, Posting, Proposal
 
-Listener = Callable[[PeriodChange], None]
+Listener = Callable[[PeriodChange, date | None], object]
+"""Is given the row that closed or reopened, and the day through which the books were closed before."""
 
 _listeners: list[Listener] = []
 
@@ -69,7 +70,7 @@ def loose_ends(book: Book, through: date) -> LooseEnds:
 
 
 def on_change(listener: Listener) -> Listener:
-    """Have `listener` called in the commit that closes or reopens a period, with the row that did it."""
+    """Have `listener` called in the commit that closes or reopens a period; what it raises undoes that."""
     if listener not in _listeners:
         _listeners.append(listener)
     return listener
@@ -93,7 +94,7 @@ def change(proposal: Proposal, by: str) -> None:
             approved_by=by,
         )
     for listener in _listeners:
-        listener(row)
+        listener(row, now)
 
 
 def _refuse_to_close(now: date | None, through: date) -> None:

@@ -7,3 +7,7 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from cryptopay import celery  # noqa: F401 - binds the shared tasks to our Celery app
+        from cryptopay.payments import events
+        from ledger import periods
+
+        periods.on_change(events.tell_of_period)

@@ -7,16 +7,23 @@ a reorg takes it    reversed  a further entry takes the validated one back
 an invoice settles  posted    debit  the customer            credit  sales, up to what was due, a coin an entry
 
 What was paid beyond the due amount, or late, stays the customer's: a balance to be claimed back.
+
+Nobody can refuse what a chain tells. So what falls into a closed period is carried to the first open day, and what an
+accountant has reversed by hand is not taken back once more.
 """
 
 from datetime import datetime
 
+import structlog
+
 from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from ledger import chart, journal, rates
-from ledger.errors import RateError
+from ledger.errors import AlreadyReversed, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Asset, Book, JournalEntry, Rate
+from ledger.models import Account, Asset, Book, JournalEntry, Rate
 from monitor.models import ChainEvent, Deposit
+
+log = structlog.get_logger(__name__)
 
 
 def seen(event: ChainEvent, method: PaymentMethod) -> int:
@@ -27,13 +34,14 @@ def seen(event: ChainEvent, method: PaymentMethod) -> int:
             book_id=event.book_id,
             idem=_idem(event, "seen"),
             legs=[
-                Leg(chart.custody(event.book_id, method.asset), debit=deposit.base_units),
+                Leg(_custody(event.book_id, method.asset), debit=deposit.base_units),
                 Leg(chart.customer(event.book_id, _customer(invoice), method.asset), credit=deposit.base_units),
             ],
             effective_at=event.happened_at,
             description=f"Payment for {invoice}",
             source=f"chain:{event.chain_code}",
             meta=_references(invoice, deposit),
+            carry=True,
         )
     )
 
@@ -51,10 +59,10 @@ def dropped(event: ChainEvent, payment: Payment) -> int:
     return journal.void(_resolution(event, payment, payment.pending_entry_id, "void", "Dropped"))
 
 
-def taken_back(event: ChainEvent, payment: Payment) -> int:
-    """A reorganisation took a confirmed payment back; the reversing entry's id."""
+def taken_back(event: ChainEvent, payment: Payment) -> None:
+    """A reorganisation took a confirmed payment back."""
     assert payment.settled_entry_id is not None  # noqa: S101 - the intake has checked the state
-    return journal.reverse(_resolution(event, payment, payment.settled_entry_id, "reverse", "Taken back by a reorg"))
+    _reverse(_resolution(event, payment, payment.settled_entry_id, "reverse", "Taken back by a reorg"))
 
 
 def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime) -> int:
@@ -73,6 +81,7 @@ def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime)
             source="invoice",
             rate_id=rate.pk if rate else None,
             meta=_references(invoice),
+            carry=True,
         )
     )
 
@@ -81,7 +90,7 @@ def sale_taken_back(invoice: Invoice, at: datetime) -> None:
     """The invoice is not settled any more: what was sold in each coin is reversed."""
     methods = {_sale_idem(invoice, method) for method in invoice.methods.select_related("asset")}
     for entry in JournalEntry.objects.filter(book_id=invoice.book_id, idem__in=methods):
-        journal.reverse(
+        _reverse(
             Resolution(
                 book_id=invoice.book_id,
                 entry=entry.pk,
@@ -90,8 +99,26 @@ def sale_taken_back(invoice: Invoice, at: datetime) -> None:
                 description=f"Sale {invoice} taken back",
                 source="invoice",
                 meta=_references(invoice),
+                carry=True,
             )
         )
+
+
+def _reverse(resolution: Resolution) -> None:
+    """Unless an accountant was before us: then it is taken back already."""
+    try:
+        journal.reverse(resolution)
+    except AlreadyReversed:
+        log.warning("entries.reversed_by_hand", book=resolution.book_id, entry=resolution.entry)
+
+
+def _custody(book_id: int, asset: Asset) -> Account:
+    """Coins on our addresses. The first of an asset open the shop's chart for it."""
+    try:
+        return chart.find(book_id, f"{chart.CUSTODY}{asset.chain}", asset)
+    except UnknownAccount:
+        chart.open_template(book_id, "shop", [asset])
+        return chart.custody(book_id, asset)
 
 
 def _resolution(
@@ -106,6 +133,7 @@ def _resolution(
         source=f"chain:{event.chain_code}",
         rate_id=rate_id,
         meta=_references(payment.invoice, event.deposit),
+        carry=True,
     )
 
 

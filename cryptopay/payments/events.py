@@ -1,6 +1,7 @@
 """What merchants are told. A webhook event is a class here and one `tell`; its name is its type."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, ClassVar
 
 from cryptopay.payments import representation
@@ -8,6 +9,7 @@ from cryptopay.payments.models import Invoice
 from cryptopay.payments.status import InvoiceState, state_of
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Event
+from ledger.models import PeriodChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,39 @@ class PaymentReversed(PaymentEvent):
     type = "payment.reversed"
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodEvent:
+    """The books were closed through another day; `data.period` says through which, who asked, who approved, and why."""
+
+    type: ClassVar[str]
+    change: PeriodChange
+    closed_before: date | None
+
+    def data(self) -> dict[str, Any]:
+        change = self.change
+        return {
+            "period": {
+                "closed_through": _day(change.closed_through),
+                "closed_before": _day(self.closed_before),
+                "reason": change.reason,
+                "asked_by": change.asked_by,
+                "approved_by": change.approved_by,
+            }
+        }
+
+
+class PeriodClosed(PeriodEvent):
+    """Nothing more is written on that day or before."""
+
+    type = "ledger.period_closed"
+
+
+class PeriodReopened(PeriodEvent):
+    """The books stay closed only through an earlier day, or not at all."""
+
+    type = "ledger.period_reopened"
+
+
 REACHED: dict[str, type[InvoiceEvent]] = {
     Invoice.Status.NEW: InvoiceReopened,
     Invoice.Status.PROCESSING: InvoiceProcessing,
@@ -111,6 +146,17 @@ def tell(event: InvoiceEvent) -> Event:
     """Put it into the outbox, in the caller's transaction; events of one invoice keep their order."""
     invoice, first = event.invoice, isinstance(event, InvoiceCreated)
     return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), first=first)
+
+
+def tell_of_period(change: PeriodChange, closed_before: date | None) -> Event:
+    """The ledger calls it in the commit that closes or reopens a period (`ledger.periods.on_change`)."""
+    closes = change.closed_through is not None and (closed_before is None or change.closed_through > closed_before)
+    event = (PeriodClosed if closes else PeriodReopened)(change, closed_before)
+    return outbox.enqueue(change.book_id, event.type, f"book_{change.book_id}", event.data())
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def _invoice_data(state: InvoiceState) -> dict[str, Any]:
