@@ -12,7 +12,7 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -84,12 +84,12 @@ class Standing(TextChoices):
 
 def post(entry: Entry) -> int:
     """Post at once; the entry's id."""
-    return _write(replace(entry, pending=False))
+    return _write(entry, JournalEntry.Kind.POST)
 
 
 def record(entry: Entry) -> int:
     """Record as seen and not yet received; the pending entry's id."""
-    return _write(replace(entry, pending=True))
+    return _write(entry, JournalEntry.Kind.PENDING)
 
 
 def settle(resolution: Resolution) -> int:
@@ -115,8 +115,9 @@ def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
     """
     if len({entry.book_id for entry in entries}) > 1:
         raise ValueError("a batch is of one book")
-    with ledger_errors(), transaction.atomic():
-        return [entry_id for part in _parts(entries) for entry_id in _write_batch(part)]
+    parts = list(_parts(entries))
+    with _whole(statements=len(parts)):
+        return [entry_id for part in parts for entry_id in _write_batch(part)]
 
 
 def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
@@ -139,16 +140,16 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     )
 
 
-def _write(entry: Entry) -> int:
+def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
     legs = entry.legs
-    with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
+    with _whole(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT ledger_write(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb,"
             " %s::bigint[], %s::numeric[], %s::numeric[])",
             [
                 entry.book_id,
                 entry.idem,
-                _kind(entry),
+                int(kind),
                 entry.effective_at,
                 entry.carry,
                 entry.rate_id,
@@ -208,6 +209,14 @@ def _kind(entry: Entry | Resolution) -> int:
     if isinstance(entry, Resolution):
         return int(entry.kind)
     return int(JournalEntry.Kind.PENDING if entry.pending else JournalEntry.Kind.POST)
+
+
+@contextmanager
+def _whole(statements: int = 1) -> Iterator[None]:
+    """All or nothing; a refusal leaves a transaction around it usable. One statement by itself needs no transaction."""
+    alone = statements == 1 and not connection.in_atomic_block
+    with ledger_errors(), nullcontext() if alone else transaction.atomic():
+        yield
 
 
 @contextmanager

@@ -9,12 +9,14 @@ from decimal import Decimal
 import pgtrigger
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet, never_deleted
-from ledger.money import LARGEST_BASE_UNITS as MOST
 from ledger.money import BaseUnitsField, TotalField, plain, to_text
+
+NAN = Func(template="'NaN'::numeric", output_field=models.DecimalField())
+"""NaN sorts above every number and equals itself, so it would balance; numeric(78,0) itself refuses infinity."""
 
 
 class TransactionIdField(models.Field[int, int]):
@@ -87,10 +89,10 @@ class Account(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "code", "asset"], name="account_once_a_book"),
-            models.UniqueConstraint(fields=["book", "id", "asset"], name="account_asset_of_postings"),
-            models.UniqueConstraint(fields=["book", "id"], name="account_book_of_balance"),
+            models.UniqueConstraint(fields=["book", "id"], name="account_of_book"),
         ]
         triggers = [
+            never_deleted(),
             pgtrigger.Trigger(
                 name="fixed_nature",
                 when=pgtrigger.Before,
@@ -133,10 +135,8 @@ class Balance(models.Model):
                 condition=Q(floor__isnull=True) | Q(posted__gte=F("floor") + F("pending_out")),
                 name="ledger_balance_floor",
             ),
-            # NaN sorts above every number and equals itself: without an upper bound it would balance.
             models.CheckConstraint(
-                condition=Q(posted__lte=MOST, pending_in__lte=MOST, pending_out__lte=MOST),
-                name="ledger_balance_is_a_number",
+                condition=~Q(posted=NAN) & ~Q(pending_in=NAN) & ~Q(pending_out=NAN), name="ledger_balance_is_a_number"
             ),
         ]
         triggers = [never_deleted()]
@@ -154,7 +154,7 @@ class AccountDay(models.Model):
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="days", db_index=False, db_constraint=False
-    )  # with its book: migration 0002
+    )
     day = models.DateField()
     debit = TotalField(default=0)
     credit = TotalField(default=0)
@@ -163,7 +163,7 @@ class AccountDay(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["book", "account", "day"], name="account_day_once"),
             models.CheckConstraint(
-                condition=Q(debit__gte=0, credit__gte=0, debit__lt=10**96, credit__lt=10**96),
+                condition=Q(debit__gte=0, credit__gte=0) & ~Q(debit=NAN) & ~Q(credit=NAN),
                 name="account_day_is_a_number",
             ),
         ]
@@ -208,7 +208,9 @@ class JournalEntry(AppendOnly):
         VOID = 4, "Dropped"
         REVERSE = 5, "Reversed"
 
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    book = models.ForeignKey(
+        Book, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False
+    )  # its legs' accounts are of a book
     idem = models.CharField(max_length=300)
     idem_hash = models.BinaryField()
     kind = models.PositiveSmallIntegerField(choices=Kind)
@@ -252,7 +254,7 @@ class JournalEntry(AppendOnly):
                 operation=pgtrigger.Insert,
                 func="""
                     NEW.recorded_at := clock_timestamp();
-                    NEW.node := ledger_node();
+                    NEW.node := coalesce(nullif(current_setting('ledger.node', true), ''), '0');
                     NEW.xid := pg_current_xact_id();
                     RETURN NEW;
                 """,
@@ -302,7 +304,8 @@ class Posting(AppendOnly):
         PENDING_IN = 1, "Pending in"
         PENDING_OUT = 2, "Pending out"
 
-    # Two foreign keys of migration 0002 hold all four: (book, entry) and (book, account, asset).
+    # Entry, account and asset are of the book: a trigger looks at all legs of a statement at once, where foreign keys
+    # would look, and lock, twice a leg. None of those rows is ever deleted.
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     entry = models.ForeignKey(
         JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
@@ -329,7 +332,7 @@ class Posting(AppendOnly):
                 condition=Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0), name="posting_debit_or_credit"
             ),
             models.CheckConstraint(
-                condition=Q(debit__lte=MOST, credit__lte=MOST, balance_after__lte=MOST), name="posting_is_a_number"
+                condition=~Q(debit=NAN) & ~Q(credit=NAN) & ~Q(balance_after=NAN), name="posting_is_a_number"
             ),
             models.CheckConstraint(condition=Q(layer__in=[0, 1, 2]), name="posting_layer"),
         ]
@@ -344,24 +347,37 @@ class Posting(AppendOnly):
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
+                declare=[("wrong", "record")],
                 func="""
-                    IF EXISTS (
-                        SELECT 1 FROM (
-                            SELECT book_id, entry_id, count(*) AS legs, min(leg) AS first, max(leg) AS last
-                            FROM added GROUP BY book_id, entry_id
-                        ) written
-                        LEFT JOIN ledger_journalentry e ON e.book_id = written.book_id AND e.id = written.entry_id
-                        WHERE (written.legs, written.first, written.last) IS DISTINCT FROM (e.legs, 1, e.legs)
-                    ) THEN
-                        RAISE EXCEPTION 'an entry''s legs are written together, once' USING ERRCODE = 'LG001';
-                    END IF;
-                    IF EXISTS (
-                        SELECT 1 FROM added GROUP BY book_id, entry_id, asset_id, layer = 0
-                        HAVING sum(debit) <> sum(credit) OR count(*) < 2
-                    ) THEN
+                    SELECT written.*, e.id IS NOT NULL AS of_an_entry INTO wrong
+                    FROM (
+                        SELECT side.book_id, side.entry_id, bool_and(side.balanced) AS balanced,
+                               bool_and(side.known) AS known, sum(side.legs) AS legs, min(side.first) AS first,
+                               max(side.last) AS last, min(side.earliest) AS earliest, max(side.latest) AS latest
+                        FROM (
+                            SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,
+                                   bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,
+                                   count(*) AS legs, min(added.leg) AS first, max(added.leg) AS last,
+                                   min(added.effective_at) AS earliest, max(added.effective_at) AS latest
+                            FROM added
+                            LEFT JOIN ledger_account a ON a.book_id = added.book_id AND a.id = added.account_id
+                            GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0
+                        ) side
+                        GROUP BY side.book_id, side.entry_id
+                    ) written
+                    LEFT JOIN ledger_journalentry e ON e.book_id = written.book_id AND e.id = written.entry_id
+                    WHERE NOT written.balanced OR NOT written.known
+                        OR (written.legs, written.first, written.last, written.earliest, written.latest)
+                            IS DISTINCT FROM (e.legs, 1, e.legs, e.effective_at, e.effective_at)
+                    LIMIT 1;
+                    IF NOT FOUND THEN
+                        RETURN NULL;
+                    ELSIF NOT wrong.known OR NOT wrong.of_an_entry THEN
+                        RAISE EXCEPTION 'a leg has an entry of its book and an account of its book and asset' USING ERRCODE = '23503';
+                    ELSIF NOT wrong.balanced THEN
                         RAISE EXCEPTION 'debits and credits differ' USING ERRCODE = 'LG001';
                     END IF;
-                    RETURN NULL;
+                    RAISE EXCEPTION 'an entry''s legs are written together, once' USING ERRCODE = 'LG001';
                 """,
             ),
         ]
@@ -430,6 +446,7 @@ class PeriodChange(AppendOnly):
                 operation=pgtrigger.Insert,
                 func="""
                     PERFORM pg_advisory_xact_lock(7263, NEW.book_id::integer);
+                    NEW.recorded_at := clock_timestamp();  -- behind the lock: what it waited for was recorded before
                     IF NEW.closed_through >= (now() AT TIME ZONE 'UTC')::date THEN
                         RAISE EXCEPTION 'a day is closed when it is over' USING ERRCODE = 'LG014';
                     END IF;

@@ -12,9 +12,10 @@ DROPPED = [
     "FUNCTION ledger_seal",
     "FUNCTION ledger_block_hash",
     "FUNCTION ledger_block_text",
-    "FUNCTION ledger_entry_text",
+    "FUNCTION ledger_entry_lines",
     "FUNCTION ledger_write_batch",
     "FUNCTION ledger_apply",
+    "FUNCTION ledger_known",
     "FUNCTION ledger_refuse_bad_legs",
     "FUNCTION ledger_legs",
     "FUNCTION ledger_resolved",
@@ -28,16 +29,12 @@ DROPPED = [
     "FUNCTION ledger_node",
 ]
 
-_ACCOUNT = "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)"
 _ENTRY = "REFERENCES ledger_journalentry (book_id, id)"
 CONSTRAINTS = {
-    "balance_book_of_account": ("ledger_balance", _ACCOUNT),
-    "account_day_of_account": ("ledger_accountday", _ACCOUNT),
-    "posting_asset_of_account": (
-        "ledger_posting",
-        "FOREIGN KEY (book_id, account_id, asset_id) REFERENCES ledger_account (book_id, id, asset_id)",
+    "balance_book_of_account": (
+        "ledger_balance",
+        "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)",
     ),
-    "posting_book_of_entry": ("ledger_posting", f"FOREIGN KEY (book_id, entry_id) {_ENTRY}"),
     "entry_book_of_ref": ("ledger_journalentry", f"FOREIGN KEY (book_id, ref_id) {_ENTRY}"),
     "decision_book_of_proposal": (
         "ledger_decision",

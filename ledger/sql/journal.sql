@@ -33,12 +33,15 @@ create function ledger_bad_leg(p_debit numeric, p_credit numeric) returns boolea
       or p_debit <> trunc(p_debit) or p_credit <> trunc(p_credit) or greatest(p_debit, p_credit) >= 1e78
 $$
 --;;
+-- Here and in the batch the sets are small and the tables large: one plan for good, every table by its index.
 -- One entry, posted (1) or pending (2). A few legs: plain steps in account order beat sets here.
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
 create function ledger_write(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
   p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint language plpgsql as $$
+) returns bigint language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
 declare
   v_legs integer := coalesce(cardinality(p_accounts), 0);
   v_hash bytea := ledger_idem_hash(p_kind, null, p_effective_at, concat(p_accounts, p_debits, p_credits), p_source);
@@ -133,13 +136,13 @@ declare
   v_refs bigint[];
   v_bad record;
 begin
+  if 2 >= all (p_kinds) and array_remove(p_refs, null) = '{}' and array_remove(p_ref_idems, null) = '{}' then
+    return p_refs;
+  end if;
   select array_agg(case when u.kind in (3, 4) and e.kind = 2 or u.kind = 5 and e.kind in (1, 3) then e.id end order by u.n) into v_refs
   from unnest(p_kinds, p_refs, p_ref_idems) with ordinality u (kind, ref, idem, n)
-  left join lateral (
-    select x.id, x.kind from ledger_journalentry x where x.book_id = p_book and x.id = u.ref
-    union all
-    select x.id, x.kind from ledger_journalentry x where u.ref is null and x.book_id = p_book and x.idem = u.idem
-  ) e on true;
+  left join ledger_journalentry named on u.ref is null and named.book_id = p_book and named.idem = u.idem
+  left join ledger_journalentry e on e.book_id = p_book and e.id = coalesce(u.ref, named.id);
   select u.kind, coalesce(u.ref::text, u.idem) as name into v_bad
   from unnest(p_kinds, p_refs, p_ref_idems, v_refs) u (kind, ref, idem, found)
   where u.kind not in (1, 2) and u.found is null or u.kind in (1, 2) and coalesce(u.ref::text, u.idem) is not null or u.kind is null limit 1;
@@ -197,6 +200,27 @@ begin
   end if;
 end $$
 --;;
+-- The entries with these idempotency keys, one of which was there before: the same ones, or it is an error.
+create function ledger_known(p_book bigint, p_idems text[], p_hashes bytea[], p_kinds smallint[], p_refs bigint[]) returns bigint[] language plpgsql as $$
+declare
+  v_known bigint[];
+  v_conflict text;
+  v_missing integer;
+begin
+  select array_agg(e.id order by u.n), min(u.idem) filter (where e.idem_hash <> u.hash), min(u.n) filter (where e.id is null) into v_known, v_conflict, v_missing
+  from unnest(p_idems, p_hashes) with ordinality u (idem, hash, n)
+  left join ledger_journalentry e on e.book_id = p_book and e.idem = u.idem;
+  if v_conflict is not null then
+    raise exception 'entry % exists with other contents', v_conflict using errcode = 'LG005';
+  elsif v_missing is not null then  -- another unique key refused it: another entry has done the same
+    if p_kinds[v_missing] = 5 then
+      raise exception 'entry % is already reversed', p_refs[v_missing] using errcode = 'LG009';
+    end if;
+    raise exception 'entry % is already settled or void', p_refs[v_missing] using errcode = 'LG007';
+  end if;
+  return v_known;
+end $$
+--;;
 -- Moves balances and writes the postings of new entries. Every join meets ledger_balance by its index: sets joined to sets have no statistics.
 create function ledger_apply(p_book bigint, p_entries bigint[], p_effective_at timestamptz[], p_legs ledger_leg[]) returns void language plpgsql as $$
 begin
@@ -232,8 +256,11 @@ create function ledger_write_batch(
   p_book bigint, p_idems text[], p_kinds smallint[], p_refs bigint[], p_ref_idems text[], p_effective_at timestamptz[], p_carry boolean[],
   p_rates bigint[], p_sources text[], p_descriptions text[], p_metas jsonb[],
   p_leg_entries integer[], p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint[] language plpgsql as $$
+) returns bigint[] language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
 declare
+  v_count integer := coalesce(cardinality(p_idems), 0);
   v_open timestamptz := case when true = any (p_carry) then ledger_open_from(p_book) end;
   v_refs bigint[] := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
   v_legs ledger_leg[] := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
@@ -242,8 +269,6 @@ declare
   v_counts integer[];
   v_hashes bytea[];
   v_known bigint[];
-  v_fresh boolean[];
-  v_conflict text;
   v_closed text;
 begin
   perform ledger_refuse_bad_legs(p_kinds, v_legs);
@@ -257,6 +282,7 @@ begin
            p_sources[l.entry] as source
     from unnest(v_legs) l group by l.entry
   ) x;
+  with written as (
   insert into ledger_journalentry (id, book_id, idem, idem_hash, kind, ref_id, legs, effective_at, rate_id, source, description, meta)
   select u.id, p_book, u.idem, u.hash, u.kind, u.ref, u.legs, u.effective_at, coalesce(u.rate, r.rate_id), u.source, u.description,
          case when u.effective_at = u.happened_at then u.meta else u.meta || jsonb_build_object('happened_at', u.happened_at at time zone 'UTC') end
@@ -264,19 +290,11 @@ begin
     u (id, idem, hash, kind, ref, legs, effective_at, happened_at, rate, source, description, meta)
   left join ledger_journalentry r on u.kind = 5 and r.book_id = p_book and r.id = u.ref
   order by u.idem
-  on conflict do nothing;
-  select array_agg(e.id order by u.n), array_agg(e.id = u.id order by u.n), min(u.idem) filter (where e.idem_hash <> u.hash) into v_known, v_fresh, v_conflict
-  from unnest(p_idems, v_new, v_hashes) with ordinality u (idem, id, hash, n)
-  left join ledger_journalentry e on e.book_id = p_book and e.idem = u.idem;
-  if v_conflict is not null then
-    raise exception 'entry % exists with other contents', v_conflict using errcode = 'LG005';
-  elsif array_position(v_known, null) is not null then  -- the other unique keys refused it: another entry has done the same
-    if p_kinds[array_position(v_known, null)] = 5 then
-      raise exception 'entry % is already reversed', v_refs[array_position(v_known, null)] using errcode = 'LG009';
-    end if;
-    raise exception 'entry % is already settled or void', v_refs[array_position(v_known, null)] using errcode = 'LG007';
-  elsif false = any (v_fresh) then
-    v_legs := array(select l from unnest(v_legs) l where v_fresh[l.entry]);
+  on conflict do nothing returning id
+  ) select array_agg(id order by id) into v_known from written;
+  if coalesce(cardinality(v_known), 0) < v_count then  -- some were written before
+    v_known := ledger_known(p_book, p_idems, v_hashes, p_kinds, v_refs);
+    v_legs := array(select l from unnest(v_legs) l where v_known[l.entry] = v_new[l.entry]);
   end if;
   select a.code into v_closed from ledger_account a
   where a.book_id = p_book and a.closed_at is not null and a.id in (select l.account_id from unnest(v_legs) l where p_kinds[l.entry] in (1, 2)) limit 1;
