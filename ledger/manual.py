@@ -232,7 +232,7 @@ def _value(book: Book, asset: Asset, base_units: int) -> Decimal | None:
 
 def _is_money(book: Book, asset: Asset) -> bool:
     """The book's own currency is worth itself; a token that calls itself EUR is not it."""
-    return not asset.chain and asset.code == book.currency
+    return not asset.chain and asset.contract == asset.code == book.currency
 
 
 def _rate_id(book: Book, legs: Sequence[Leg], effective_at: datetime) -> int | None:

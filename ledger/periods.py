@@ -125,7 +125,7 @@ def _unconfirmed(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
 
 def _unpriced(book: Book, entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     coins = Posting.objects.filter(book=book, entry=OuterRef("pk"), layer=Posting.Layer.POSTED).exclude(
-        asset__chain="", asset__code=book.currency
+        asset__chain="", asset__contract=book.currency
     )
     kinds = [JournalEntry.Kind.POST, JournalEntry.Kind.SETTLE]
     return entries.filter(Exists(coins), kind__in=kinds, rate=None)
