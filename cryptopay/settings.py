@@ -145,12 +145,23 @@ TEMPLATES = [
     },
 ]
 
+LOGIN = env.str("CRYPTOPAY_LOGIN", default="worker")
+"""Who this process is to the database: the `owner` migrates, the `worker` acts for every book, the `web` for one at a
+time. The web server's entry and `manage.py migrate` say so themselves."""
+_LOGIN_URLS = {
+    "owner": "",
+    "worker": env.str("WORKER_DATABASE_URL", default=""),
+    "web": env.str("WEB_DATABASE_URL", default=""),
+}
+if LOGIN not in _LOGIN_URLS:
+    raise ImproperlyConfigured(f"CRYPTOPAY_LOGIN is one of {', '.join(_LOGIN_URLS)}.")
+_DATABASE_URL = _LOGIN_URLS[LOGIN] or _required(
+    "DATABASE_URL", "Point it at PostgreSQL, or use `make run`, which brings one."
+)
+LOGINS: dict[str, dict[str, Any]] = {name: env.db_url_config(url) for name, url in _LOGIN_URLS.items() if url}
+"""The logins of other processes, as far as this one is told: `migrate` makes those that are missing."""
 DATABASES: dict[str, Any] = {
-    "default": {
-        **env.db_url_config(_required("DATABASE_URL", "Point it at PostgreSQL, or use `make run`, which brings one.")),
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-    },
+    "default": {**env.db_url_config(_DATABASE_URL), "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True},
 }
 # PostgreSQL plans a statement once a connection and not each time, which was half of what opening an invoice cost it.
 # A statement then has at most 65,535 parameters. PgBouncer in transaction mode must be 1.22 or later.

@@ -6,6 +6,7 @@ import structlog
 from django.db import DatabaseError, connection
 
 from keys.models import AddressAlarm
+from ledger import tenancy
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +47,10 @@ def _store(alarms: Sequence[AddressAlarm]) -> None:
         for alarm in alarms
     ]
     try:
+        own.set_autocommit(False)
         with own.cursor() as cursor:
+            cursor.execute(tenancy.naming({alarm.book_id for alarm in alarms}))
             cursor.executemany(_ONCE_AN_HOUR, rows)
+        own.commit()
     finally:
         own.close()

@@ -1,6 +1,6 @@
 """Taking in a merchant's extended public key. A person compares the first addresses with those of their wallet."""
 
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 
 from keys import encryption
 from keys.derivation import Deriver
@@ -35,7 +35,10 @@ def first_addresses(master_key: MasterKey) -> list[str]:
 
 def check_free(book_id: int, key: ExtendedKey) -> None:
     """Raises `ExtendedKeyInUse` where another book holds the key: two merchants would give out the same addresses."""
-    if MasterKey.objects.filter(fingerprint=fingerprint_of(key)).exclude(book_id=book_id).exists():
+    with connection.cursor() as sql:  # by a door in the wall: it hides the others' keys
+        sql.execute("SELECT keys_held_by_another(%s, %s)", [fingerprint_of(key), book_id])
+        held = sql.fetchone()[0]
+    if held:
         raise ExtendedKeyInUse("This key is already in use. Export a key of an account of its own.")
 
 

@@ -55,10 +55,7 @@ class MasterKey(models.Model):
                 # The lock lets two imports of one key at the same moment see each other.
                 func="""
                     PERFORM pg_advisory_xact_lock(hashtextextended(encode(NEW.fingerprint, 'hex'), 0));
-                    IF EXISTS (
-                        SELECT 1 FROM keys_masterkey m
-                        WHERE m.fingerprint = NEW.fingerprint AND m.book_id <> NEW.book_id
-                    ) THEN
+                    IF keys_held_by_another(NEW.fingerprint, NEW.book_id) THEN
                         RAISE EXCEPTION 'another book holds this key' USING ERRCODE = '23505';
                     END IF;
                     RETURN NEW;

@@ -15,10 +15,14 @@ class RowIsPermanent(Exception):
 
 
 class AppendOnlyQuerySet(models.QuerySet[_M]):
-    """Reads and inserts; `update` and `delete` raise `RowIsPermanent`."""
+    """Reads and inserts; `update`, `update_or_create` and `delete` raise `RowIsPermanent`."""
 
     def update(self, **_: Any) -> NoReturn:
         raise RowIsPermanent(f"{self.model.__name__} rows are never changed")
+
+    def update_or_create(self, *_: Any, **__: Any) -> NoReturn:
+        """Refused before it locks a row, which the database grants nobody here."""
+        self.update()
 
     def delete(self) -> NoReturn:
         raise RowIsPermanent(f"{self.model.__name__} rows are never deleted")

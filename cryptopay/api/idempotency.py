@@ -21,7 +21,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.utils import timezone
 from psycopg.errors import LockNotAvailable
@@ -63,18 +63,17 @@ class _Claim:
 def idempotent(
     post: Callable[Concatenate[_V, Request, _P], Response],
 ) -> Callable[Concatenate[_V, Request, _P], HttpResponse]:
-    """Wraps a view's `post`: one transaction for the effect and the answer."""
+    """Wraps a view's `post`: its effect and the answer are kept together, by the request's own transaction."""
 
     @functools.wraps(post)
     def once(view: _V, request: Request, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
         claim = _Claim(view.api_key.pk, _key(request), _hash(request))
-        with transaction.atomic():
-            row_id = _take(claim)
-            if row_id is None:
-                return _replay(claim)
-            response = post(view, request, *args, **kwargs)
-            body = JSONRenderer().render(response.data) if response.data is not None else b""
-            _keep(row_id, claim, response.status_code, body)
+        row_id = _take(claim)
+        if row_id is None:
+            return _replay(claim)
+        response = post(view, request, *args, **kwargs)
+        body = JSONRenderer().render(response.data) if response.data is not None else b""
+        _keep(row_id, claim, response.status_code, body)
         return _answer(response.status_code, body)
 
     once.idempotent = True  # type: ignore[attr-defined]

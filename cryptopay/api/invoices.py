@@ -25,12 +25,13 @@ from cryptopay.api.payments import PaymentSchema, payment_json
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
-from cryptopay.payments import lifecycle, representation
+from cryptopay.payments import lifecycle, payers, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, state_of, states_of
+from ledger import tenancy
 from ledger.money import BadAmount, plain
 
 Scope = ApiKey.Scope
@@ -194,11 +195,12 @@ class PublicInvoice(Resource):
         return Response(_public_json(state_of(invoice)))
 
     def find_for_payer(self, invoice_id: str) -> Invoice:
-        """The one look-up without a book: the payer belongs to none. The id has 80 random bits."""
-        invoice = Invoice.objects.filter(public_id=invoice_id).first()
-        if invoice is None:
+        """The one look-up without a key: the payer belongs to no book. The id has 80 random bits."""
+        book_id = payers.book_of(invoice_id)
+        if book_id is None:
             raise NotFound
-        return invoice
+        tenancy.confine(book_id)
+        return Invoice.objects.get(book_id=book_id, public_id=invoice_id)
 
 
 def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:

@@ -1,18 +1,25 @@
-"""What all resources share: the key's book, strict reading of body and query, and the scopes they must declare."""
+"""What all resources share: one transaction a request, confined to the key's book; strict reading; declared scopes."""
 
 import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
+import structlog
+from django.db import DatabaseError, transaction
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from cryptopay.api.errors import Problem
 from cryptopay.api.fields import Parameters, StrictSerializer
+from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey
+from ledger import tenancy
 from ledger.models import Book
+
+log = structlog.get_logger(__name__)
 
 _M = TypeVar("_M", bound=Model)
 
@@ -27,6 +34,26 @@ class Resource(APIView):
     http_method_names = ["get", "post", "patch", "delete", "head"]
 
     query: Mapping[str, Any]
+    _used: ApiKey | None = None
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """One transaction, begun before the key is looked up. A refusal undoes all; that the key was used stays."""
+        try:
+            with transaction.atomic():
+                response = super().dispatch(request, *args, **kwargs)
+                if getattr(response, "exception", False):
+                    transaction.set_rollback(True)
+        except DatabaseError as failure:  # nobody to connect to, or the commit was refused
+            response = self._failed(failure, request, *args, **kwargs)
+        self._note_use()
+        return response
+
+    def perform_authentication(self, request: Request) -> None:
+        """From here on the database shows the key's book alone."""
+        super().perform_authentication(request)
+        if request.auth is not None:
+            self._used = self.api_key
+            tenancy.confine(self._used.book_id)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -54,6 +81,19 @@ class Resource(APIView):
         if row is None:
             raise NotFound
         return row
+
+    def _failed(self, failure: DatabaseError, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The answer in place of the one that was made in a transaction that came to nothing."""
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        return self.finalize_response(self.request, self.handle_exception(failure), *args, **kwargs)
+
+    def _note_use(self) -> None:
+        if self._used is not None:
+            try:
+                api_keys.note_use(self._used)
+            except DatabaseError:
+                log.warning("api.use_not_noted", exc_info=True)
 
     def _read_query(self, request: Request) -> Mapping[str, Any]:
         reader = self.parameters if request.method in ("GET", "HEAD") else Parameters

@@ -1,22 +1,29 @@
 """Every page of the admin shows a member the rows of their own books, whatever room registered it.
 
-The way from a model to its book is found over its required foreign keys. An admin class may say it itself by
-`in_books(books) -> Q`. A model that does neither is the platform's: superusers alone see it.
+Each page filters by them. The way from a model to its book is found over its required foreign keys; an admin class may
+say it itself by `in_books(books) -> Q`. A model that does neither is the platform's: superusers alone see it.
+
+Behind the filters stands the second wall: a request is one transaction, to which the database shows those books alone.
 """
 
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import AbstractContextManager
+from functools import lru_cache, wraps
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.auth import get_permission_codename
+from django.db import transaction
 from django.db.models import Field, ForeignKey, Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 
 from cryptopay.merchants.models import User
-from cryptopay.merchants.permissions import books_of
+from cryptopay.merchants.permissions import book_ids_of, books_of
+from ledger import tenancy
 from ledger.models import Book
 
 Scope = Callable[[QuerySet[Book]], Q]
@@ -37,6 +44,28 @@ def path_to_book(model: type[Model]) -> str | None:
                 met.add(target)
                 ways.append((target, f"{way}__{field.name}" if way else field.name))
     return None
+
+
+def within_own_books(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The page is made, templates included, where no other book's rows can be seen. A fault of ours undoes all."""
+
+    @wraps(view)
+    def walled(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with _wall(request):
+            answer = view(request, *args, **kwargs)
+            if isinstance(answer, SimpleTemplateResponse):
+                answer.render()
+            if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                transaction.set_rollback(True)
+        return answer
+
+    return walled
+
+
+def _wall(request: HttpRequest) -> AbstractContextManager[None]:
+    if request.user.is_active and request.user.is_superuser:
+        return tenancy.every_book()
+    return tenancy.books(book_ids_of(request.user))
 
 
 def scope_of(model: type[Model], site: admin.AdminSite) -> Scope | None:

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from cryptopay.backoffice import reporting
-from cryptopay.backoffice.scoping import scoped
+from cryptopay.backoffice.scoping import scoped, within_own_books
 
 THEME_POLICY = {
     # Alpine, which opens the theme's menus and filters, evaluates the expressions in its attributes.
@@ -61,7 +61,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
         checked: Callable[..., HttpResponse] = csp_update(THEME_POLICY)(super().admin_view(view, cacheable))
-        return checked
+        return within_own_books(checked)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         answer: HttpResponse = csp_update(THEME_POLICY)(super().login)(request, extra_context)

@@ -21,10 +21,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from cryptopay.checkout import presentation
 from cryptopay.merchants.models import Merchant
-from cryptopay.payments import lifecycle, status
+from cryptopay.payments import lifecycle, payers, status
 from cryptopay.payments.errors import InvoiceClosed, PaymentError
 from cryptopay.payments.models import Invoice
 from keys.errors import KeysError
+from ledger import tenancy
 from ledger.errors import LedgerError
 from ledger.money import BadAmount
 from monitor.errors import ChainOff
@@ -35,12 +36,19 @@ View = Callable[Concatenate[HttpRequest, Invoice, ...], HttpResponse]
 
 
 def _of_invoice(view: View) -> Callable[..., HttpResponse]:
-    """Loads the invoice by the id in its link, which is unguessable; says so kindly where there is none."""
+    """Loads the invoice by the id in its link, which is unguessable; says so kindly where there is none.
+
+    One transaction a request; the database shows it the invoice's book alone.
+    """
 
     @wraps(view)
     def found(request: HttpRequest, public_id: str) -> HttpResponse:
-        invoice = Invoice.objects.select_related("book").filter(public_id=public_id).first()
-        response = view(request, invoice) if invoice else render(request, "checkout/not_found.html", status=404)
+        book_id = payers.book_of(public_id)
+        if book_id is None:
+            response = render(request, "checkout/not_found.html", status=404)
+        else:
+            with tenancy.book(book_id):
+                response = view(request, Invoice.objects.select_related("book").get(book=book_id, public_id=public_id))
         add_never_cache_headers(response)
         response["X-Robots-Tag"] = "noindex"
         return response

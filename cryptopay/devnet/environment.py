@@ -43,12 +43,14 @@ def kept_secrets() -> dict[str, str]:
 def for_tests() -> dict[str, str]:
     """Settings of a run that must not depend on `.env` or on a stage running in this checkout.
 
+    It makes and migrates databases of its own, so it begins as their owner; tests then act as the application.
     Node URLs are set, though empty, for the same reason: tests ask for the nodes they need. One given by the
     environment stays.
     """
     nodes = {name: os.environ.get(name, "") for name in (f"{row.setting_name}_NODE_URL" for row in CHAINS.values())}
     return {
         "CRYPTOPAY_ENV": "development",
+        "CRYPTOPAY_LOGIN": "owner",
         "SECRET_KEY": "only-for-tests-" + "t" * 40,
         "KEYS_ENCRYPTION_KEY": base64.b64encode(b"only-for-tests-0123456789abcdef_").decode(),
         "PUBLIC_URL": f"http://{ports.HOST}:8000",

@@ -5,12 +5,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from cryptopay.devnet import environment, places, postgres, valkey
+from cryptopay.devnet import environment, logins, places, postgres, valkey
 
 
 @contextmanager
 def throw_away(*, durable: bool = False) -> Iterator[dict[str, str]]:
-    """Settings for a run of its own. A server named by the environment is used instead of an embedded one."""
+    """Settings for a run of its own. A server named by the environment is used instead of an embedded one.
+
+    It begins empty, and its DATABASE_URL must be that of a superuser: tests also do what only one may.
+    """
     with ExitStack() as stack:
         settings = environment.for_tests()
         folder = places.temporary_folder("run")
@@ -20,6 +23,7 @@ def throw_away(*, durable: bool = False) -> Iterator[dict[str, str]]:
             database = postgres.start(folder / "postgres", folder / "postgres.log", durable=durable)
             stack.callback(database.stop)
             settings["DATABASE_URL"] = database.url
+        settings |= logins.beside(settings.get("DATABASE_URL") or os.environ["DATABASE_URL"])
         if not os.environ.get("REDIS_URL"):
             broker = valkey.start(folder / "valkey.log")
             stack.callback(broker.stop)

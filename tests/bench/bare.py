@@ -37,9 +37,10 @@ from tests import people  # noqa: E402
 STORED = 50_000
 
 _FILL = """
-INSERT INTO payments_invoice (book_id, public_id, order_id, description, amount, currency, tolerance, status, exception,
-                              settlements, return_url, metadata, expires_at, monitored_until)
-SELECT %(book)s, 'inv_' || lpad(n::text, 26, '0'), 'order ' || n, '', 0.001, 'BTC', 0, 'new', 'none', 0, '', '{}',
+INSERT INTO payments_invoice (book_id, public_id, order_id, description, amount, currency, tolerance,
+                              least_confirmations, status, exception, settlements, return_url, metadata, expires_at,
+                              monitored_until)
+SELECT %(book)s, 'inv_' || lpad(n::text, 26, '0'), 'order ' || n, '', 0.001, 'BTC', 0, 0, 'new', 'none', 0, '', '{}',
        now() + interval '1 day', now() + interval '2 days' FROM generate_series(1, %(count)s) n;
 INSERT INTO keys_address (book_id, chain, master_key_id, index, text, destination)
 SELECT %(book)s, %(chain)s, %(key)s, 1000000 + n, 'bcrt1q' || n, sha256(n::text::bytea)

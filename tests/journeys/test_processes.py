@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import redis
-from django.db import connection
 
 from ledger.models import JournalEntry
+from tests.database import urls_of_this_database
 from tests.journeys.conftest import Coin, Shop, address_of, pay
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +27,8 @@ class Celery:
     def __init__(self, folder: Path, node_urls: dict[str, str], broker: str) -> None:
         self.folder, self.broker = folder, broker
         nodes = {f"{code.upper().replace('-', '_')}_NODE_URL": url for code, url in node_urls.items()}
-        self.environment = {**os.environ, **nodes, "DATABASE_URL": _database_url(), "REDIS_URL": broker}
+        logins = {"CRYPTOPAY_LOGIN": "worker", **urls_of_this_database()}
+        self.environment = {**os.environ, **nodes, **logins, "REDIS_URL": broker}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, *arguments: str) -> None:
@@ -116,13 +116,3 @@ def until(holds: Callable[[], bool], seconds: float = 90) -> None:
     while not holds():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.2)
-
-
-def _database_url() -> str:
-    """Of the test's own database."""
-    of = connection.settings_dict
-    host = of["HOST"] or of["OPTIONS"].get("host", "")
-    login = f"{of['USER']}:{quote(of['PASSWORD'])}"
-    if host.startswith("/"):
-        return f"postgresql://{login}@/{of['NAME']}?host={host}"
-    return f"postgresql://{login}@{host}:{of['PORT'] or 5432}/{of['NAME']}"

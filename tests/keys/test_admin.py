@@ -13,6 +13,7 @@ from keys.issuing import issue_address
 from keys.models import AddressAlarm, MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS
+from tests.database import past_triggers
 
 BITCOIN = CHAINS["bitcoin-regtest"]
 ADD = "admin:keys_masterkey_add"
@@ -99,10 +100,8 @@ def test_addresses_are_verified_before_they_are_listed_and_cannot_be_edited(
     master_key = new_master_key()
     good, bad = issue_address(master_key.book_id, BITCOIN), issue_address(master_key.book_id, BITCOIN)
     forged = first_addresses(new_master_key())[0]
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with past_triggers(), connection.cursor() as cursor:
         cursor.execute("UPDATE keys_address SET text = %s WHERE id = %s", [forged, bad.pk])
-        cursor.execute("SET session_replication_role = DEFAULT")
     listed = staff.get(reverse("admin:keys_address_changelist")).content.decode()
     single = staff.get(reverse("admin:keys_address_change", args=[bad.pk])).content.decode()
     assert good.text in listed

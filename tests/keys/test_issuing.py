@@ -14,16 +14,15 @@ from keys.issuing import issue_address, verified, verified_many
 from keys.models import Address, AddressAlarm, MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS, Chain
+from tests.database import past_triggers
 
 BITCOIN, ETHEREUM = CHAINS["bitcoin-regtest"], CHAINS["ethereum-dev"]
 
 
 def _tamper(sql: str, *values: object) -> None:
     """As a superuser with the triggers off: the strongest thief of the database."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with past_triggers(), connection.cursor() as cursor:
         cursor.execute(sql, values)
-        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def _issued(master_key: MasterKey) -> list[int]:

@@ -15,6 +15,7 @@ from keys.models import Address, AddressAlarm, FreeIndex, MasterKey
 from ledger.appendonly import RowIsPermanent
 from ledger.models import Book
 from monitor.chains import CHAINS
+from tests.database import as_owner
 
 BITCOIN = CHAINS["bitcoin-regtest"]
 
@@ -48,11 +49,11 @@ def test_a_stored_key_is_never_changed(change: str, new_master_key: Callable[[],
 
 def test_an_issued_address_is_never_changed(new_master_key: Callable[[], MasterKey]) -> None:
     address = issue_address(new_master_key().book_id, BITCOIN)
-    for sql in ("UPDATE keys_address SET text = 'x' WHERE id = %s", "DELETE FROM keys_address WHERE id = %s"):
-        assert "permanent" in _refused(sql, address.pk)
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    assert "permanent" in _refused("TRUNCATE keys_address CASCADE")
+    with as_owner():
+        for sql in ("UPDATE keys_address SET text = 'x' WHERE id = %s", "DELETE FROM keys_address WHERE id = %s"):
+            assert "permanent" in _refused(sql, address.pk)
+        connection.check_constraints()
+        assert "permanent" in _refused("TRUNCATE keys_address CASCADE")
     for attempt in (address.save, address.delete, Address.objects.all().delete, Address.objects.none().update):
         with pytest.raises(RowIsPermanent):
             attempt()

@@ -17,6 +17,7 @@ from monitor.connectors import connect
 from monitor.errors import SteppedAside
 from monitor.follower import Step
 from monitor.models import ChainEvent, Deposit, ReadBlock
+from tests.database import past_triggers
 from tests.monitor.conftest import Watching, dump
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,12 +191,10 @@ def _facts(watching: Watching) -> list[Any]:
 
 def _undo(before: dict[Any, list[dict[str, Any]]]) -> None:
     """Back to those rows, past the triggers, as an administrator."""
-    with connection.cursor() as sql:
-        sql.execute("SET session_replication_role = replica")
+    with past_triggers():
         for model, rows in reversed(before.items()):
             QuerySet(model)._raw_delete("default")
             model._base_manager.bulk_create(model(**row) for row in rows)
-        sql.execute("SET session_replication_role = origin")
 
 
 def test_threat_04_a_worker_killed_between_any_two_statements_loses_and_doubles_nothing(

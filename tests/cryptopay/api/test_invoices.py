@@ -17,6 +17,7 @@ from keys.models import Address, MasterKey
 from ledger.models import Rate
 from tests import people
 from tests.cryptopay.api.conftest import Caller, code
+from tests.database import past_triggers
 
 ROOMS = ("payments", "keys", "monitor", "webhooks", "api", "ledger")
 
@@ -75,8 +76,7 @@ def test_public_tells_no_more_than_the_payer_needs(alice: Caller, order: dict[st
 
 def test_an_address_that_fails_verification_is_not_shown(alice: Caller, order: dict[str, Any]) -> None:
     made = alice.post("/invoices", order).json()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with past_triggers(), connection.cursor() as cursor:
         cursor.execute("UPDATE keys_address SET text = 'bcrt1qthief'")
     for path in (f"/invoices/{made['id']}", f"/invoices/{made['id']}/public", "/invoices"):
         answer = alice.get(path)
@@ -201,8 +201,7 @@ def test_rate_missing_stale_or_suspect(alice: Caller, order: dict[str, Any]) -> 
     people.rates.record("BTC", "EUR", Decimal(600_000), "test", people.timezone.now())
     suspect = alice.post("/invoices", order)
     assert (suspect.status_code, code(suspect)) == (503, "rate_suspect")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with past_triggers(), connection.cursor() as cursor:
         cursor.execute("UPDATE ledger_rate SET observed_at = now() - interval '1 hour'")
     assert code(alice.post("/invoices", order)) == "rate_stale"
     assert rows() == {**before, "ledger.Rate": Rate.objects.count()}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 from playwright.sync_api import Browser, sync_playwright
@@ -25,6 +25,7 @@ from monitor.connectors.base import BlockRef, Transfer
 from monitor.deposits import Sighting
 from monitor.models import Cursor, WatchedAddress
 from monitor.watching import watched
+from tests.database import past_triggers
 
 BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
 PRICES = {"BTC": "80000", "LTC": "80", "ETH": "2500"}
@@ -96,10 +97,8 @@ class Till:
     def swap_address(self, invoice: Invoice, address: str) -> None:
         """An intruder changes what the database says, past every trigger."""
         method = invoice.methods.get()
-        with transaction.atomic(), connection.cursor() as sql:
-            sql.execute("SET LOCAL session_replication_role = replica")
+        with past_triggers(), connection.cursor() as sql:
             sql.execute("UPDATE keys_address SET text = %s WHERE id = %s", [address, method.address_id])
-            sql.execute("SET LOCAL session_replication_role = origin")
         WatchedAddress.objects.filter(pk=method.watched_id).update(address=address)
 
     def _take_in(self, chain: Chain) -> None:

@@ -6,7 +6,6 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, transaction
@@ -17,6 +16,7 @@ from cryptopay.webhooks import delivering, endpoints, outbox
 from cryptopay.webhooks.errors import EndpointDisabled
 from cryptopay.webhooks.models import Attempt, Delivery, Event, Lease
 from ledger.models import Book
+from tests.database import urls_of_this_database
 from tests.receiver import Receiver, Reply
 
 committed = pytest.mark.django_db(transaction=True)
@@ -217,11 +217,11 @@ def test_claims_of_several_workers_never_overlap(receiver: Receiver) -> None:
 
 
 def _python(code: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Another process on this test's database."""
-    address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    """Another process on this test's database, a worker unless it says otherwise."""
+    logins = {"CRYPTOPAY_LOGIN": "worker", "DJANGO_SETTINGS_MODULE": "cryptopay.settings", **urls_of_this_database()}
     return subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "cryptopay.settings", **environment},
+        env={**os.environ, **logins, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

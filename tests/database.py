@@ -1,0 +1,76 @@
+"""Who a test is to the database: the worker, in a request the web. What only the owner may do is done `as_owner`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
+
+_IN_A_REQUEST: ContextVar[bool] = ContextVar("in_a_request", default=False)
+
+
+def work_as_the_application(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """What a new connection begins with: it came as the owner, who made the database."""
+    _become(connection, "web" if _IN_A_REQUEST.get() else "worker")
+
+
+@contextmanager
+def as_web() -> Iterator[None]:
+    """As a request begins in the web process: its login, and no book named."""
+    token = _IN_A_REQUEST.set(True)
+    _become(connection, "web")
+    try:
+        yield
+    finally:
+        _IN_A_REQUEST.reset(token)
+        _become(connection, "worker")
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """As the superuser who owns the tables: past grants and row-level security, and free to switch triggers off."""
+    connection.ensure_connection()
+    _become(connection, "owner")
+    try:
+        yield
+    finally:
+        _become(connection, "worker")
+
+
+@contextmanager
+def past_triggers() -> Iterator[None]:
+    """As an intruder with the owner's rights: no trigger and no foreign key stands in the way."""
+    with as_owner():
+        connection.connection.execute("SET session_replication_role = replica")
+        try:
+            yield
+        finally:
+            if _goes_on(connection):
+                connection.connection.execute("SET session_replication_role = origin")
+
+
+def urls_of_this_database() -> dict[str, str]:
+    """For another process on it, which comes by a login of its own: the settings of the three."""
+    names = ("DATABASE_URL", "WORKER_DATABASE_URL", "WEB_DATABASE_URL")
+    path = f"/{connection.settings_dict['NAME']}"
+    return {name: urlsplit(os.environ[name])._replace(path=path).geturl() for name in names}
+
+
+def _become(to: BaseDatabaseWrapper, login: str) -> None:
+    """Beside Django: tests count its statements, and those that ask for no database must not touch it."""
+    if to.connection is None or not _goes_on(to):
+        return
+    role = "NONE" if login == "owner" else settings.LOGINS[login]["USER"]
+    book = "" if login == "web" else "all"
+    to.connection.execute(f"SET ROLE {role}; SET app.book = '{book}'", prepare=False)
+
+
+def _goes_on(of: BaseDatabaseWrapper) -> bool:
+    """After an error, the rollback that must follow restores what was set."""
+    return of.connection.info.transaction_status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
