@@ -50,6 +50,7 @@ def _schedule() -> dict[str, dict[str, Any]]:
     }
     return {
         **steps,
+        "seal the journal": _entry("ledger.seal", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),
         "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),

@@ -7,7 +7,8 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from cryptopay import celery  # noqa: F401 - binds the shared tasks to our Celery app
-        from cryptopay.payments import events
-        from ledger import periods
+        from cryptopay.payments import custody, events
+        from ledger import checking, periods
 
         periods.on_change(events.tell_of_period)
+        checking.register(custody.HELD_IS_RECEIVED)

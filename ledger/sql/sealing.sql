@@ -1,40 +1,42 @@
--- The SHA-256 chain of a book's entries, sealed after the fact: writers never wait for it.
+-- The SHA-256 chain of a book's entries, sealed after the fact: writers never wait for it. docs/proofs.md says how a stranger recomputes it.
 
--- An entry as the text that is hashed: one line of JSON with all it says, in codes, not ids, so that accounts, assets and rates are sealed with it.
-create function ledger_entry_text(p_entry ledger_journalentry) returns text language sql stable as $$
-  select jsonb_build_object(
-    'id', p_entry.id, 'idem', p_entry.idem, 'idem_hash', encode(p_entry.idem_hash, 'hex'), 'kind', p_entry.kind, 'ref', p_entry.ref_id,
-    'effective_at', p_entry.effective_at at time zone 'UTC', 'recorded_at', p_entry.recorded_at at time zone 'UTC',
-    'source', p_entry.source, 'description', p_entry.description, 'meta', p_entry.meta, 'node', p_entry.node, 'xid', p_entry.xid::text,
-    'rate', (
-      select jsonb_build_array(r.id, r.asset_code, r.currency, r.price::text, r.source, r.observed_at at time zone 'UTC')
-      from ledger_rate r where r.id = p_entry.rate_id
-    ),
-    'legs', (
-      select jsonb_agg(jsonb_build_array(
-        p.leg, a.code, a.kind, s.code, s.chain, s.contract, s.decimals, p.layer, p.debit::text, p.credit::text, p.balance_after::text, p.account_seq
-      ) order by p.leg)
-      from ledger_posting p
-      join ledger_account a on a.book_id = p.book_id and a.id = p.account_id
-      join ledger_asset s on s.id = p.asset_id
-      where p.book_id = p_entry.book_id and p.entry_id = p_entry.id
-    )
+-- Entries as the texts that are hashed: a line of JSON each with all it says, in codes, not ids, so that accounts, assets and rates are sealed with it.
+create function ledger_entry_lines(p_book bigint, p_node integer, p_from xid8, p_upto xid8) returns table (entry_id bigint, line text) language sql stable as $$
+  select e.id, jsonb_build_object(
+    'id', e.id, 'idem', e.idem, 'idem_hash', encode(e.idem_hash, 'hex'), 'kind', e.kind, 'ref', e.ref_id,
+    'effective_at', e.effective_at at time zone 'UTC', 'recorded_at', e.recorded_at at time zone 'UTC',
+    'source', e.source, 'description', e.description, 'meta', e.meta, 'node', e.node, 'xid', e.xid::text, 'rate', r.line, 'legs', l.lines
   )::text
+  from ledger_journalentry e
+  left join lateral (
+    select jsonb_build_array(
+      r.id, r.book_id, r.asset_code, r.currency, r.price::text, r.source, r.observed_at at time zone 'UTC', r.recorded_at at time zone 'UTC') as line
+    from ledger_rate r where r.id = e.rate_id
+  ) r on true
+  left join lateral (
+    select jsonb_agg(jsonb_build_array(
+      p.leg, a.code, a.kind, a.floor::text, s.code, s.chain, s.contract, s.decimals, p.layer, p.debit::text, p.credit::text, p.balance_after::text, p.account_seq
+    ) order by p.leg) as lines
+    from ledger_posting p
+    left join ledger_account a on a.book_id = p.book_id and a.id = p.account_id
+    left join ledger_asset s on s.id = p.asset_id
+    where p.book_id = e.book_id and p.entry_id = e.id
+  ) l on true
+  where e.book_id = p_book and e.node = p_node and e.xid >= p_from and e.xid < p_upto
 $$
 --;;
--- A block's own line. Every column but the hash stands in it.
+-- A block's own line. Every column but the hash stands in it; `format` is the version of these texts.
 create function ledger_block_text(p_block ledger_block) returns text language sql stable as $$
   select jsonb_build_object(
-    'book', p_block.book_id, 'block', p_block.number, 'node', p_block.node, 'from_xid', p_block.from_xid::text, 'upto_xid', p_block.upto_xid::text,
+    'format', 1, 'book', p_block.book_id, 'block', p_block.number, 'node', p_block.node, 'from_xid', p_block.from_xid::text, 'upto_xid', p_block.upto_xid::text,
     'entries', p_block.entries, 'previous', encode(p_block.previous, 'hex'), 'sealed_at', p_block.sealed_at at time zone 'UTC'
   )::text
 $$
 --;;
 -- sha256 of the block's line and of the sha256 of each entry's line, in order of their ids: lines of text, so that anyone's tools can check it.
 create function ledger_block_hash(p_block ledger_block) returns bytea language sql stable as $$
-  select sha256(convert_to(ledger_block_text(p_block) || E'\n' || string_agg(encode(sha256(convert_to(ledger_entry_text(e), 'UTF8')), 'hex') || E'\n', '' order by e.id), 'UTF8'))
-  from ledger_journalentry e
-  where e.book_id = p_block.book_id and e.node = p_block.node and e.xid >= p_block.from_xid and e.xid < p_block.upto_xid
+  select sha256(convert_to(ledger_block_text(p_block) || E'\n' || string_agg(encode(sha256(convert_to(l.line, 'UTF8')), 'hex') || E'\n', '' order by l.entry_id), 'UTF8'))
+  from ledger_entry_lines(p_block.book_id, p_block.node, p_block.from_xid, p_block.upto_xid) l
 $$
 --;;
 -- Seals the next block of what one server wrote in a book, `p_most` entries or a few more; how many, 0 when nothing waits.
@@ -42,9 +44,11 @@ $$
 create function ledger_seal(p_book bigint, p_node integer, p_most integer) returns integer language plpgsql as $$
 declare
   v_block ledger_block;
-  v_end xid8 := case when p_node = ledger_node() then pg_snapshot_xmin(pg_current_snapshot()) else '18446744073709551615'::xid8 end;
+  v_end xid8;
 begin
   perform pg_advisory_xact_lock(7264, p_book::integer);
+  -- Behind the lock: a sealer that waited for another would hold an older snapshot against a newer block.
+  v_end := case when p_node = ledger_node() then pg_snapshot_xmin(pg_current_snapshot()) else '18446744073709551615'::xid8 end;
   select b.number, b.hash into v_block.number, v_block.previous from ledger_block b where b.book_id = p_book order by b.number desc limit 1;
   select b.upto_xid into v_block.from_xid from ledger_block b where b.book_id = p_book and b.node = p_node order by b.from_xid desc limit 1;
   v_block.book_id := p_book;
