@@ -45,7 +45,7 @@ class Postgres:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
 
 
-def start(data: Path, log: Path, *, durable: bool) -> Postgres:
+def start(data: Path, log: Path, *, durable: bool, shared_buffers: str = "64MB") -> Postgres:
     """Starts a server on `data`, which is made if need be. `durable=False` gives up safety at a crash for speed: tests.
 
     Raises `PartMissing` without the wheel, `PartFailed` if the server does not come up.
@@ -54,7 +54,8 @@ def start(data: Path, log: Path, *, durable: bool) -> Postgres:
     programs = _programs(user)
     _initialise(programs, data, user)
     socket_folder, own = _socket_folder(data, user)
-    options = ("listen_addresses=", "timezone=UTC", "shared_buffers=64MB", "unix_socket_permissions=0700")
+    buffers = f"shared_buffers={shared_buffers}"
+    options = ("listen_addresses=", "timezone=UTC", buffers, "unix_socket_permissions=0700")
     switches = [word for option in (*options, *(() if durable else _QUICK_AND_FORGETFUL)) for word in ("-c", option)]
     child = processes.start(
         "PostgreSQL",

@@ -9,7 +9,7 @@ from cryptopay.devnet import environment, logins, places, postgres, valkey
 
 
 @contextmanager
-def throw_away(*, durable: bool = False) -> Iterator[dict[str, str]]:
+def throw_away(*, durable: bool = False, shared_buffers: str = "64MB") -> Iterator[dict[str, str]]:
     """Settings for a run of its own. A server named by the environment is used instead of an embedded one.
 
     It begins empty, and its DATABASE_URL must be that of a superuser: tests also do what only one may.
@@ -20,7 +20,9 @@ def throw_away(*, durable: bool = False) -> Iterator[dict[str, str]]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o711)  # the database's own user passes through
         if not os.environ.get("DATABASE_URL"):
-            database = postgres.start(folder / "postgres", folder / "postgres.log", durable=durable)
+            database = postgres.start(
+                folder / "postgres", folder / "postgres.log", durable=durable, shared_buffers=shared_buffers
+            )
             stack.callback(database.stop)
             settings["DATABASE_URL"] = database.url
         settings |= logins.beside(settings.get("DATABASE_URL") or os.environ["DATABASE_URL"])
