@@ -5,6 +5,7 @@ LedgerError
     AccountCodeInvalid  AccountNotEmpty  AccountStaysOpen
     IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
     SecondPersonNeeded  AlreadyDecided  ReasonMissing  SealedAhead  PeriodNotOver  PeriodAlreadyClosed  PeriodNotClosed
+    BooksHidden
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
 """
 
@@ -158,6 +159,12 @@ class AccountStaysOpen(LedgerError):
     """Payments write to it by themselves, and what a chain tells cannot be refused."""
 
     code = "account_stays_open"
+
+
+class BooksHidden(LedgerError):
+    """The database shows this login some books only, so nothing can be said of all."""
+
+    code = "books_hidden"
 
 
 class RateError(LedgerError):

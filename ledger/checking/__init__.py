@@ -15,7 +15,9 @@ from typing import Any
 
 from django.db import connection
 
+from ledger import tenancy
 from ledger.checking.invariants import INVARIANTS, Invariant
+from ledger.errors import BooksHidden
 
 __all__ = ["Invariant", "Outcome", "Violation", "check", "register"]
 
@@ -48,6 +50,9 @@ _ROWS = """
         SELECT * FROM ledger_periodchange WHERE %(books)s::bigint[] IS NULL OR book_id = ANY (%(books)s::bigint[])
     ), broken (table_name, id, book_id, account_id, entry_id, expected, found) AS (
 """
+_SEES = (
+    "SELECT NOT row_security_active('ledger_journalentry') OR coalesce(current_setting('app.book', true) = %s, false)"
+)
 _FIRST = """
     )
     SELECT b.table_name, b.id, b.book_id, coalesce(
@@ -96,13 +101,22 @@ def register(invariant: Invariant) -> None:
 
 def check(books: Sequence[int] | None = None, since: datetime | None = None) -> Iterator[Outcome]:
     """Every invariant, of these books or of all. With `since`, rows recorded before are left out where rows are looked
-    at one by one; sums are of the whole history.
+    at one by one; sums are of the whole history. Raises `BooksHidden` where row-level security hides what is asked of:
+    books unseen are not books proved.
     """
+    _refuse_to_look_away()
     asked = {"books": None if books is None else list(books), "since": since}
     for invariant in sorted([*INVARIANTS, *_registered.values()], key=lambda one: one.number):
         started = time.monotonic()
         found = [violation for query in invariant.queries for violation in _first(query, asked)]
         yield Outcome(invariant, found, time.monotonic() - started)
+
+
+def _refuse_to_look_away() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SEES, [tenancy.EVERY_BOOK])
+        if not cursor.fetchone()[0]:
+            raise BooksHidden("the database shows this login some books only: check the ledger with the worker's login")
 
 
 def _first(query: str, asked: Mapping[str, Any]) -> list[Violation]:

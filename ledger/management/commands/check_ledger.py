@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ledger.checking import Outcome, check
+from ledger.errors import BooksHidden
 from ledger.models import Book
 
 
@@ -31,9 +32,12 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no book {book}.")
         begin = datetime.combine(since, time.min, UTC) if since else None
         broken = 0
-        for outcome in check(books, begin):
-            self._tell(outcome)
-            broken += bool(outcome.violations)
+        try:
+            for outcome in check(books, begin):
+                self._tell(outcome)
+                broken += bool(outcome.violations)
+        except BooksHidden as error:
+            raise CommandError(f"{error} [{error.code}]") from error
         if broken:
             raise CommandError(f"{broken} of the rules {'is' if broken == 1 else 'are'} broken.")
         self.stdout.write("The books are sound." if since is None else f"The books are sound, as far as since {since}.")
