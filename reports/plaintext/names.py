@@ -5,7 +5,7 @@ An account keeps its place in the chart; what a tool's grammar does not allow is
     assets:custody:bitcoin-regtest      Assets:Custody:Bitcoin-regtest
     liabilities:customers:a:b; c        Liabilities:Customers:A--3a-b--3b---20-c
     liabilities:customers:Alice         Liabilities:Customers:X-Alice
-    suspense (an asset)                 Assets:Other--:Suspense
+    suspense                            Liabilities:Other--:Suspense
 
 From the name the code can be told again: that is what makes it the only one.
 """

@@ -10,7 +10,7 @@ from reports.plaintext.text import one_line
 _NOT_IN_DESCRIPTIONS = ";|"
 """A comment follows the first, hledger ends the payee at the second."""
 _NOT_IN_TAGS = ",[]"
-"""hledger begins another tag after a comma; both take dates out of brackets."""
+"""hledger begins another tag after a comma; ledger-cli, in old versions, takes a date out of any brackets."""
 
 
 def head(export: Export) -> Iterator[str]:

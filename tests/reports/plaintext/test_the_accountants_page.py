@@ -33,7 +33,7 @@ def program(name: str) -> list[str]:
 def test_the_pages_commands_run(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     coin = chart.asset("BTC", "bitcoin", 8)
-    shop.post([(chart.custody(shop.book.pk, coin), 150_000), (chart.customer(shop.book.pk, "ann", coin), -150_000)])
+    shop.post([(chart.custody(shop.book.pk, coin), 150_000), (shop.customer("ann", coin), -150_000)])
     written, shown = 0, 0
     for name, *arguments in commands():
         if arguments[0] == "manage.py":
