@@ -221,6 +221,9 @@ SPECTACULAR_SETTINGS = {
         "PaymentState": "cryptopay.payments.models.Payment.State",
         "DeliveryState": "cryptopay.webhooks.models.Delivery.State",
         "Scope": "cryptopay.merchants.models.ApiKey.Scope",
+        "AccountKind": "cryptopay.api.ledger_fields.ACCOUNT_KINDS",
+        "AssetKind": "cryptopay.api.ledger_assets.ASSET_KINDS",
+        "EntryKind": "cryptopay.api.ledger_entries.ENTRY_KINDS",
     },
 }
 

@@ -5,6 +5,8 @@
     balance(account, known_at=...)       what was on record at a moment: entries recorded later are left out
     statement(account, first, last)      opening, every posting in order of its date with the running balance, closing
     trial_balance(book_id, as_of=...)    every account with its debits and credits; equal in each asset
+    moved(book_id, accounts, as_of)      the debits and credits of some accounts, in one query
+    totals(book_id, as_of)               all debits and all credits, asset by asset
 
 All amounts are base units of the account's asset, in the account's normal direction where one number stands.
 """
@@ -17,7 +19,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
-from ledger.models import Account, AccountDay, Balance, Posting
+from ledger.models import Account, AccountDay, Asset, Balance, Posting
 from ledger.money import TotalField
 
 _LAYERS = Posting.Layer
@@ -90,6 +92,15 @@ class TrialBalanceRow:
         return self.debit - self.credit
 
 
+@dataclass(frozen=True, slots=True)
+class AssetTotal:
+    """All debits and all credits of a book in one asset. Invariant: they are equal."""
+
+    asset: Asset
+    debits: int
+    credits: int
+
+
 def balance(
     account: Account, *, as_of: date | datetime | None = None, known_at: datetime | None = None
 ) -> AccountBalance:
@@ -156,6 +167,23 @@ def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[T
         .order_by("book__name", "book", "asset__code", "asset", "code")
     )
     return [TrialBalanceRow(account, account.debit, account.credit) for account in accounts]
+
+
+def totals(book_id: int, as_of: date | None = None) -> list[AssetTotal]:
+    """All debits and all credits of a book by the end of a day (UTC), asset by asset: what a trial balance ends with."""
+    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__book=F("book"))
+    sums = days.order_by().values_list("account__asset").annotate(debits=_sum("debit"), credits=_sum("credit"))
+    assets = Asset.objects.in_bulk([asset for asset, *_ in sums])
+    found = [AssetTotal(assets[asset], int(debits), int(credits)) for asset, debits, credits in sums]
+    return sorted(found, key=lambda total: (total.asset.code, total.asset.pk))
+
+
+def moved(book_id: int, accounts: Iterable[Account], as_of: date | None = None) -> dict[int, tuple[int, int]]:
+    """All that was debited and credited to these accounts of a book by the end of a day (UTC), by their ids."""
+    found = {account.pk: (0, 0) for account in accounts}
+    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__in=list(found))
+    sums = days.order_by().values_list("account").annotate(debits=_sum("debit"), credits=_sum("credit"))
+    return found | {account: (int(debits), int(credits)) for account, debits, credits in sums}
 
 
 def _posted(account: Account, as_of: date | datetime | None) -> int:

@@ -7,6 +7,13 @@ from cryptopay.api.chains import Chains
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
 from cryptopay.api.health import Health
 from cryptopay.api.invoices import Invoices, OneInvoice, PublicInvoice
+from cryptopay.api.journal import Journal, OneStory
+from cryptopay.api.ledger_accounts import ClosedAccount, LedgerAccounts, OneLedgerAccount
+from cryptopay.api.ledger_assets import LedgerAssets
+from cryptopay.api.ledger_entries import LedgerBatch, LedgerEntries, OneLedgerEntry
+from cryptopay.api.ledger_fields import AccountId, EntryId
+from cryptopay.api.ledger_resolutions import ReversedEntry, SettledEntry, VoidedEntry
+from cryptopay.api.ledger_statements import AccountStatement, TrialBalance
 from cryptopay.api.me import Me
 from cryptopay.api.payment_methods import PaymentMethods
 from cryptopay.api.payments import OnePayment, Payments
@@ -23,6 +30,8 @@ class PublicId(StringConverter):
 
 
 register_converter(PublicId, "public_id")
+register_converter(EntryId, "journal_entry")
+register_converter(AccountId, "account")
 
 v1 = [
     path("invoices", Invoices.as_view(), name="invoices"),
@@ -39,6 +48,20 @@ v1 = [
     path("events", Events.as_view(), name="events"),
     path("events/<public_id:event_id>/deliveries", EventDeliveries.as_view(), name="event-deliveries"),
     path("deliveries/<public_id:delivery_id>/redeliver", Redelivery.as_view(), name="redelivery"),
+    path("journal", Journal.as_view(), name="journal"),
+    path("journal/<journal_entry:entry_id>", OneStory.as_view(), name="story"),
+    path("ledger/assets", LedgerAssets.as_view(), name="ledger-assets"),
+    path("ledger/accounts", LedgerAccounts.as_view(), name="ledger-accounts"),
+    path("ledger/accounts/<account:account_id>", OneLedgerAccount.as_view(), name="ledger-account"),
+    path("ledger/accounts/<account:account_id>/statement", AccountStatement.as_view(), name="statement"),
+    path("ledger/accounts/<account:account_id>/close", ClosedAccount.as_view(), name="closed-account"),
+    path("ledger/entries", LedgerEntries.as_view(), name="ledger-entries"),
+    path("ledger/entries/batch", LedgerBatch.as_view(), name="ledger-batch"),
+    path("ledger/entries/<journal_entry:entry_id>", OneLedgerEntry.as_view(), name="ledger-entry"),
+    path("ledger/entries/<journal_entry:entry_id>/settle", SettledEntry.as_view(), name="settled-entry"),
+    path("ledger/entries/<journal_entry:entry_id>/void", VoidedEntry.as_view(), name="voided-entry"),
+    path("ledger/entries/<journal_entry:entry_id>/reverse", ReversedEntry.as_view(), name="reversed-entry"),
+    path("ledger/trial-balance", TrialBalance.as_view(), name="trial-balance"),
     path("me", Me.as_view(), name="me"),
     path("chains", Chains.as_view(), name="chains"),
     path("health", Health.as_view(), name="health"),

@@ -56,6 +56,8 @@ class ApiKey(models.Model):
     class Scope(models.TextChoices):
         INVOICES_READ = "invoices:read"
         INVOICES_WRITE = "invoices:write"
+        LEDGER_READ = "ledger:read"
+        LEDGER_WRITE = "ledger:write"
         KEYS_READ = "keys:read"
         KEYS_WRITE = "keys:write"
         WEBHOOKS_READ = "webhooks:read"

@@ -27,8 +27,9 @@ ROOMS = [
 FAULTS = {
     "merchants_error", "payment_error", "webhooks_error", "keys_error", "ledger_error", "rate_error",  # roots
     "scope_invalid", "api_key_ended", "rate_invalid",  # of the back office and of commands
-    "entry_unbalanced", "leg_invalid", "account_unknown", "account_closed", "balance_below_floor", "entry_conflict",
-    "entry_not_pending", "entry_already_resolved", "entry_not_reversible", "entry_already_reversed", "row_is_permanent",
+    "row_is_permanent", "books_hidden", "sealed_ahead",
+    "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
+    "period_not_over", "period_already_closed", "period_not_closed",
     "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "address_invalid", "encryption_key_missing",
     "chain_busy", "node_error",  # requests never speak to a node
 }  # fmt: skip

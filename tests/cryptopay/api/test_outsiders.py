@@ -17,6 +17,7 @@ from cryptopay.api.resource import Resource
 from cryptopay.merchants import api_keys
 from cryptopay.payments.models import Payment
 from cryptopay.webhooks.models import Delivery, Event
+from ledger.models import Account, JournalEntry
 from tests.cryptopay.api.conftest import Caller, code, pay
 from tests.cryptopay.api.test_invoices import rows
 
@@ -80,6 +81,8 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
         "payment_id": Payment.objects.get().public_id,
         "event_id": Event.objects.order_by("pk")[0].public_id,
         "delivery_id": Delivery.objects.order_by("pk")[0].public_id,
+        "entry_id": f"je_{JournalEntry.objects.get().pk}",
+        "account_id": f"acc_{Account.objects.get(code='liabilities:customers:bob').pk}",
     }
 
 
@@ -93,7 +96,7 @@ def test_every_door_is_known(ids: dict[str, str]) -> None:
         assert set(door.view.scopes) == set(door.methods), f"{door.name} must declare a scope for each of its methods"
         assert (PUBLIC in door.view.scopes.values()) == (door.name in OPEN_TO_ALL), door
         assert set(door.parameters) <= set(ids), f"Name one of Alice's things for {door.route}"
-    assert len(DOORS) == len({door.name for door in DOORS}) >= 17
+    assert len(DOORS) == len({door.name for door in DOORS}) >= 31
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.name)
@@ -173,5 +176,8 @@ def without_id(answer: Any) -> dict[str, Any]:
 
 
 def _asked_for_nothing(caller: Caller, door: Door, method: str, ids: dict[str, str]) -> Any:
-    nothing = {name: value[: value.index("_") + 1] + "0" * 26 for name, value in ids.items()}
+    nothing = {}
+    for name, value in ids.items():
+        prefix, _, rest = value.partition("_")
+        nothing[name] = f"{prefix}_{'9' * 18 if rest.isdigit() else '0' * 26}"
     return caller.send(method, door.path(nothing), {}, headers={"idempotency-key": f"{method}{door.name}"})

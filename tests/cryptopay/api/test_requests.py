@@ -143,7 +143,12 @@ def test_a_session_of_the_back_office_opens_nothing(alice: Caller, admin_client:
 def test_a_scope_opens_its_own_methods_alone(alice: Caller, scope: str) -> None:
     caller = Caller(alice.merchant, scopes=[scope])
     noun, _, verb = scope.partition(":")
-    path = {"invoices": "/invoices", "keys": "/public-keys", "webhooks": "/webhook-endpoints"}
+    path = {
+        "invoices": "/invoices",
+        "ledger": "/ledger/accounts",
+        "keys": "/public-keys",
+        "webhooks": "/webhook-endpoints",
+    }
     for other, address in path.items():
         allowed_read = (noun, verb) == (other, "read")
         assert (caller.get(address).status_code == 200) is allowed_read
