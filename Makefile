@@ -15,8 +15,8 @@ test: $(VENV)/installed ## lint, types, contracts, migrations, deployment, tests
 	@$(DEVNET) install --for-tests
 	@$(DEVNET) check
 
-bench: install
-	@$(DEVNET) bench
+bench: install           ## measure everything, or PARTS="ledger scan" alone; docs/benchmarks.md
+	@$(DEVNET) bench $(PARTS)
 
 reset: $(VENV)/installed ## forget the demo: database, chains, logs
 	@$(DEVNET) reset

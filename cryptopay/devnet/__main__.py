@@ -1,11 +1,10 @@
 """`python -m cryptopay.devnet install|run|reset|check|bench`: what stands behind the Makefile."""
 
 import argparse
-import os
 import subprocess
 import sys
 
-from cryptopay.devnet import checks, install, places, servers, stage
+from cryptopay.devnet import checks, install, places, stage
 from cryptopay.devnet.errors import DevnetError
 
 
@@ -17,7 +16,8 @@ def main() -> int:
     orders.add_parser("run", help="start everything and print where it is")
     orders.add_parser("reset", help="forget everything the stage kept")
     orders.add_parser("check", help="lint, types, contracts, migrations, deployment and tests")
-    orders.add_parser("bench", help="run the benchmarks")
+    bench = orders.add_parser("bench", help="run the benchmarks")
+    bench.add_argument("parts", nargs="*", help="which, such as `ledger`; all if none is named")
     given = parser.parse_args()
     try:
         return _obey(given)
@@ -35,13 +35,12 @@ def _obey(given: argparse.Namespace) -> int:
     if given.order == "reset":
         stage.reset()
         return 0
-    return checks.run() if given.order == "check" else _bench()
+    return checks.run() if given.order == "check" else _bench(given.parts)
 
 
-def _bench() -> int:
-    with servers.throw_away(durable=True) as settings:
-        command = [sys.executable, "-m", "tests.bench"]
-        return subprocess.run(command, cwd=places.CHECKOUT, env={**os.environ, **settings}, check=False).returncode
+def _bench(parts: list[str]) -> int:
+    command = [sys.executable, "-m", "tests.bench", *parts]
+    return subprocess.run(command, cwd=places.CHECKOUT, check=False).returncode
 
 
 if __name__ == "__main__":

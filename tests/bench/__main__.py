@@ -1,13 +1,15 @@
 """`python -m tests.bench`: every figure, one `name value unit` line each, and the page `docs/benchmarks.md`.
 
+`python -m tests.bench ledger` measures that part alone; the page keeps what it says of the others.
 A figure that misses what it must reach is marked, on the line and on the page; figures are not tests, so the run ends
 well all the same. `CRYPTOPAY_BLOCKS_DIR` names a folder of real blocks for `scan`.
 """
 
 import os
 import platform
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,10 +17,11 @@ from pathlib import Path
 
 import psycopg
 
-from cryptopay.devnet import places
-from tests.bench import invoices, keys, scan
+from cryptopay.devnet import places, servers
+from tests.bench import invoices, keys, ledger, scan, tpcb
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
+PARTS = {"keys": keys, "scan": scan, "ledger": ledger, "invoices": invoices}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class Figure:
         return value > self.must_reach if self.lower_is_better else value < self.must_reach
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a figure was on a day, as the page shows it."""
+
+    value: float
+    unit: str
+    day: str
+
+
 FIGURES = {
     "derive_vs_bitcoinlib": Figure("addresses derived a second, against bitcoinlib", 40, 50),
     "derive_share_of_libsecp": Figure("the same, against the curve's own addition called from C", 45, 60),
@@ -43,6 +55,20 @@ FIGURES = {
     "scan_vs_electrumx": Figure("time to read a block's outputs and ids, against ElectrumX", 0.35, 0.25, True),
     "scan_proved_vs_electrumx": Figure(
         "the same with the proof by the merkle root, which ElectrumX leaves out", lower_is_better=True
+    ),
+    "post_cpu": Figure("an entry posted singly through Django: client and server, CPU time", lower_is_better=True),
+    "post_vs_hordak": Figure("entries posted singly for the CPU time of one of django-hordak's", 3, 5),
+    "post_per_second": Figure("entries a second, posted singly by 4 clients"),
+    "post_vs_tpcb": Figure("the same, against pgbench's TPC-B", 1, 1.5),
+    "post_batch_cpu": Figure("an entry of a batch of 1,000: client and server, CPU time", lower_is_better=True),
+    "post_batch_vs_hordak": Figure("entries of such a batch for the CPU time of one of django-hordak's", 15, 30),
+    "post_batch_vs_hordak_load": Figure("the same, when django-hordak loads 1,000 at once"),
+    "post_batch_share_of_copy": Figure("CPU time of a bare COPY of the same rows, against such a batch's", 60, 80),
+    "hot_per_second": Figure("entries a second on one account, 4 clients, in batches of 100"),
+    "hot_vs_spread": Figure("the same, against entries on many accounts", 1, 2),
+    "balance_read_cpu": Figure("one balance read through Django: client and server, CPU time", lower_is_better=True),
+    "balance_growth_1e3_to_1e7": Figure(
+        "the same with 10 million postings in the book, against a thousand", 1.2, 1, lower_is_better=True
     ),
     "invoice_create_per_second": Figure("invoices opened a second, each with a price and an address of its own"),
     "invoice_create_vs_bare_drf": Figure("the same, against a bare insert of two rows", 50, 70),
@@ -56,8 +82,8 @@ one run on one machine, in turns (A B A B), by the medians of the rounds: a busy
 
 {machine}
 
-| Figure | What it is | Measured | Must reach | Aim |
-|---|---|---|---|---|
+| Figure | What it is | Measured | Must reach | Aim | Day |
+|---|---|---|---|---|---|
 {rows}
 
 Bold: misses what it must reach. Where "at most" stands, lower is better.
@@ -70,6 +96,17 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
 - **scan** (`tests/bench/scan.py`): CPU time of one thread, garbage collector frozen. Both sides read all outputs and
   all transaction ids of the same blocks ({blocks}) and must agree on every one. ElectrumX: {electrumx}.
   `CRYPTOPAY_BLOCKS_DIR` names a folder of other blocks (`bitcoin-*.raw`).
+- **post**, **hot** (`tests/bench/ledger.py`, `ledger_client.py`, `hordak.py`, `tpcb.py`): entries of two legs between
+  random accounts of one book that has 20,000, each named by chain, transaction and output, all guards on, everything
+  safe on disk before the call returns. CPU time is the client's and its PostgreSQL process's together. {hordak} posts
+  singly by `Account.transfer_to`, as its documentation does, with the same Django, psycopg and connection options; it
+  keeps no balances. It documents no way to post many; its own benchmark command loads them with `bulk_create`, which is
+  the figure beside it. The bare COPY writes the rows that the batch wrote, ready-made, into tables of the same columns
+  and indexes: no trigger, no foreign key, no check, no balance. TPC-B and our entries are both driven by pgbench
+  (prepared statements, 4 clients): five statements that keep three balances, at scale {scale}, against one call that
+  keeps two, between random accounts of 100 books. Hot: every entry debits the same account.
+- **balance** (`tests/bench/ledger_history.py`): the same balance in two databases, one with 1,000 postings, one with 10
+  million, half of them on the account that is read.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
   50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
   of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with the same
@@ -77,42 +114,61 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
 """
 
 
-def main() -> int:
-    measured: dict[str, tuple[float, str]] = {}
-    for name, value, unit in _measure():
-        figure = FIGURES[name]
-        measured[name] = value, unit
-        missed = f"  (must reach {_bound(figure.must_reach, unit, figure)})" if figure.misses(value) else ""
-        print(f"{name} {_number(value)} {unit}{missed}", flush=True)
-    PAGE.write_text(_page(measured))
+def main(parts: Sequence[str]) -> int:
+    if unknown := set(parts) - set(PARTS):
+        sys.exit(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    parts = parts or list(PARTS)
+    with servers.throw_away(durable=True, shared_buffers="512MB") as settings:
+        os.environ.update(settings)
+        measured = _kept() | dict(_measure(parts))
+        PAGE.write_text(_page(measured, blocks=_blocks(fresh="scan" in parts)))
     return 0
 
 
-def _measure() -> Iterator[tuple[str, float, str]]:
-    for module in (keys, scan, invoices):
-        yield from module.measure()
+def _measure(parts: Sequence[str]) -> Iterator[tuple[str, Measured]]:
+    for part in parts:
+        for name, value, unit in PARTS[part].measure():
+            figure = FIGURES[name]
+            missed = f"  (must reach {_bound(figure.must_reach, unit, figure)})" if figure.misses(value) else ""
+            print(f"{name} {_number(value)} {unit}{missed}", flush=True)
+            yield name, Measured(value, unit, datetime.now(UTC).strftime("%Y-%m-%d"))
 
 
-def _page(measured: dict[str, tuple[float, str]]) -> str:
-    rows = [_row(name, *measured[name]) for name in FIGURES if name in measured]
-    blocks = (
-        "real blocks of Bitcoin" if os.environ.get("CRYPTOPAY_BLOCKS_DIR") else "one block made of everyday payments"
+def _kept() -> dict[str, Measured]:
+    """What the page says already."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| [^|]* \| \**([0-9.]+) ([^* ]+)\** \| .* \| (\S+) \|$", PAGE.read_text(), re.MULTILINE
     )
+    return {name: Measured(float(value), unit, day) for name, value, unit, day in rows}
+
+
+def _page(measured: dict[str, Measured], *, blocks: str) -> str:
+    rows = [_row(name, measured[name]) for name in FIGURES if name in measured]
     return _PAGE.format(
         machine=_machine(),
         rows="\n".join(rows),
         bitcoinlib=version("bitcoinlib"),
         electrumx=scan.PEER.replace("==", " "),
+        hordak=ledger.PEER.replace("==", " "),
+        scale=tpcb.SCALE,
         blocks=blocks,
     )
 
 
-def _row(name: str, value: float, unit: str) -> str:
-    figure = FIGURES[name]
-    shown = f"{_number(value)} {unit}"
-    shown = f"**{shown}**" if figure.misses(value) else shown
+def _blocks(*, fresh: bool) -> str:
+    """Which blocks were read, now or when the page was written."""
+    said = re.search(r"of the same blocks \(([^)]*)\)", PAGE.read_text())
+    if said and not fresh:
+        return said[1]
+    return "real blocks of Bitcoin" if os.environ.get("CRYPTOPAY_BLOCKS_DIR") else "one block made of everyday payments"
+
+
+def _row(name: str, measured: Measured) -> str:
+    figure, unit = FIGURES[name], measured.unit
+    shown = f"{_number(measured.value)} {unit}"
+    shown = f"**{shown}**" if figure.misses(measured.value) else shown
     bounds = (_bound(bound, unit, figure) for bound in (figure.must_reach, figure.aim))
-    return f"| `{name}` | {figure.meaning} | {shown} | {' | '.join(bounds)} |"
+    return f"| `{name}` | {figure.meaning} | {shown} | {' | '.join(bounds)} | {measured.day} |"
 
 
 def _bound(bound: float | None, unit: str, figure: Figure) -> str:
@@ -129,7 +185,6 @@ def _number(value: float) -> str:
 def _machine() -> str:
     load = os.getloadavg()[0]
     facts = {
-        "Measured": datetime.now(UTC).strftime("%Y-%m-%d"),
         "Machine": f"{os.cpu_count()} cores, {_processor()}, load {load:.1f} at the end",
         "Python": platform.python_version(),
         "PostgreSQL": _postgres(),
@@ -151,4 +206,4 @@ def _postgres() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

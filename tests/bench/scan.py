@@ -15,15 +15,14 @@ import hashlib
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cryptopay.devnet import places
 from monitor.connectors.bitcoin_blocks import HEADER_BYTES, merkle_root, read_block, read_outputs
+from tests.bench import peers
 
 PEER = "e-x==1.16.0"
 ROUNDS = 11
@@ -123,7 +122,7 @@ def _everyday_block() -> bytes:
 @contextmanager
 def _peer(names: list[Path]) -> Iterator[Callable[[int], tuple[float, str]]]:
     """ElectrumX's reader in its own interpreter: number of a block in, CPU seconds and digest out."""
-    command = [_peer_python(), "-c", _PEER_PROGRAM, *names]
+    command = [peers.python(PEER), "-c", _PEER_PROGRAM, *names]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         stdin, stdout = process.stdin, process.stdout
         if stdin is None or stdout is None:
@@ -137,17 +136,6 @@ def _peer(names: list[Path]) -> Iterator[Callable[[int], tuple[float, str]]]:
 
         yield ask
         stdin.close()
-
-
-def _peer_python() -> Path:
-    """The interpreter of a throw-away environment that has the peer; made once for all checkouts."""
-    folder = places.cache() / "bench" / PEER.replace("==", "-")
-    python, ready = folder / "bin" / "python", folder / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PEER], check=True)
-        ready.touch()
-    return python
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""The peer of the ledger's figures, in its own interpreter: django-hordak as its documentation shows it.
+
+`post` is `Account.transfer_to`, one transaction of the database each. `load` is what hordak's own command
+`create_benchmark_transactions` does: `bulk_create` of transactions and legs in one transaction of the database.
+The connection has the same options as ours.
+"""
+
+import os
+import random
+from typing import Any
+
+import django
+from django.conf import settings
+from psycopg.conninfo import conninfo_to_dict
+
+_where = conninfo_to_dict(os.environ["DATABASE_URL"])
+settings.configure(
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "djmoney", "mptt", "hordak"],
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": _where.pop("dbname"),
+            "OPTIONS": {**_where, "server_side_binding": True, "prepare_threshold": 5},
+        }
+    },
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    USE_TZ=True,
+    TIME_ZONE="UTC",
+)
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from hordak.models import Account, AccountType, Leg, Transaction  # noqa: E402
+from moneyed import Money  # noqa: E402
+
+from tests.bench.clients import cpu_seconds, serve  # noqa: E402
+
+_ACCOUNTS = 100
+_accounts: list[Any] = []
+
+
+def prepare(stored: int) -> None:
+    """Tables, accounts and `stored` transactions."""
+    call_command("migrate", verbosity=0)
+    for number in range(_ACCOUNTS):
+        name, kind = f"Account {number}", AccountType.asset if number % 2 else AccountType.liability
+        _accounts.append(Account.objects.create(name=name, code=str(number), type=kind, currencies=["EUR"]))
+    for _ in range(stored // 1_000):
+        _load(1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def post(count: int) -> float:
+    """CPU seconds an entry, posted singly."""
+    return _measured(count, lambda: [_transfer() for _ in range(count)])
+
+
+def load(count: int) -> float:
+    """CPU seconds an entry, `count` at once."""
+    return _measured(count, lambda: _load(count))
+
+
+def _measured(count: int, work: Any) -> float:
+    connection.ensure_connection()
+    return cpu_seconds(connection.connection.info.backend_pid, work) / count
+
+
+def _transfer() -> None:
+    payer, payee = random.sample(_accounts, 2)
+    payer.transfer_to(payee, Money(random.randint(1, 10**9), "EUR"), description="Payment of an invoice")
+
+
+def _load(count: int) -> None:
+    transactions, legs = [], []
+    for _ in range(count):
+        payer, payee = random.sample(_accounts, 2)
+        amount = Money(random.randint(1, 10**9), "EUR")
+        transactions.append(Transaction(description="Payment of an invoice"))
+        legs.append(Leg(transaction=transactions[-1], account=payer, credit=amount))
+        legs.append(Leg(transaction=transactions[-1], account=payee, debit=amount))
+    with transaction.atomic():
+        Transaction.objects.bulk_create(transactions)
+        Leg.objects.bulk_create(legs)
+
+
+if __name__ == "__main__":
+    serve({"prepare": prepare, "post": post, "load": load})
