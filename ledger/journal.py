@@ -111,12 +111,16 @@ def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
     """Entries and resolutions of one book, in one go: all or none; their ids, in order.
 
     A resolution may name an entry that stands before it in the batch. Floors are looked at where a statement ends, not
-    between its entries. Raises `ValueError` if the entries are of several books.
+    between its entries. Raises `ValueError` if the entries are of several books. A batch that resolves entries of its
+    own takes several statements: if another writer says one of its facts at the same moment, PostgreSQL may end one of
+    the two as a deadlock, and it is said again.
     """
     if len({entry.book_id for entry in entries}) > 1:
         raise ValueError("a batch is of one book")
     parts = list(_parts(entries))
     with _whole(statements=len(parts)):
+        if len(parts) > 1:
+            _lock_balances(entries)
         return [entry_id for part in parts for entry_id in _write_batch(part)]
 
 
@@ -174,6 +178,34 @@ def _parts(entries: Sequence[Entry | Resolution]) -> Iterator[Sequence[Entry | R
         written.add(entry.idem)
     if entries:
         yield entries[start:]
+
+
+_LOCK = """
+    SELECT FROM ledger_balance WHERE book_id = %(book)s AND account_id IN (
+        SELECT unnest(%(accounts)s::bigint[])
+        UNION ALL
+        SELECT p.account_id FROM ledger_journalentry e
+        JOIN ledger_posting p ON p.book_id = e.book_id AND p.entry_id = e.id
+        WHERE e.book_id = %(book)s AND (e.id = ANY(%(ids)s::bigint[]) OR e.idem = ANY(%(idems)s::text[]))
+    )
+    ORDER BY account_id FOR NO KEY UPDATE
+"""
+
+
+def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
+    """All of them in one order: each statement locks its own in order, but a second one may want an earlier one."""
+    legs = [leg for entry in entries if isinstance(entry, Entry) for leg in entry.legs]
+    resolved = [entry.entry for entry in entries if isinstance(entry, Resolution)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _LOCK,
+            {
+                "book": entries[0].book_id,
+                "accounts": [leg.account.pk for leg in legs],
+                "ids": [name for name in resolved if isinstance(name, int)],
+                "idems": [name for name in resolved if isinstance(name, str)],
+            },
+        )
 
 
 def _write_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
