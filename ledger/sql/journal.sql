@@ -289,7 +289,7 @@ begin
   from unnest(v_new, p_idems, v_hashes, p_kinds, v_refs, v_counts, v_effective, p_effective_at, p_rates, p_sources, p_descriptions, p_metas)
     u (id, idem, hash, kind, ref, legs, effective_at, happened_at, rate, source, description, meta)
   left join ledger_journalentry r on u.kind = 5 and r.book_id = p_book and r.id = u.ref
-  order by u.idem
+  order by u.ref nulls first, u.idem  -- one order for all writers: two batches may resolve the same entries under other keys
   on conflict do nothing returning id
   ) select array_agg(id order by id) into v_known from written;
   if coalesce(cardinality(v_known), 0) < v_count then  -- some were written before
