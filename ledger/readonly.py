@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import date
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -57,6 +58,16 @@ def moment(at: datetime | None) -> SafeString | str:
     if at is None:
         return "–"
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), at, date(at, "j M Y, H:i"))
+
+
+def url_of(row: Model, page: str = "change") -> str:
+    """The address of a row's page in the admin."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_{page}", args=[row.pk])
+
+
+def page_of(row: Model, text: object = "") -> SafeString:
+    """A link to the row's page in the admin."""
+    return format_html('<a class="link" href="{}">{}</a>', url_of(row), text or row)
 
 
 def code(text: str) -> SafeString | str:

@@ -1,15 +1,11 @@
 """What stands in a report's cell, and how a cell is written to CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from ledger.money import to_text
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a text that starts so for a formula (OWASP, "CSV Injection")."""
+from ledger.spreadsheet import csv_text, harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +24,8 @@ Cell = str | date | Money
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """RFC 4180, with a header line. Texts that would be formulas get an apostrophe; amounts stay numbers."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-    return out.getvalue()
+    return csv_text(columns, ([_text(cell) for cell in row] for row in rows))
 
 
-def _safe(cell: Cell) -> str:
-    text = str(cell)
-    return f"'{text}" if isinstance(cell, str) and text.startswith(FORMULA_STARTS) else text
+def _text(cell: Cell) -> str:
+    return harmless(cell) if isinstance(cell, str) else str(cell)

@@ -6,6 +6,12 @@ class BackofficeConfig(AppConfig):
     name = "cryptopay.backoffice"
     verbose_name = "Back office"
 
+    def ready(self) -> None:
+        from cryptopay.backoffice.evidence import tell
+        from ledger import evidence
+
+        evidence.register(tell)
+
 
 class BackofficeAdminConfig(AdminConfig):
     """Django's admin with our site as the default one, so that each room registers on plain `admin.site`."""

@@ -23,8 +23,8 @@ _BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
 GRANTS: dict[str, frozenset[str]] = {
     _Role.VIEWER: _SALES,
     _Role.CASHIER: _SALES | {"payments.add_invoice", "merchants.add_customer"},
-    _Role.ACCOUNTANT: _SALES | _BOOKS,
-    _Role.APPROVER: _SALES | _BOOKS,
+    _Role.ACCOUNTANT: _SALES | _BOOKS | {"ledger.add_proposal", "ledger.add_decision"},
+    _Role.APPROVER: _SALES | _BOOKS | {"ledger.add_decision"},
     _Role.AUDITOR: frozenset({"*.view_*"}),
     _Role.ADMINISTRATOR: frozenset(
         {
@@ -32,10 +32,15 @@ GRANTS: dict[str, frozenset[str]] = {
             *("merchants.view_apikey", "merchants.add_apikey", "merchants.change_apikey"),
             *("webhooks.view_*", "webhooks.add_endpoint", "webhooks.change_endpoint", "webhooks.change_delivery"),
             *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey"),
+            *("ledger.view_book", "ledger.change_book"),
         }
     ),
 }
-"""Role -> patterns of `app.codename`. An administrator moves no money; viewers and auditors change nothing."""
+"""Role -> patterns of `app.codename`. An administrator moves no money; viewers and auditors change nothing.
+
+Whatever people write into the books is a proposal, carried out at once where the book's limit allows. An accountant
+asks, and decides what others asked; an approver decides. What a book's limit is, an administrator says.
+"""
 
 
 class _Seat(NamedTuple):

@@ -1,11 +1,10 @@
-"""Invoices and payments in the admin, and what the chain says beside a journal entry. All of it is read-only."""
+"""Invoices and payments in the admin. All of it is read-only."""
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
@@ -13,12 +12,9 @@ from unfold.views import ChangeList
 
 from cryptopay.payments import quotes
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
-from cryptopay.payments.status import InvoiceState, PaymentState, payment_states, state_of
+from cryptopay.payments.status import InvoiceState, depth, payment_states, state_of
 from cryptopay.webhooks.models import Event
-from ledger.admin import JournalEntryAdmin
-from ledger.models import JournalEntry
-from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
-from monitor.models import Deposit
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
 
 STATUS_COLOURS = {
     "new": "info",
@@ -31,21 +27,6 @@ STATUS_COLOURS = {
     "paid_late": "warning",
 }
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "reversed": "danger"}
-
-
-def page_of(row: Model, text: object = "") -> SafeString:
-    """A link to the row's page in the admin."""
-    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a class="link" href="{}">{}</a>', url, text or row)
-
-
-def depth(payment: PaymentState) -> str:
-    """ "2 of 6 confirmations"; where the chain says what is final, how many there are."""
-    if payment.required_confirmations is None:
-        waits = payment.state == Payment.State.SEEN
-        return f"{payment.confirmations} confirmations{', not final yet' if waits else ''}"
-    needed = payment.required_confirmations
-    return f"{min(payment.confirmations, needed)} of {needed} confirmations"
 
 
 @admin.register(Invoice)
@@ -215,47 +196,6 @@ class PaymentAdmin(ReadOnlyAdmin):
     @display(description="journal")
     def entry_link(self, payment: Payment) -> SafeString:
         return page_of(payment.pending_entry, payment.pending_entry.description)
-
-
-admin.site.unregister(JournalEntry)
-
-
-@admin.register(JournalEntry)
-class JournalAdmin(JournalEntryAdmin):
-    """The ledger's journal, with what the chain says today of the transaction behind an entry."""
-
-    fields = [*JournalEntryAdmin.fields[:-1], "on_chain", "legs_table"]
-    readonly_fields = fields
-
-    @display(description="on the chain")
-    def on_chain(self, entry: JournalEntry) -> SafeString | str:
-        payment = (
-            Payment.objects.filter(
-                book=entry.book_id,
-                deposit__book=entry.book_id,
-                deposit__chain_code=entry.meta.get("chain", ""),
-                deposit__key=entry.meta.get("key", ""),
-            )
-            .select_related("deposit", "method__asset", "invoice")
-            .first()
-        )
-        if payment is None:
-            return "Not a chain transaction"
-        state, deposit = payment_states([payment])[0], payment.deposit
-        return format_html(
-            "<div>{}</div><div>{}</div><div>Invoice {}, payment of {}</div>",
-            self._block(deposit),
-            depth(state),
-            page_of(payment.invoice),
-            page_of(payment, moment(payment.seen_at)),
-        )
-
-    def _block(self, deposit: Deposit) -> str:
-        return (
-            f"Block {deposit.block_height}, {deposit.chain.title}"
-            if deposit.block_height is not None
-            else "In no block"
-        )
 
 
 @admin.register(IntakePosition)

@@ -25,6 +25,13 @@ from monitor.models import ChainEvent, Deposit
 
 log = structlog.get_logger(__name__)
 
+_WORDS: dict[str, str] = {
+    ChainEvent.Kind.SEEN: "seen",
+    ChainEvent.Kind.CONFIRMED: "settle",
+    ChainEvent.Kind.DROPPED: "void",
+    ChainEvent.Kind.REORGED: "reverse",
+}
+
 
 def seen(event: ChainEvent, method: PaymentMethod) -> int:
     """Coins were seen on their way; the pending entry's id."""
@@ -32,7 +39,7 @@ def seen(event: ChainEvent, method: PaymentMethod) -> int:
     return journal.record(
         Entry(
             book_id=event.book_id,
-            idem=_idem(event, "seen"),
+            idem=idem(event),
             legs=[
                 Leg(_custody(event.book_id, method.asset), debit=deposit.base_units),
                 Leg(chart.customer(event.book_id, _customer(invoice), method.asset), credit=deposit.base_units),
@@ -49,20 +56,18 @@ def seen(event: ChainEvent, method: PaymentMethod) -> int:
 def confirmed(event: ChainEvent, payment: Payment) -> int:
     """The chain confirmed them: validated, at the rate of the day; the settling entry's id."""
     rate = _rate_now(payment.invoice.book, payment.method.asset)
-    return journal.settle(
-        _resolution(event, payment, payment.pending_entry_id, "settle", "Received", rate.pk if rate else None)
-    )
+    return journal.settle(_resolution(event, payment, payment.pending_entry_id, "Received", rate.pk if rate else None))
 
 
 def dropped(event: ChainEvent, payment: Payment) -> int:
     """The transaction was replaced, double-spent or forgotten; the voiding entry's id."""
-    return journal.void(_resolution(event, payment, payment.pending_entry_id, "void", "Dropped"))
+    return journal.void(_resolution(event, payment, payment.pending_entry_id, "Dropped"))
 
 
 def taken_back(event: ChainEvent, payment: Payment) -> None:
     """A reorganisation took a confirmed payment back."""
     assert payment.settled_entry_id is not None  # noqa: S101 - the intake has checked the state
-    _reverse(_resolution(event, payment, payment.settled_entry_id, "reverse", "Taken back by a reorg"))
+    _reverse(_resolution(event, payment, payment.settled_entry_id, "Taken back by a reorg"))
 
 
 def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime) -> int:
@@ -121,13 +126,18 @@ def _custody(book_id: int, asset: Asset) -> Account:
         return chart.custody(book_id, asset)
 
 
+def idem(event: ChainEvent) -> str:
+    """The key of the entry that an event is booked under."""
+    return f"{event.chain_code}:{event.deposit.key}:{_WORDS[event.kind]}:{event.appearance}"
+
+
 def _resolution(
-    event: ChainEvent, payment: Payment, entry_id: int, word: str, what: str, rate_id: int | None = None
+    event: ChainEvent, payment: Payment, entry_id: int, what: str, rate_id: int | None = None
 ) -> Resolution:
     return Resolution(
         book_id=event.book_id,
         entry=entry_id,
-        idem=_idem(event, word),
+        idem=idem(event),
         effective_at=event.happened_at,
         description=f"{what}: payment for {payment.invoice}",
         source=f"chain:{event.chain_code}",
@@ -135,10 +145,6 @@ def _resolution(
         meta=_references(payment.invoice, event.deposit),
         carry=True,
     )
-
-
-def _idem(event: ChainEvent, word: str) -> str:
-    return f"{event.chain_code}:{event.deposit.key}:{word}:{event.appearance}"
 
 
 def _sale_idem(invoice: Invoice, method: PaymentMethod) -> str:

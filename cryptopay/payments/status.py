@@ -106,6 +106,15 @@ def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     return [_payment_state(payment, payment.method, payment.invoice, cursors) for payment in payments]
 
 
+def depth(payment: PaymentState) -> str:
+    """ "2 of 6 confirmations"; where the chain says what is final, how many there are."""
+    if payment.required_confirmations is None:
+        waits = payment.state == Payment.State.SEEN
+        return f"{payment.confirmations} confirmations{', not final yet' if waits else ''}"
+    needed = payment.required_confirmations
+    return f"{min(payment.confirmations, needed)} of {needed} confirmations"
+
+
 def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
     """What the machine decides on."""
     _prefetch([invoice])

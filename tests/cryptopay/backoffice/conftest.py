@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +24,9 @@ from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import endpoints
 from keys.importing import import_extended_key
 from keys.models import AddressAlarm, MasterKey
-from ledger import rates
-from ledger.models import Book
+from ledger import chart, manual, periods, proposals, rates
+from ledger.journal import Leg
+from ledger.models import Book, Proposal
 from monitor import deposits
 from monitor.chains import CHAINS
 from monitor.connectors.base import BlockRef, Transfer
@@ -33,6 +35,7 @@ from monitor.models import Cursor
 from monitor.watching import watched
 
 CHAIN = CHAINS["bitcoin-regtest"]
+LONG_AGO = date(2024, 12, 31)
 # BIP32 test vector 1, chains m/0H and m/0H/1/2H, as test network keys
 XPUBS = {
     "Alice": "tpubD8eQVK4Kdxg3gHrF62jGP7dKVCoYiEB8dFSpuTawkL5YxTus5j5pf83v"
@@ -86,7 +89,21 @@ def _shop(name: str) -> Shop:
     AddressAlarm.objects.create(book=shop.book, master_key=MasterKey.objects.get(book=shop.book), found="a test")
     for fate in ("seen", "confirmed", "dropped"):
         paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
+    closing = periods.ask_to_close(shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant")
+    proposals.approve(closing, by=f"{name}-approver")
+    proposed(shop)
     return shop
+
+
+def proposed(shop: Shop, coins: int = 1, **named: Any) -> Proposal:
+    """The accountant asks to write an entry that is worth more than the book's limit."""
+    coin = chart.asset("BTC", CHAIN.code, 8)
+    capital = chart.find(shop.book.pk, "equity:opening", coin)
+    legs = [Leg(chart.custody(shop.book.pk, coin), debit=coins * 10**8), Leg(capital, credit=coins * 10**8)]
+    said = {"description": "Coins the owner brings", "reason": "Start", "by": shop.members["accountant"].username}
+    proposal = manual.enter(shop.book, legs, effective_at=timezone.now(), **{**said, **named})
+    assert isinstance(proposal, Proposal)
+    return proposal
 
 
 def paid_invoice(shop: Shop, fate: str, **asked: Any) -> Invoice:

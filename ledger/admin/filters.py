@@ -1,0 +1,67 @@
+"""What the lists of the books are narrowed by."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+
+from ledger.journal import Standing
+from ledger.models import Account, Asset, Posting
+
+ROOTS = ["assets:", "liabilities:", "equity:", "income:", "expense:"]
+
+
+class StandingFilter(admin.SimpleListFilter):
+    title = "standing"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Standing.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(standing=self.value()) if self.value() else queryset
+
+
+class AssetFilter(admin.SimpleListFilter):
+    title = "asset"
+    parameter_name = "asset"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(asset.pk), f"{asset.code} on {asset.chain}") for asset in Asset.objects.order_by("code", "chain")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value() or ""
+        if not chosen.isdecimal():
+            return queryset
+        if queryset.model is Account:
+            return queryset.filter(asset=int(chosen))
+        postings = Posting.objects.filter(book=OuterRef("book"), entry=OuterRef("pk"), asset=int(chosen))
+        return queryset.filter(Exists(postings))
+
+
+class BranchFilter(admin.SimpleListFilter):
+    """Accounts whose code begins so; any branch of the chart may be asked for, the roots are offered."""
+
+    title = "branch"
+    parameter_name = "branch"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        asked = request.GET.get(self.parameter_name, "")
+        offered = [*ROOTS, asked] if asked and asked not in ROOTS else ROOTS
+        return [(prefix, prefix.rstrip(":").replace(":", " – ").capitalize()) for prefix in offered]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(code__startswith=self.value()) if self.value() else queryset
+
+
+class ZeroFilter(admin.SimpleListFilter):
+    title = "balance"
+    parameter_name = "zero"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("hide", "Not zero")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        nothing = {"balance__posted": 0, "balance__pending_in": 0, "balance__pending_out": 0}
+        return queryset.exclude(**nothing) if self.value() == "hide" else queryset

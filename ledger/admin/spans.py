@@ -1,0 +1,52 @@
+"""The days that people ask a page for. All days are UTC, as in the books."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+from django.utils import timezone
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+
+def today() -> date:
+    return timezone.now().astimezone(UTC).date()
+
+
+def day_of(text: str) -> date | None:
+    """What a date field sent; None if it is no day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def span_of(asked: Mapping[str, str], otherwise: Span) -> Span:
+    """What `from` and `to` name; where one is missing or they are the wrong way round, the other default's."""
+    last = day_of(asked.get("to", "")) or otherwise.last
+    first = day_of(asked.get("from", "")) or min(otherwise.first, last)
+    return Span(first, last) if first <= last else Span(last, first)
+
+
+def this_month() -> Span:
+    return Span(today().replace(day=1), today())
+
+
+def offered(begin: date | None) -> list[tuple[str, Span]]:
+    """The spans people look at; `begin` is the account's first day."""
+    now, month = today(), this_month()
+    before = month.first - timedelta(days=1)
+    year = now.replace(month=1, day=1)
+    spans = [
+        ("This month", month),
+        ("Last month", Span(before.replace(day=1), before)),
+        ("This year", Span(year, now)),
+        ("Last year", Span(year.replace(year=year.year - 1), year - timedelta(days=1))),
+    ]
+    return [*spans, ("Everything", Span(min(begin, now), now))] if begin else spans
