@@ -129,14 +129,14 @@ class Balance(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "account"], name="balance_once_an_account"),
-            models.CheckConstraint(condition=Q(pending_in__gte=0), name="ledger_balance_pending_in"),
-            models.CheckConstraint(condition=Q(pending_out__gte=0), name="ledger_balance_pending_out"),
+            models.CheckConstraint(
+                condition=Q(pending_in__gte=0, pending_out__gte=0)
+                & ~(Q(posted=NAN) | Q(pending_in=NAN) | Q(pending_out=NAN)),
+                name="ledger_balance_pending",
+            ),
             models.CheckConstraint(
                 condition=Q(floor__isnull=True) | Q(posted__gte=F("floor") + F("pending_out")),
                 name="ledger_balance_floor",
-            ),
-            models.CheckConstraint(
-                condition=~Q(posted=NAN) & ~Q(pending_in=NAN) & ~Q(pending_out=NAN), name="ledger_balance_is_a_number"
             ),
         ]
         triggers = [never_deleted()]
@@ -213,11 +213,11 @@ class JournalEntry(AppendOnly):
     )  # its legs' accounts are of a book
     idem = models.CharField(max_length=300)
     idem_hash = models.BinaryField()
-    kind = models.PositiveSmallIntegerField(choices=Kind)
+    kind = models.SmallIntegerField(choices=Kind)
     ref = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="resolutions", db_index=False, db_constraint=False
     )  # what a settle, void or reverse entry resolves; with its book: migration 0002
-    legs = models.PositiveIntegerField()
+    legs = models.IntegerField()
     effective_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -237,10 +237,10 @@ class JournalEntry(AppendOnly):
             models.UniqueConstraint(fields=["book", "ref"], condition=Q(kind__in=[3, 4]), name="entry_resolved_once"),
             models.UniqueConstraint(fields=["book", "ref"], condition=Q(kind=5), name="entry_reversed_once"),
             models.CheckConstraint(
-                condition=Q(kind__in=[1, 2], ref__isnull=True) | Q(kind__in=[3, 4, 5], ref__isnull=False),
+                condition=Q(legs__gte=2)
+                & (Q(kind__in=[1, 2], ref__isnull=True) | Q(kind__in=[3, 4, 5], ref__isnull=False)),
                 name="entry_ref_by_kind",
             ),
-            models.CheckConstraint(condition=Q(legs__gte=2), name="entry_two_legs"),
         ]
         indexes = [
             models.Index(fields=["book", "-effective_at", "-id"], name="entry_newest"),
@@ -249,10 +249,13 @@ class JournalEntry(AppendOnly):
         triggers = [
             *AppendOnly.Meta.triggers,
             pgtrigger.Trigger(
-                name="stamp",
+                name="open_and_stamped",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 func="""
+                    IF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
+                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
+                    END IF;
                     NEW.recorded_at := clock_timestamp();
                     NEW.node := coalesce(nullif(current_setting('ledger.node', true), ''), '0');
                     NEW.xid := pg_current_xact_id();
@@ -260,32 +263,15 @@ class JournalEntry(AppendOnly):
                 """,
             ),
             pgtrigger.Trigger(
-                name="open_period",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
-                func="""
-                    IF EXISTS (
-                        SELECT 1
-                        FROM (SELECT book_id, min(effective_at) AS earliest FROM added GROUP BY book_id) written
-                        WHERE written.earliest < ledger_open_from(written.book_id)
-                    ) THEN
-                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
-                    END IF;
-                    RETURN NULL;
-                """,
-            ),
-            pgtrigger.Trigger(
-                name="has_legs",
+                name="has_all_legs",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 timing=pgtrigger.Deferred,
                 func="""
-                    IF NOT EXISTS (
-                        SELECT 1 FROM ledger_posting WHERE book_id = NEW.book_id AND entry_id = NEW.id AND leg = 1
+                    IF NEW.legs <> (
+                        SELECT count(*) FROM ledger_posting WHERE book_id = NEW.book_id AND entry_id = NEW.id
                     ) THEN
-                        RAISE EXCEPTION 'entry % has no legs', NEW.id USING ERRCODE = 'LG001';
+                        RAISE EXCEPTION 'entry % has not all of its legs', NEW.id USING ERRCODE = 'LG001';
                     END IF;
                     RETURN NULL;
                 """,
@@ -310,12 +296,12 @@ class Posting(AppendOnly):
     entry = models.ForeignKey(
         JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
     )
-    leg = models.PositiveIntegerField()
+    leg = models.IntegerField()
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
     )
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
-    layer = models.PositiveSmallIntegerField(choices=Layer)
+    layer = models.SmallIntegerField(choices=Layer)
     debit = BaseUnitsField(default=0)
     credit = BaseUnitsField(default=0)
     balance_after = BaseUnitsField()
@@ -329,12 +315,11 @@ class Posting(AppendOnly):
             models.UniqueConstraint(fields=["book", "entry", "leg"], name="posting_once_a_leg"),
             models.UniqueConstraint(fields=["book", "account", "account_seq"], name="posting_seq"),
             models.CheckConstraint(
-                condition=Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0), name="posting_debit_or_credit"
+                condition=(Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0))
+                & ~(Q(debit=NAN) | Q(credit=NAN) | Q(balance_after=NAN))
+                & Q(layer__in=[0, 1, 2]),
+                name="posting_debit_or_credit",
             ),
-            models.CheckConstraint(
-                condition=~Q(debit=NAN) & ~Q(credit=NAN) & ~Q(balance_after=NAN), name="posting_is_a_number"
-            ),
-            models.CheckConstraint(condition=Q(layer__in=[0, 1, 2]), name="posting_layer"),
         ]
         indexes = [
             models.Index(fields=["book", "account", "effective_at"], condition=Q(layer=0), name="posting_by_date")
@@ -349,35 +334,28 @@ class Posting(AppendOnly):
                 referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
                 declare=[("wrong", "record")],
                 func="""
-                    SELECT written.*, e.id IS NOT NULL AS of_an_entry INTO wrong
+                    SELECT side.*, e.id IS NOT NULL AS of_an_entry INTO wrong
                     FROM (
-                        SELECT side.book_id, side.entry_id, bool_and(side.balanced) AS balanced,
-                               bool_and(side.known) AS known, sum(side.legs) AS legs, min(side.first) AS first,
-                               max(side.last) AS last, min(side.earliest) AS earliest, max(side.latest) AS latest
-                        FROM (
-                            SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,
-                                   bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,
-                                   count(*) AS legs, min(added.leg) AS first, max(added.leg) AS last,
-                                   min(added.effective_at) AS earliest, max(added.effective_at) AS latest
-                            FROM added
-                            LEFT JOIN ledger_account a ON a.book_id = added.book_id AND a.id = added.account_id
-                            GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0
-                        ) side
-                        GROUP BY side.book_id, side.entry_id
-                    ) written
-                    LEFT JOIN ledger_journalentry e ON e.book_id = written.book_id AND e.id = written.entry_id
-                    WHERE NOT written.balanced OR NOT written.known
-                        OR (written.legs, written.first, written.last, written.earliest, written.latest)
-                            IS DISTINCT FROM (e.legs, 1, e.legs, e.effective_at, e.effective_at)
+                        SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,
+                               bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,
+                               min(added.leg) AS first, max(added.leg) AS last,
+                               min(added.effective_at) AS earliest, max(added.effective_at) AS latest
+                        FROM added
+                        LEFT JOIN ledger_account a ON a.book_id = added.book_id AND a.id = added.account_id
+                        GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0
+                    ) side
+                    LEFT JOIN ledger_journalentry e ON e.book_id = side.book_id AND e.id = side.entry_id
+                    WHERE NOT side.balanced OR NOT side.known OR e.id IS NULL OR side.first < 1 OR side.last > e.legs
+                        OR side.earliest <> e.effective_at OR side.latest <> e.effective_at
                     LIMIT 1;
                     IF NOT FOUND THEN
                         RETURN NULL;
                     ELSIF NOT wrong.known OR NOT wrong.of_an_entry THEN
-                        RAISE EXCEPTION 'a leg has an entry of its book and an account of its book and asset' USING ERRCODE = '23503';
+                        RAISE EXCEPTION 'a leg has an entry and an account of its book' USING ERRCODE = '23503';
                     ELSIF NOT wrong.balanced THEN
                         RAISE EXCEPTION 'debits and credits differ' USING ERRCODE = 'LG001';
                     END IF;
-                    RAISE EXCEPTION 'an entry''s legs are written together, once' USING ERRCODE = 'LG001';
+                    RAISE EXCEPTION 'an entry keeps the legs it was written with' USING ERRCODE = 'LG001';
                 """,
             ),
         ]

@@ -7,10 +7,14 @@ create function ledger_node() returns integer language sql stable as $$
   select coalesce(nullif(current_setting('ledger.node', true), ''), '0')::integer
 $$
 --;;
--- The first moment at which the book is open. Closing takes the lock alone, so none can close between this look and the commit.
-create function ledger_open_from(p_book bigint) returns timestamptz language plpgsql as $$
+-- The first moment at which the book is open, where that matters to a date: only days that are over are ever closed.
+-- Who writes holds lock 7263 of the book, shared, from here on to the commit; closing takes it alone.
+create function ledger_open_from(p_book bigint, p_effective_at timestamptz) returns timestamptz language plpgsql as $$
 begin
   perform pg_advisory_xact_lock_shared(7263, p_book::integer);
+  if p_effective_at >= (clock_timestamp() at time zone 'UTC')::date::timestamp at time zone 'UTC' then
+    return null;
+  end if;
   return (select (closed_through + 1)::timestamp at time zone 'UTC' from ledger_periodchange where book_id = p_book order by id desc limit 1);
 end $$
 --;;
@@ -33,31 +37,21 @@ create function ledger_bad_leg(p_debit numeric, p_credit numeric) returns boolea
       or p_debit <> trunc(p_debit) or p_credit <> trunc(p_credit) or greatest(p_debit, p_credit) >= 1e78
 $$
 --;;
--- Here and in the batch the sets are small and the tables large: one plan for good, every table by its index.
--- One entry, posted (1) or pending (2). A few legs: plain steps in account order beat sets here.
+-- One entry, posted (1) or pending (2). Plans are made once, each table is met by its index (offset 0).
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
 create function ledger_write(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
   p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
-as $$
+) returns bigint language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
   v_legs integer := coalesce(cardinality(p_accounts), 0);
   v_hash bytea := ledger_idem_hash(p_kind, null, p_effective_at, concat(p_accounts, p_debits, p_credits), p_source);
   v_known bytea;
-  v_open timestamptz := case when p_carry then ledger_open_from(p_book) end;
+  v_open timestamptz := ledger_open_from(p_book, p_effective_at);
   v_effective timestamptz := p_effective_at;
   v_meta jsonb := p_meta;
   v_entry bigint;
-  v_layers smallint[];
-  v_changes numeric[];
-  v_balance numeric;
-  v_seq bigint;
-  v_after numeric[];
-  v_seqs bigint[];
   f record;
-  i integer;
 begin
   if p_kind is distinct from 1 and p_kind is distinct from 2 then
     raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
@@ -65,12 +59,14 @@ begin
   if v_legs < 2 or cardinality(p_debits) is distinct from v_legs or cardinality(p_credits) is distinct from v_legs then
     raise exception 'an entry has two legs at least' using errcode = 'LG001';
   end if;
-  select count(a.id) as found, count(distinct l.account) < v_legs as repeated, bool_or(ledger_bad_leg(l.debit, l.credit)) as bad, sum(l.debit) = sum(l.credit) as balanced, min(a.asset_id) = max(a.asset_id) as one_asset,
-         bool_or(a.closed_at is not null) as closed, array_agg(a.asset_id order by l.n) as assets, array_agg(a.kind order by l.n) as kinds,
-         array_agg(l.n::integer order by l.account, l.n) as ordered
+  select count(a.id) as found, count(distinct l.account) < v_legs as repeated, bool_or(ledger_bad_leg(l.debit, l.credit)) as bad,
+         sum(l.debit) = sum(l.credit) as balanced, min(a.asset_id) = max(a.asset_id) as one_asset, bool_or(a.closed_at is not null) as closed,
+         array_agg(a.asset_id order by l.n) as assets, array_agg(y.layer order by l.n) as layers,
+         array_agg(ledger_change(a.kind, y.layer, l.debit, l.credit) order by l.n) as changes
   into f
   from unnest(p_accounts, p_debits, p_credits) with ordinality l (account, debit, credit, n)
-  left join ledger_account a on a.book_id = p_book and a.id = l.account;
+  left join lateral (select x.id, x.asset_id, x.kind, x.closed_at from ledger_account x where x.book_id = p_book and x.id = l.account offset 0) a on true
+  cross join lateral (select ledger_layer(p_kind, a.kind, l.debit) as layer) y;
   if f.bad then
     raise exception 'a leg is one positive debit or one positive credit' using errcode = 'LG002';
   elsif f.found <> v_legs then
@@ -85,44 +81,46 @@ begin
       p_book, array[p_idem], array[p_kind], array[null]::bigint[], array[null], array[p_effective_at], array[p_carry], array[p_rate], array[p_source], array[p_description],
       array[p_meta], array_fill(1, array[v_legs]), p_accounts, p_debits, p_credits))[1];
   end if;
-  if v_open > p_effective_at then
+  if v_open > p_effective_at and p_carry then
     v_effective := v_open;
     v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
+    v_open := null;
   end if;
-  insert into ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta)
-  values (p_book, p_idem, v_hash, p_kind, v_legs, v_effective, p_rate, p_source, p_description, v_meta)
-  on conflict (book_id, idem) do nothing returning id into v_entry;
-  if v_entry is null then
+  if v_open > p_effective_at is not true then
+    insert into ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta)
+    values (p_book, p_idem, v_hash, p_kind, v_legs, v_effective, p_rate, p_source, p_description, v_meta)
+    on conflict (book_id, idem) do nothing returning id into v_entry;
+  end if;
+  if v_entry is null then  -- what was written before the books, or an account, were closed can still be said again
     select e.id, e.idem_hash into v_entry, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
-    if v_known is distinct from v_hash then
+    if not found then
+      raise exception 'the books are closed on that date' using errcode = 'LG011';
+    elsif v_known is distinct from v_hash then
       raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
     end if;
     return v_entry;
-  end if;
-  if f.closed then  -- what was written before an account was closed can still be said again
+  elsif f.closed then
     raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1)
       using errcode = 'LG004';
   end if;
-  foreach i in array f.ordered loop
-    v_layers[i] := ledger_layer(p_kind, f.kinds[i], p_debits[i]);
-    v_changes[i] := ledger_change(f.kinds[i], v_layers[i], p_debits[i], p_credits[i]);
+  with leg as materialized (  -- in account order, in which the update takes its locks
+    select l.* from unnest(p_accounts, f.assets, f.layers, p_debits, p_credits, f.changes) with ordinality l (account, asset, layer, debit, credit, change, n)
+    order by l.account
+  ), moved as (
     update ledger_balance b
-    set posted = case v_layers[i] when 0 then b.posted + v_changes[i] else b.posted end,
-        pending_in = case v_layers[i] when 1 then b.pending_in + v_changes[i] else b.pending_in end,
-        pending_out = case v_layers[i] when 2 then b.pending_out + v_changes[i] else b.pending_out end,
+    set posted = case l.layer when 0 then b.posted + l.change else b.posted end,
+        pending_in = case l.layer when 1 then b.pending_in + l.change else b.pending_in end,
+        pending_out = case l.layer when 2 then b.pending_out + l.change else b.pending_out end,
         seq = b.seq + 1
-    where b.book_id = p_book and b.account_id = p_accounts[i]
-    returning case v_layers[i] when 0 then b.posted when 1 then b.pending_in else b.pending_out end, b.seq into v_balance, v_seq;
-    v_after[i] := v_balance;
-    v_seqs[i] := v_seq;
-    if v_layers[i] = 0 then
-      insert into ledger_accountday as d (book_id, account_id, day, debit, credit) values (p_book, p_accounts[i], (v_effective at time zone 'UTC')::date, p_debits[i], p_credits[i])
-      on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
-    end if;
-  end loop;
+    from leg l where b.book_id = p_book and b.account_id = l.account
+    returning l.*, case l.layer when 0 then b.posted when 1 then b.pending_in else b.pending_out end as after, b.seq
+  ), summed as (
+    insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
+    select p_book, l.account, (v_effective at time zone 'UTC')::date, l.debit, l.credit from leg l where l.layer = 0
+    on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit
+  )
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-  select p_book, v_entry, l.n, l.account, l.asset, l.layer, l.debit, l.credit, l.after, l.seq, v_effective
-  from unnest(p_accounts, f.assets, v_layers, p_debits, p_credits, v_after, v_seqs) with ordinality l (account, asset, layer, debit, credit, after, seq, n);
+  select p_book, v_entry, m.n, m.account, m.asset, m.layer, m.debit, m.credit, m.after, m.seq, v_effective from moved m;
   return v_entry;
 end $$
 --;;
@@ -201,7 +199,9 @@ begin
 end $$
 --;;
 -- The entries with these idempotency keys, one of which was there before: the same ones, or it is an error.
-create function ledger_known(p_book bigint, p_idems text[], p_hashes bytea[], p_kinds smallint[], p_refs bigint[]) returns bigint[] language plpgsql as $$
+create function ledger_known(
+  p_book bigint, p_idems text[], p_hashes bytea[], p_kinds smallint[], p_refs bigint[], p_effective_at timestamptz[], p_open timestamptz
+) returns bigint[] language plpgsql as $$
 declare
   v_known bigint[];
   v_conflict text;
@@ -212,6 +212,8 @@ begin
   left join ledger_journalentry e on e.book_id = p_book and e.idem = u.idem;
   if v_conflict is not null then
     raise exception 'entry % exists with other contents', v_conflict using errcode = 'LG005';
+  elsif p_effective_at[v_missing] < p_open then
+    raise exception 'the books are closed on that date' using errcode = 'LG011';
   elsif v_missing is not null then  -- another unique key refused it: another entry has done the same
     if p_kinds[v_missing] = 5 then
       raise exception 'entry % is already reversed', p_refs[v_missing] using errcode = 'LG009';
@@ -261,7 +263,7 @@ set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_me
 as $$
 declare
   v_count integer := coalesce(cardinality(p_idems), 0);
-  v_open timestamptz := case when true = any (p_carry) then ledger_open_from(p_book) end;
+  v_open timestamptz := ledger_open_from(p_book, (select min(u) from unnest(p_effective_at) u));
   v_refs bigint[] := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
   v_legs ledger_leg[] := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
   v_new bigint[] := array(select nextval('ledger_journalentry_id_seq') from generate_subscripts(p_idems, 1));
@@ -289,11 +291,12 @@ begin
   from unnest(v_new, p_idems, v_hashes, p_kinds, v_refs, v_counts, v_effective, p_effective_at, p_rates, p_sources, p_descriptions, p_metas)
     u (id, idem, hash, kind, ref, legs, effective_at, happened_at, rate, source, description, meta)
   left join ledger_journalentry r on u.kind = 5 and r.book_id = p_book and r.id = u.ref
+  where v_open > u.effective_at is not true
   order by u.ref nulls first, u.idem  -- one order for all writers: two batches may resolve the same entries under other keys
   on conflict do nothing returning id
   ) select array_agg(id order by id) into v_known from written;
   if coalesce(cardinality(v_known), 0) < v_count then  -- some were written before
-    v_known := ledger_known(p_book, p_idems, v_hashes, p_kinds, v_refs);
+    v_known := ledger_known(p_book, p_idems, v_hashes, p_kinds, v_refs, v_effective, v_open);
     v_legs := array(select l from unnest(v_legs) l where v_known[l.entry] = v_new[l.entry]);
   end if;
   select a.code into v_closed from ledger_account a

@@ -121,7 +121,7 @@ def test_an_unbalanced_entry_is_never_committed(shop: Shop) -> None:
 
     with pytest.raises(DatabaseError, match="debits and credits differ"):
         write()
-    with pytest.raises(DatabaseError, match="has no legs"):
+    with pytest.raises(DatabaseError, match="has not all of its legs"):
         _entry(shop)
     assert not JournalEntry.objects.exists()
     assert not Posting.objects.exists()
