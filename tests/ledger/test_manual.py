@@ -10,9 +10,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ledger import chart, errors, journal, manual, proposals, rates
+from ledger import chart, errors, journal, manual, periods, proposals, rates
 from ledger.journal import Leg
-from ledger.models import Balance, JournalEntry, PeriodChange, Posting, Proposal
+from ledger.models import Balance, JournalEntry, Posting, Proposal
 from ledger.money import to_text
 from tests.ledger.conftest import NOON, Shop
 
@@ -66,9 +66,7 @@ def rows() -> list[Any]:
 
 
 def close(shop: Shop, through: date) -> None:
-    PeriodChange.objects.create(
-        book=shop.book, closed_through=through, reason="done", asked_by="Bob", approved_by="Alice"
-    )
+    proposals.approve(periods.ask_to_close(shop.book, through, reason="It is over", by="Bob"), by="Alice")
 
 
 def test_up_to_the_limit_it_is_written_at_once_and_says_who_and_why(shop: Shop) -> None:

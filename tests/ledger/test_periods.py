@@ -27,9 +27,15 @@ CHANGE = """INSERT INTO ledger_periodchange (book_id, closed_through, reason, as
     VALUES (%s, %s, %s, %s, %s, now())"""
 WRITE = """SELECT ledger_write(%s, 'raw', 1::smallint, %s, %s, null, 'sql', 'by hand', '{}',
     %s::bigint[], '{1,0}'::numeric[], '{0,1}'::numeric[])"""
-ENTRY = """INSERT INTO ledger_journalentry
+ENTRY = """WITH entry AS (
+    INSERT INTO ledger_journalentry
     (book_id, idem, idem_hash, kind, ref_id, legs, effective_at, recorded_at, source, description, meta)
-    VALUES (%s, 'raw', '', 1, null, 2, %s, now(), 'sql', 'by hand', '{}')"""
+    VALUES (%s, 'raw', '', 1, null, 2, %s, now(), 'sql', 'by hand', '{}') RETURNING id, book_id, effective_at
+)
+INSERT INTO ledger_posting
+    (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
+    SELECT book_id, id, leg, account, %s, 0, debit, credit, 0, 1, effective_at
+    FROM entry, (VALUES (1, %s, 1, 0), (2, %s, 0, 1)) legs (leg, account, debit, credit)"""
 
 
 def asked(shop: Shop, through: date = DAY) -> Proposal:
@@ -45,10 +51,18 @@ def reopen(shop: Shop, through: date | None) -> None:
     proposals.approve(proposal, by="Alice")
 
 
+def _commit(statement: str, *arguments: object) -> None:
+    """With what a commit would check."""
+    with transaction.atomic(), connection.cursor() as sql:
+        sql.execute(statement, arguments)
+        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        sql.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 def _state(statement: str, *arguments: object) -> str:
     """SQLSTATE of the refusal."""
-    with pytest.raises(DatabaseError) as refusal, transaction.atomic(), connection.cursor() as sql:
-        sql.execute(statement, arguments)
+    with pytest.raises(DatabaseError) as refusal:
+        _commit(statement, *arguments)
     return str(getattr(refusal.value.__cause__, "sqlstate", None))
 
 
@@ -180,7 +194,9 @@ def test_a_closed_period_is_closed_to_raw_sql(shop: Shop) -> None:
     last = FIRST_OPEN - timedelta(microseconds=1)
     accounts = [shop.custody.pk, shop.owner.pk]
     assert _state(WRITE, shop.book.pk, last, False, accounts) == "LG011"
-    assert _state(ENTRY, shop.book.pk, last) == "LG011"
+    legs = shop.coin.pk, shop.custody.pk, shop.owner.pk
+    assert _state(ENTRY, shop.book.pk, last, *legs) == "LG011"
+    _commit(ENTRY, shop.book.pk, FIRST_OPEN, *legs)  # else the refusal would prove nothing
 
 
 def test_the_first_open_moment_is_open(shop: Shop) -> None:
@@ -297,6 +313,14 @@ class Elsewhere(threading.Thread):
         self.join(30)
         assert not self.is_alive()
         return self.result
+
+
+@committed
+def test_who_writes_and_then_closes_in_one_commit_may(shop: Shop) -> None:
+    with transaction.atomic():
+        shop.received(1)
+        close(shop)
+    assert balances.balance(shop.custody, as_of=DAY).posted == 1
 
 
 @committed
