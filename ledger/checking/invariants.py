@@ -268,7 +268,7 @@ _SEALED_IN_TIME = """
     ) h ON h.book_id = e.book_id AND h.node = e.node
     WHERE e.xid >= coalesce(h.upto, '0') AND e.recorded_at < now() - interval '1 hour'
 """
-# Between an entry's stamp and its look at the period a reopening may commit: it has a minute.
+# Exact to the microsecond: an entry's stamp and a change's are both taken behind the lock that keeps them apart.
 _CLOSED_IS_CLOSED = """
     SELECT 'ledger_journalentry', e.id, e.book_id, NULL::bigint, e.id,
            format('effective after %%s, closed at %%s', c.closed_through, c.recorded_at AT TIME ZONE 'UTC'),
@@ -281,7 +281,7 @@ _CLOSED_IS_CLOSED = """
     ) c
     JOIN recent e ON e.book_id = c.book_id AND e.recorded_at > c.recorded_at
         AND e.effective_at < (c.closed_through + 1)::timestamp AT TIME ZONE 'UTC'
-    WHERE c.until IS NULL OR e.recorded_at < c.until - interval '1 minute'
+    WHERE c.until IS NULL OR e.recorded_at < c.until
 """
 _TWO_PEOPLE = """
     SELECT 'ledger_periodchange', c.id, c.book_id, NULL::bigint, NULL::bigint,
