@@ -26,7 +26,6 @@ POST, PENDING, SETTLE, VOID, REVERSE = 1, 2, 3, 4, 5
 RESOLVES = {SETTLE: (PENDING,), VOID: (PENDING,), REVERSE: (POST, SETTLE)}
 DEBIT_NORMAL = ("A", "X")
 _LAYERS = POSTED, _, PENDING_OUT = 0, 1, 2
-FEWEST_LEGS = 2
 _CLOSING = b'{"head": "'
 LONGEST_NUMBER = 100
 """Digits. A number in `meta` may be longer than Python reads; it is kept as text."""
@@ -213,8 +212,9 @@ class _Chain:
             raise ChainBroken(line, f"an entry of kind {kind} resolves one of kind {ref_kind}")
 
     def _legs(self, legs: list[list[Any]]) -> None:
+        self._demand(len(legs) > 0, "an entry has legs")
         self._demand([leg[0] for leg in legs] == list(range(1, len(legs) + 1)), "legs are numbered 1, 2, 3...")
-        sums: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+        sums: dict[tuple[Any, ...], int] = defaultdict(int)
         for leg in legs:
             _, code, kind, floor, asset, chain, contract, decimals, layer, debit, credit, after, number = leg
             moved = int(debit) - int(credit)
@@ -223,12 +223,9 @@ class _Chain:
             account = self._account((code, chain, contract), (kind, floor), (asset, decimals))
             raised = moved if (kind in DEBIT_NORMAL) == (layer != PENDING_OUT) else -moved
             self._posting(account, number, (layer, raised, int(after), self.number, self.sealed_at))
-            side = sums[chain, contract, layer == POSTED]
-            side[0] += moved
-            side[1] += 1
-        for (chain, _, _), (left_over, count) in sums.items():
+            sums[chain, contract, layer == POSTED] += moved
+        for (chain, _, _), left_over in sums.items():
             self._demand(left_over == 0, f"debits and credits differ by {left_over} on {chain}")
-            self._demand(count >= FEWEST_LEGS, f"one leg alone on {chain}")
 
     def _account(self, key: tuple[Any, ...], nature: tuple[Any, Any], unit: tuple[Any, Any]) -> _Account:
         account = self.accounts.get(key)
