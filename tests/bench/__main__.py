@@ -97,16 +97,17 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   all transaction ids of the same blocks ({blocks}) and must agree on every one. ElectrumX: {electrumx}.
   `CRYPTOPAY_BLOCKS_DIR` names a folder of other blocks (`bitcoin-*.raw`).
 - **post**, **hot** (`tests/bench/ledger.py`, `ledger_client.py`, `hordak.py`, `tpcb.py`): entries of two legs between
-  random accounts of one book that has 20,000, each named by chain, transaction and output, all guards on, everything
-  safe on disk before the call returns. CPU time is the client's and its PostgreSQL process's together. {hordak} posts
-  singly by `Account.transfer_to`, as its documentation does, with the same Django, psycopg and connection options; it
-  keeps no balances. It documents no way to post many; its own benchmark command loads them with `bulk_create`, which is
-  the figure beside it. The bare COPY writes the rows that the batch wrote, ready-made, into tables of the same columns
-  and indexes: no trigger, no foreign key, no check, no balance. TPC-B and our entries are both driven by pgbench
-  (prepared statements, 4 clients): five statements that keep three balances, at scale {scale}, against one call that
-  keeps two, between random accounts of 100 books. Hot: every entry debits the same account.
-- **balance** (`tests/bench/ledger_history.py`): the same balance in two databases, one with 1,000 postings, one with 10
-  million, half of them on the account that is read.
+  random accounts of a book that has 20,000 accounts and 50,000 entries, each named by chain, transaction and output;
+  posted as the worker's login with all guards on, and safe on disk before the call returns. CPU time is the client's
+  and its PostgreSQL process's together. {hordak} posts singly by `Account.transfer_to`, as its documentation does, with
+  50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. It documents no
+  way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The bare COPY
+  writes the rows that the batch wrote, ready-made, into tables of the same columns, indexes and size: no trigger, no
+  foreign key, no check, no policy, no balance. TPC-B, at scale {scale}, and our entries are both driven by pgbench
+  (prepared statements, 4 clients): five statements that keep three balances, against one call that keeps two, between
+  random accounts of 100 books. Hot: every entry debits the same account.
+- **balance** (`tests/bench/ledger_history.py`): the same balance in two databases, one with 1,000 postings in its book,
+  one with 10 million; half of them are the account's own.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
   50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
   of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with the same

@@ -54,7 +54,7 @@ def _against_hordak_and_copy(books: str) -> Iterator[tuple[str, float, str]]:
             _Turn(
                 post=ours.order("post", count=_SINGLES),
                 hordak=hordak.order("post", count=_SINGLES),
-                batch=ours.order("post_batch", count=_BATCH),
+                batch=ours.order("post_batch", count=_BATCH, hot=False),
                 copy=ours.order("copy_last", count=_BATCH),
                 hordak_load=hordak.order("load", count=_BATCH),
             )

@@ -82,7 +82,7 @@ def _fill() -> None:
     ledger_client.ready(LARGE_BOOK)
     with connection.cursor() as cursor:
         for number in range(STORED // 1_000):
-            ledger_client.post_batch(1_000)
+            ledger_client.post_batch(1_000, hot=False)
             if number == 0:
                 cursor.execute("ANALYZE")  # what was planned for empty tables reads all of them
         cursor.execute("CREATE SCHEMA bare")

@@ -41,9 +41,9 @@ def post(count: int) -> float:
     return _cpu_seconds(lambda: [journal.post(_entry(*random.sample(_accounts, 2))) for _ in range(count)]) / count
 
 
-def post_batch(count: int) -> float:
-    """CPU seconds an entry, `count` at once."""
-    return _cpu_seconds(lambda: _post_batch(count, hot=False)) / count
+def post_batch(count: int, *, hot: bool) -> float:
+    """CPU seconds an entry, `count` at once; `hot`: all of them debit the book's first account."""
+    return _cpu_seconds(lambda: _post_batch(count, hot=hot)) / count
 
 
 def copy_last(count: int) -> float:
@@ -58,8 +58,8 @@ def copy_last(count: int) -> float:
     return _cpu_seconds(lambda: _copy({JournalEntry: entries[::-1], Posting: postings})) / count
 
 
-def post_for(seconds: float, batch: int, hot: bool) -> float:
-    """Entries a second, in batches; `hot`: all of them debit the book's first account."""
+def post_for(seconds: float, batch: int, *, hot: bool) -> float:
+    """Entries a second, in batches; `hot` as of `post_batch`."""
     count, start = 0, time.perf_counter()
     while (taken := time.perf_counter() - start) < seconds:
         _post_batch(batch, hot=hot)
