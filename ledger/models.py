@@ -10,7 +10,8 @@ import pgtrigger
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now, Trim
+from django.db.models.lookups import Exact
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet, never_deleted
 from ledger.money import BaseUnitsField, TotalField, plain, to_text
@@ -411,7 +412,9 @@ class PeriodChange(AppendOnly):
 
     class Meta(AppendOnly.Meta):
         constraints = [
-            models.CheckConstraint(condition=~Q(asked_by=F("approved_by")), name="period_second_person"),
+            models.CheckConstraint(
+                condition=~Q(Exact(Lower(Trim("asked_by")), Lower(Trim("approved_by")))), name="period_second_person"
+            ),
             models.CheckConstraint(condition=~Q(reason=""), name="period_has_a_reason"),
         ]
         indexes = [models.Index(fields=["book", "-id"], name="period_newest")]
@@ -499,7 +502,8 @@ class Decision(AppendOnly):
                 func="""
                     IF EXISTS (
                         SELECT 1 FROM ledger_proposal
-                        WHERE book_id = NEW.book_id AND id = NEW.proposal_id AND asked_by = NEW.decided_by
+                        WHERE book_id = NEW.book_id AND id = NEW.proposal_id
+                            AND lower(trim(asked_by)) = lower(trim(NEW.decided_by))
                     ) THEN
                         RAISE EXCEPTION 'who asks does not decide' USING ERRCODE = 'LG012';
                     END IF;

@@ -144,7 +144,9 @@ def test_both_need_a_reason_and_a_name(shop: Shop) -> None:
             periods.ask_to_reopen(shop.book, None, reason=reason, by=by)
 
 
-@pytest.mark.parametrize(("reason", "asked_by", "approved_by"), [("", "Bob", "Alice"), ("Why", "Bob", "Bob")])
+@pytest.mark.parametrize(
+    ("reason", "asked_by", "approved_by"), [("", "Bob", "Alice"), ("Why", "Bob", "Bob"), ("Why", "Bob", "bob ")]
+)
 def test_the_database_asks_for_two_people_and_a_reason(
     shop: Shop, reason: str, asked_by: str, approved_by: str
 ) -> None:

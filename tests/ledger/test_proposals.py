@@ -110,9 +110,10 @@ def test_names_that_only_look_alike_are_two_people() -> None:
     assert not asking.same_person("API key shop", "API key till")
 
 
-def test_who_asks_does_not_decide_by_raw_sql(shop: Shop) -> None:
+@pytest.mark.parametrize("by", ["Bob", "bob "])
+def test_who_asks_does_not_decide_by_raw_sql(shop: Shop, by: str) -> None:
     proposal = asked(shop)
-    assert _state(DECISION, shop.book.pk, proposal.pk, "Bob") == "LG012"
+    assert _state(DECISION, shop.book.pk, proposal.pk, by) == "LG012"
 
 
 def test_nobody_decides_nothing(shop: Shop) -> None:
