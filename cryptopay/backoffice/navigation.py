@@ -12,7 +12,8 @@ from cryptopay.backoffice.reporting import READS_THE_BOOKS
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One entry: a page of the admin for a model ("app.model"), or one of our own by its address's name."""
+    """One entry: a page of the admin for a model ("app.model"), or one of our own by its address's name; with both,
+    our own page for whoever may see the model's."""
 
     title: str
     icon: str
@@ -24,9 +25,12 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
     "": (Desk("Today", "today", url_name="index"),),
     "Accounting": (
         Desk("Journal", "menu_book", "ledger.journalentry"),
-        Desk("Accounts", "account_balance", "ledger.account"),
+        Desk("Accounts", "account_balance", "ledger.account", "ledger_account_tree"),
+        Desk("Approvals", "how_to_reg", "ledger.proposal"),
+        Desk("Periods", "event_available", "ledger.periodchange"),
         Desk("Rates", "currency_exchange", "ledger.rate"),
         Desk("Reports", "bar_chart", url_name="reports"),
+        Desk("Books", "auto_stories", "ledger.book"),
     ),
     "Operations": (
         Desk("Invoices", "receipt_long", "payments.invoice"),
@@ -57,15 +61,19 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """What the theme draws."""
     sections = []
     for title, desks in SECTIONS.items():
-        items = [_item(desk) for desk in desks if _may_open(request, desk)]
+        items = [_item(request, desk) for desk in desks if _may_open(request, desk)]
         if items:
             sections.append({"title": title, "items": items, "separator": False})
     return sections
 
 
-def _item(desk: Desk) -> dict[str, Any]:
-    url_name = desk.url_name or f"{desk.model.replace('.', '_')}_changelist"
-    return {"title": desk.title, "icon": desk.icon, "link": reverse(f"admin:{url_name}")}
+def _item(request: HttpRequest, desk: Desk) -> dict[str, Any]:
+    listed = f"admin:{desk.model.replace('.', '_')}_changelist" if desk.model else ""
+    item: dict[str, Any] = {"title": desk.title, "icon": desk.icon}
+    item["link"] = reverse(f"admin:{desk.url_name}" if desk.url_name else listed)
+    if listed:
+        item["active"] = request.path.startswith(reverse(listed))
+    return item
 
 
 def _may_open(request: HttpRequest, desk: Desk) -> bool:

@@ -1,4 +1,4 @@
-"""The first page: what needs me today? Unconfirmed and aged, failed deliveries, silent chains; then how much."""
+"""The first page: what needs me today? Approvals, what is unconfirmed, failed deliveries, chains; then how much."""
 
 import json
 from collections import defaultdict
@@ -15,12 +15,16 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from cryptopay.backoffice.scoping import books_where, limit, permission_to
+from cryptopay.backoffice.seals import Seal, seals
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import PaymentState, payment_states
 from cryptopay.webhooks.models import Delivery
 from keys.models import AddressAlarm
-from ledger.models import Account, Asset, Balance, Book
+from ledger import proposals
+from ledger.admin.asking import MAY_DECIDE
+from ledger.admin.proposals import title
+from ledger.models import Account, Asset, Balance, Book, Proposal
 from ledger.readonly import amount
 from monitor.admin import standing
 from monitor.chains import CHAINS
@@ -49,7 +53,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context |= {"title": "Today", "needs": needs}
     if _may_see(request, Account):
         books = books_where(request, permission_to("view", Account))
-        context |= {"balances": _balances(books), "receipts": _receipts(books)}
+        context |= {"balances": _balances(books), "receipts": _receipts(books), "seals": _seals(books)}
     return context
 
 
@@ -147,13 +151,40 @@ def _alarms(request: HttpRequest) -> Need:
     return Need("Withheld addresses", "gpp_maybe", empty, rows, _list(AddressAlarm), urgent=bool(rows))
 
 
+def _proposals(request: HttpRequest) -> Need:
+    """What waits for this person's word, first; beside it what they asked and others must decide."""
+    waiting = proposals.waiting(_mine(request, Proposal)).select_related("book").order_by("pk")
+    me = request.user.get_username()
+    deciding = limit(request, Proposal, admin.site, MAY_DECIDE)
+    mine = list(waiting.filter(deciding).exclude(asked_by__iexact=me)[:SHOWN])
+    others = list(waiting.exclude(pk__in=[row.pk for row in mine])[: SHOWN - len(mine)])
+    rows: list[tuple[object, ...]] = [
+        (_page(row), title(row), row.book, f"asked by {row.asked_by}{whose}", _age(row.asked_at))
+        for found, whose in ((mine, ""), (others, ", waits for someone else"))
+        for row in found
+    ]
+    empty = "Nothing waits for a second person."
+    return Need("Waiting for a second person", "how_to_reg", empty, rows, _list(Proposal, "?state=waiting"), bool(mine))
+
+
 _NEEDS: tuple[tuple[type[Model], Callable[[HttpRequest], Need]], ...] = (
+    (Proposal, _proposals),
     (Payment, _payments),
     (Invoice, _invoices),
     (Delivery, _deliveries),
     (Cursor, _chains),
     (AddressAlarm, _alarms),
 )
+
+
+def _seals(books: QuerySet[Book]) -> list[dict[str, Any]]:
+    """A line a book, for the first few: its newest block, proved now, and what is not sealed yet."""
+    shown = {book.pk: str(book) for book in books.order_by("pk")[:SHOWN]}
+    return [{"book": shown[seal.book_id], "seal": seal, "waits": _waits(seal)} for seal in seals(list(shown))]
+
+
+def _waits(seal: Seal) -> str:
+    return f"oldest entry not sealed: {_age(seal.waits_since)} ago" if seal.waits_since else "everything is sealed"
 
 
 def _balances(books: QuerySet[Book]) -> list[dict[str, Any]]:

@@ -84,7 +84,7 @@ class AccountAdmin(ReadOnlyAdmin):
         if account is None:
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
-        context = self.admin_site.each_context(request) | {"opts": self.opts}
+        context = self.admin_site.each_context(request) | {"opts": self.opts, "original": account}
         return cast(HttpResponse, answer(request, account, context))
 
     @display(description="validated", ordering="balance__posted")

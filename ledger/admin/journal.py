@@ -18,7 +18,7 @@ from ledger.admin.filters import AssetFilter, StandingFilter
 from ledger.evidence import Fact
 from ledger.journal import Standing, story_heads
 from ledger.models import Asset, Block, JournalEntry, Posting
-from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table, url_of
 
 STANDING_COLOURS = {
     Standing.VALIDATED: "success",
@@ -148,8 +148,8 @@ class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
         rows = [
             (
                 page_of(posting.account, f"{posting.account.name} – {posting.account.code}"),
-                amount(posting.debit, posting.asset) if posting.debit else "",
-                amount(posting.credit, posting.asset) if posting.credit else "",
+                _explained(posting, posting.debit) if posting.debit else "",
+                _explained(posting, posting.credit) if posting.credit else "",
                 posting.get_layer_display(),
             )
             for posting in entry.postings.all()
@@ -166,6 +166,15 @@ class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
             prefetch_related_objects(steps, _postings_of(steps))
             known["story"] = steps
         return list(known["story"])
+
+
+def _explained(posting: Posting, base_units: int) -> SafeString | str:
+    """The amount, with the way to what the account's balance was made of then; pending amounts are in no balance."""
+    text = amount(base_units, posting.asset)
+    if posting.layer != Posting.Layer.POSTED:
+        return text
+    url = f"{url_of(posting.account, 'explain')}?through={posting.account_seq}"
+    return format_html('<a href="{}" title="Explain the balance behind it">{}</a>', url, text)
 
 
 def author(entry: JournalEntry) -> str:

@@ -83,7 +83,7 @@ class ProposalAdmin(ReadOnlyAdmin):
         if proposal is None:
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
-        context = self.admin_site.each_context(request) | {"opts": self.opts} | drawn(proposal)
+        context = self.admin_site.each_context(request) | {"opts": self.opts, "original": proposal} | drawn(proposal)
         context |= {"form": DecisionForm(), "hindrance": self._hindrance(request, proposal)}
         return TemplateResponse(request, "ledger/proposal.html", context)
 

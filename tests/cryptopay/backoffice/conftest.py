@@ -13,6 +13,7 @@ from django.contrib import admin
 from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser
 
 from cryptopay.backoffice.scoping import scope_of
 from cryptopay.merchants import api_keys
@@ -33,6 +34,7 @@ from monitor.connectors.base import BlockRef, Transfer
 from monitor.deposits import Sighting
 from monitor.models import Cursor
 from monitor.watching import watched
+from tests.browsing import chromium_of_ours
 
 CHAIN = CHAINS["bitcoin-regtest"]
 LONG_AGO = date(2024, 12, 31)
@@ -144,6 +146,12 @@ def signed_in() -> Callable[[User], Client]:
 @pytest.fixture
 def root(db: None) -> User:
     return User.objects.create_superuser("root")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium_of_ours() as found:
+        yield found
 
 
 def registered() -> list[type[Model]]:

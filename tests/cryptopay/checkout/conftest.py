@@ -9,10 +9,9 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
-from cryptopay.devnet import chromium
 from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.merchants import onboarding
 from cryptopay.payments import intake, lifecycle
@@ -25,6 +24,7 @@ from monitor.connectors.base import BlockRef, Transfer
 from monitor.deposits import Sighting
 from monitor.models import Cursor, WatchedAddress
 from monitor.watching import watched
+from tests.browsing import chromium_of_ours
 from tests.database import past_triggers
 
 BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
@@ -113,15 +113,5 @@ def till(db: None, settings: Settings) -> Till:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, kept from talking to anybody by itself.
-
-    A module's, not the session's: while it runs Playwright keeps an event loop in this thread, which Django would take
-    for a sign that queries are made from asynchronous code.
-    """
-    quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
-    switches = ["--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in quiet)]
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        found = playwright.chromium.launch(executable_path=str(chromium.path()), args=switches)
+    with chromium_of_ours() as found:
         yield found
-        found.close()

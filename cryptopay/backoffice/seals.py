@@ -1,0 +1,52 @@
+"""How the chain of each book's journal stands: its last block, proved anew while one looks, and what is not sealed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+LATE = timedelta(minutes=10)
+"""Entries are sealed each minute; older ones that are not say that nobody seals."""
+
+# Of each book: the newest block, whether its hash and its link follow from what stands in the journal, and since when
+# an entry of this server waits. A block holds about a thousand entries, however long the journal.
+_STATE = """
+    SELECT b.id, k.number, k.sealed_at,
+           ledger_block_hash(k) = k.hash AND k.previous = coalesce(
+               (SELECT p.hash FROM ledger_block p WHERE p.book_id = b.id AND p.number = k.number - 1), '\\x'),
+           (SELECT e.recorded_at FROM ledger_journalentry e
+            WHERE e.book_id = b.id AND e.node = ledger_node() AND e.xid >= coalesce(
+                (SELECT o.upto_xid FROM ledger_block o WHERE o.book_id = b.id AND o.node = ledger_node()
+                 ORDER BY o.from_xid DESC LIMIT 1), '0')
+            ORDER BY e.xid LIMIT 1)
+    FROM ledger_book b
+    LEFT JOIN LATERAL (
+        SELECT * FROM ledger_block n WHERE n.book_id = b.id ORDER BY n.number DESC LIMIT 1
+    ) k ON true
+    WHERE b.id = ANY (%s) ORDER BY b.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """A book's chain. `intact` is None where nothing was sealed yet."""
+
+    book_id: int
+    block: int | None
+    sealed_at: datetime | None
+    intact: bool | None
+    waits_since: datetime | None
+
+    @property
+    def late(self) -> bool:
+        return self.waits_since is not None and timezone.now() - self.waits_since > LATE
+
+
+def seals(book_ids: Sequence[int]) -> list[Seal]:
+    """The state of these books' chains, in one query; a book without entries is left out."""
+    with connection.cursor() as sql:
+        sql.execute(_STATE, [list(book_ids)])
+        found = [Seal(book, block, at, intact if block else None, since) for book, block, at, intact, since in sql]
+    return [seal for seal in found if seal.block or seal.waits_since]

@@ -1,0 +1,118 @@
+"""The pages of the books in a browser, on a telephone and on a desk: nothing is refused by the policy, nothing hangs
+over the edge, and on paper only the sheet is left."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, Route
+
+from cryptopay.merchants.models import User
+from ledger.models import Account, JournalEntry, Proposal
+
+from .conftest import Shop
+
+SignIn = Callable[[User], Client]
+WIDTHS = (390, 1400)
+
+
+class Looking:
+    """A tab that is given what the test client was answered, in the test's own transaction. Playwright calls back
+    in a context of its own, in which Django would open another connection; so answers are asked for beforehand.
+    """
+
+    def __init__(self, page: Page, client: Client) -> None:
+        self.page, self.client = page, client
+        self.complaints: list[str] = []
+        self.answers: dict[str, HttpResponse] = {}
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.route("**/*", self._answer)
+
+    def know(self, path: str) -> None:
+        self.answers[path] = self.client.get(path)
+
+    def at(self, path: str, width: int) -> Page:
+        self.know(path)
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.goto(f"http://localhost{path}")
+        self.page.wait_for_function("!document.documentElement.hasAttribute('x-cloak')")
+        return self.page
+
+    def _answer(self, route: Route) -> None:
+        parts = urlsplit(route.request.url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if path in self.answers:
+            answer = self.answers[path]
+            headers = {name: value for name, value in answer.headers.items() if name != "Content-Length"}
+            route.fulfill(status=answer.status_code, headers=headers, body=answer.content)
+        elif parts.path == reverse("admin:jsi18n"):
+            route.fulfill(content_type="text/javascript", body="")
+        else:
+            found = finders.find(parts.path.removeprefix("/static/"))
+            assert isinstance(found, str), path
+            route.fulfill(path=found)
+
+
+@pytest.fixture
+def looking(browser: Browser, shops: dict[str, Shop], signed_in: SignIn) -> Looking:
+    return Looking(browser.new_page(), signed_in(shops["Bob"].members["accountant"]))
+
+
+def pages_of(shop: Shop) -> dict[str, str]:
+    """The books' pages, by what they are."""
+    custody = Account.objects.get(book=shop.book, code__startswith="assets:custody:")
+    settled = JournalEntry.objects.filter(book=shop.book, kind=JournalEntry.Kind.SETTLE)[0]
+    manual = Proposal.objects.get(book=shop.book, kind="entry")
+    return {
+        "today": reverse("admin:index"),
+        "tree": f"{reverse('admin:ledger_account_tree')}?book={shop.book.pk}",
+        "accounts": reverse("admin:ledger_account_changelist"),
+        "statement": reverse("admin:ledger_account_change", args=[custody.pk]),
+        "explanation": reverse("admin:ledger_account_explain", args=[custody.pk]),
+        "journal": reverse("admin:ledger_journalentry_changelist"),
+        "entry": reverse("admin:ledger_journalentry_change", args=[settled.pk]),
+        "new entry": f"{reverse('admin:ledger_journalentry_enter_page')}?book={shop.book.pk}",
+        "reverse": reverse("admin:ledger_journalentry_reverse_page", args=[settled.pk]),
+        "proposals": reverse("admin:ledger_proposal_changelist"),
+        "proposal": reverse("admin:ledger_proposal_change", args=[manual.pk]),
+        "periods": reverse("admin:ledger_periodchange_changelist"),
+        "period": f"{reverse('admin:ledger_periodchange_ask_page')}?book={shop.book.pk}",
+        "books": reverse("admin:ledger_book_changelist"),
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_the_books_fit_and_break_no_policy(shops: dict[str, Shop], looking: Looking, scheme: str) -> None:
+    looking.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for name, path in pages_of(shops["Bob"]).items():
+        for width in WIDTHS:
+            page = looking.at(path, width)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
+            assert not looking.complaints, f"{name}: {looking.complaints}"
+            assert page.locator("h1, h2").count(), name
+
+
+def test_a_printed_sheet_is_only_the_sheet(shops: dict[str, Shop], looking: Looking) -> None:
+    paths = pages_of(shops["Bob"])
+    for name in ("statement", "explanation"):
+        page = looking.at(paths[name], WIDTHS[1])
+        page.emulate_media(media="print")
+        for hidden in ("#nav-sidebar", ".no-print", "#header-inner"):
+            assert not page.locator(hidden).first.is_visible(), f"{name} {hidden}"
+        assert page.get_by_text("assets:custody:bitcoin-regtest").first.is_visible()
+        page.emulate_media(media="screen")
+
+
+def test_accounts_are_offered_while_one_is_typed(shops: dict[str, Shop], looking: Looking) -> None:
+    book, typed = shops["Bob"].book, "custody"
+    looking.know(f"{reverse('admin:ledger_account_offered')}?book={book.pk}&q={typed}")
+    page = looking.at(pages_of(shops["Bob"])["new entry"], WIDTHS[1])
+    page.locator("select[name=book]").first.wait_for()
+    page.locator("input[name=account]").first.fill(typed)
+    page.wait_for_function("document.querySelectorAll('#accounts option').length === 1")
+    assert page.locator("#accounts option").get_attribute("value") == "assets:custody:bitcoin-regtest BTC"
