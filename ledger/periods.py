@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -87,7 +86,6 @@ def change(proposal: Proposal, by: str) -> None:
     else:
         _refuse_to_reopen(now, day)
     with ledger_errors():
-        _check_what_was_written()
         row = PeriodChange.objects.create(
             book_id=proposal.book_id,
             closed_through=day,
@@ -97,13 +95,6 @@ def change(proposal: Proposal, by: str) -> None:
         )
     for listener in _listeners:
         listener(row, now)
-
-
-def _check_what_was_written() -> None:
-    """Entries of this very transaction are held against the period as it was when they were written."""
-    with connection.cursor() as sql:
-        sql.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        sql.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _refuse_to_close(now: date | None, through: date) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -238,3 +239,28 @@ def test_closing_waits_for_who_is_writing(shop: Shop) -> None:
         assert closer.is_alive()
     closer.join(30)
     assert refused.is_set()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("carry", [True, False])
+def test_who_writes_waits_for_the_closing_and_is_refused(shop: Shop, carry: bool) -> None:
+    refused = threading.Event()
+    entry = dataclasses.replace(shop.entry(Leg(shop.custody, debit=1), Leg(shop.owner, credit=1)), carry=carry)
+
+    def write() -> None:
+        try:
+            journal.post(entry)
+        except errors.AccountClosed:
+            refused.set()
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=write)
+    with transaction.atomic():
+        chart.close_account(shop.owner)
+        writer.start()
+        writer.join(0.5)
+        assert writer.is_alive()
+    writer.join(30)
+    assert refused.is_set()
+    assert shop.holds(shop.owner).posted == 0
