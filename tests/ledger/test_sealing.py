@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import re
+import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -244,6 +247,28 @@ def test_a_stranger_recomputes_the_hash(shop: Shop) -> None:
     assert head == bytes(Block.objects.get().hash).hex() == json.loads(closing)["head"]
     assert json.loads(entries[0])["description"] == hostile
     assert json.loads(entries[0])["rate"][4] == "60000.500000000000000000"
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="the page's script needs jq")
+def test_the_pages_script_recomputes_the_hashes(shop: Shop, tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "proofs.md").read_text()
+    (script,) = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    def run(lines: list[str]) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "book7.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for _ in range(3):
+        shop.received(7)
+        shop.received(8)
+        sealing.seal_all()
+    lines = list(sealing.export(shop.book.pk))
+    done = run(lines)
+    hashes = [bytes(block.hash).hex() for block in Block.objects.order_by("number")]
+    assert (done.returncode, done.stdout.split()) == (0, [*hashes, hashes[-1]])
+    for n in range(len(lines)):
+        forged = run([line.replace(": ", ":  ", 1) if i == n else line for i, line in enumerate(lines)])
+        assert forged.returncode == (0 if n == len(lines) - 1 else 1), n
 
 
 def test_times_are_sealed_in_utc_whatever_the_session(shop: Shop) -> None:
