@@ -170,11 +170,11 @@ def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[T
 
 
 def totals(book_id: int, as_of: date | None = None) -> list[AssetTotal]:
-    """All debits and all credits of a book by the end of a day (UTC), asset by asset: what a trial balance ends with."""
+    """All debits and all credits of a book by the end of a day (UTC), asset by asset."""
     days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__book=F("book"))
     sums = days.order_by().values_list("account__asset").annotate(debits=_sum("debit"), credits=_sum("credit"))
     assets = Asset.objects.in_bulk([asset for asset, *_ in sums])
-    found = [AssetTotal(assets[asset], int(debits), int(credits)) for asset, debits, credits in sums]
+    found = [AssetTotal(assets[asset], int(debit), int(credit)) for asset, debit, credit in sums]
     return sorted(found, key=lambda total: (total.asset.code, total.asset.pk))
 
 
@@ -183,7 +183,7 @@ def moved(book_id: int, accounts: Iterable[Account], as_of: date | None = None) 
     found = {account.pk: (0, 0) for account in accounts}
     days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__in=list(found))
     sums = days.order_by().values_list("account").annotate(debits=_sum("debit"), credits=_sum("credit"))
-    return found | {account: (int(debits), int(credits)) for account, debits, credits in sums}
+    return found | {account: (int(debit), int(credit)) for account, debit, credit in sums}
 
 
 def _posted(account: Account, as_of: date | datetime | None) -> int:

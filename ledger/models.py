@@ -10,7 +10,8 @@ import pgtrigger
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Q
-from django.db.models.functions import Lower, Now, Trim
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Collate, Lower, Now, Trim
 from django.db.models.lookups import Exact
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet, never_deleted
@@ -92,6 +93,8 @@ class Account(models.Model):
             models.UniqueConstraint(fields=["book", "code", "asset"], name="account_once_a_book"),
             models.UniqueConstraint(fields=["book", "id"], name="account_of_book"),
         ]
+        # In bytes, so that a branch's codes stand together whatever the database's language.
+        indexes = [models.Index(F("book"), Collate("code", "C"), F("id"), name="account_by_code")]
         triggers = [
             never_deleted(),
             pgtrigger.Trigger(
@@ -196,6 +199,19 @@ class Rate(AppendOnly):
         return f"1 {self.asset_code} = {plain(self.price)} {self.currency} ({self.source})"
 
 
+def _told_by(name: str) -> models.GeneratedField:
+    """A reference in `meta` as a column: an index on the JSON itself is no use under row-level security."""
+    return models.GeneratedField(
+        expression=KeyTextTransform(name, "meta"), output_field=models.TextField(null=True), db_persist=True
+    )
+
+
+def _index_of(column: str) -> models.Index:
+    """Only entries that have it: others pay nothing for it."""
+    condition = Q((f"{column}__isnull", False))
+    return models.Index(fields=["book", column, "-recorded_at", "-id"], condition=condition, name=f"entry_by_{column}")
+
+
 class JournalEntry(AppendOnly):
     """One fact of the books. Chain facts are pending when seen and resolved by a further entry, never edited.
 
@@ -225,6 +241,9 @@ class JournalEntry(AppendOnly):
     source = models.CharField(max_length=64)
     description = models.CharField(max_length=300)
     meta = models.JSONField(default=dict)
+    txid = _told_by("txid")
+    invoice_ref = _told_by("invoice")
+    order_ref = _told_by("order")
     node = models.IntegerField(default=0, editable=False)
     xid = TransactionIdField(default=0, editable=False)
 
@@ -245,6 +264,10 @@ class JournalEntry(AppendOnly):
         ]
         indexes = [
             models.Index(fields=["book", "-effective_at", "-id"], name="entry_newest"),
+            models.Index(fields=["book", "-recorded_at", "-id"], name="entry_recorded"),
+            models.Index(fields=["book", "source", "-recorded_at", "-id"], name="entry_of_source"),
+            models.Index(fields=["book", "ref"], condition=Q(kind=4), name="entry_voided"),
+            *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
         ]
         triggers = [
@@ -254,8 +277,10 @@ class JournalEntry(AppendOnly):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 func="""
-                    IF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
-                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
+                    IF (NEW.effective_at AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN
+                        IF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
+                            RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
+                        END IF;
                     END IF;
                     NEW.recorded_at := clock_timestamp();
                     NEW.node := coalesce(nullif(current_setting('ledger.node', true), ''), '0');

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -128,9 +129,7 @@ def _standing(heads: QuerySet[JournalEntry], book: Book, standing: Standing) -> 
     """As `ledger.journal.story_heads` defines it, found from the few that were dropped or reversed."""
     followers = JournalEntry.objects.filter(book=book)
     reversals = followers.filter(kind=_KIND.REVERSE)
-    taken_back = Q(pk__in=reversals.values("ref")) | Q(
-        pk__in=followers.filter(kind=_KIND.SETTLE, pk__in=reversals.values("ref")).values("ref")
-    )
+    taken_back = Q(pk__in=reversals.values(head=Coalesce("ref__ref", "ref")))  # of a settlement, or of what was posted
     resolved = Exists(followers.filter(kind__in=(_KIND.SETTLE, _KIND.VOID), ref=OuterRef("pk")))
     settled = Exists(followers.filter(kind=_KIND.SETTLE, ref=OuterRef("pk")))
     which: Mapping[Standing, Q] = {
