@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 DEVNET := $(VENV)/bin/python -m cryptopay.devnet
 
-.PHONY: run install test bench reset
+.PHONY: run install test bench torture reset
 
 run: install            ## start everything, print where it is; Ctrl-C stops it
 	@$(DEVNET) run
@@ -17,6 +17,9 @@ test: $(VENV)/installed ## lint, types, contracts, migrations, deployment, tests
 
 bench: install           ## measure everything, or PARTS="ledger scan" alone; docs/benchmarks.md
 	@$(DEVNET) bench $(PARTS)
+
+torture: install         ## try to break the ledger for half an hour, or TRIALS="crash tampering" alone
+	@$(DEVNET) torture $(TRIALS)
 
 reset: $(VENV)/installed ## forget the demo: database, chains, logs
 	@$(DEVNET) reset

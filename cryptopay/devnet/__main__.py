@@ -1,4 +1,4 @@
-"""`python -m cryptopay.devnet install|run|reset|check|bench`: what stands behind the Makefile."""
+"""`python -m cryptopay.devnet install|run|reset|check|bench|torture`: what stands behind the Makefile."""
 
 import argparse
 import subprocess
@@ -18,6 +18,8 @@ def main() -> int:
     orders.add_parser("check", help="lint, types, contracts, migrations, deployment and tests")
     bench = orders.add_parser("bench", help="run the benchmarks")
     bench.add_argument("parts", nargs="*", help="which, such as `ledger`; all if none is named")
+    torture = orders.add_parser("torture", help="try to break the ledger")
+    torture.add_argument("parts", nargs="*", help="which trials, such as `crash`; all if none is named")
     given = parser.parse_args()
     try:
         return _obey(given)
@@ -35,11 +37,11 @@ def _obey(given: argparse.Namespace) -> int:
     if given.order == "reset":
         stage.reset()
         return 0
-    return checks.run() if given.order == "check" else _bench(given.parts)
+    return checks.run() if given.order == "check" else _tests_program(given.order, given.parts)
 
 
-def _bench(parts: list[str]) -> int:
-    command = [sys.executable, "-m", "tests.bench", *parts]
+def _tests_program(name: str, parts: list[str]) -> int:
+    command = [sys.executable, "-m", f"tests.{name}", *parts]
     return subprocess.run(command, cwd=places.CHECKOUT, check=False).returncode
 
 

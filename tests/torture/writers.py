@@ -68,9 +68,9 @@ class Writer:
         except (OperationalError, InterfaceError) as error:
             if _lost(error):
                 return False
-            witness.tell(attempt, failed=repr(error)[:300])
+            witness.tell(attempt, failed=repr(error)[:1500])
         except DatabaseError as error:
-            witness.tell(attempt, failed=repr(error)[:300])
+            witness.tell(attempt, failed=repr(error)[:1500])
         else:
             witness.tell(attempt, ids=ids)
             self._remember(attempt)
