@@ -289,14 +289,15 @@ _TWO_PEOPLE = """
            format('asked by "%%s", approved by "%%s", reason "%%s", closed through %%s at %%s',
                c.asked_by, c.approved_by, c.reason, c.closed_through, c.recorded_at AT TIME ZONE 'UTC')
     FROM period_change c
-    WHERE c.asked_by = c.approved_by OR '' IN (c.asked_by, c.approved_by, c.reason)
+    WHERE lower(trim(c.asked_by)) = lower(trim(c.approved_by)) OR '' IN (c.asked_by, c.approved_by, c.reason)
        OR c.closed_through >= (c.recorded_at AT TIME ZONE 'UTC')::date
     UNION ALL
     SELECT 'ledger_decision', d.id, d.book_id, NULL, d.entry_id, 'another person than who asked in this book',
            format('book %%s, asked by "%%s", decided by "%%s"', p.book_id, p.asked_by, d.decided_by)
     FROM ledger_decision d LEFT JOIN ledger_proposal p ON p.id = d.proposal_id
     WHERE (%(books)s::bigint[] IS NULL OR d.book_id = ANY (%(books)s::bigint[]))
-      AND (p.book_id IS DISTINCT FROM d.book_id OR p.asked_by = d.decided_by OR d.decided_by = '')
+      AND (p.book_id IS DISTINCT FROM d.book_id OR d.decided_by = ''
+           OR lower(trim(p.asked_by)) = lower(trim(d.decided_by)))
 """
 # From one zero to the next, in order of dates; what does not end lasts until now.
 _CLEARED_IN_TIME = """

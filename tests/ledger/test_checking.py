@@ -490,7 +490,7 @@ def test_who_was_writing_while_the_books_closed_broke_nothing(shop: Shop) -> Non
     "statement",
     [
         "ALTER TABLE ledger_periodchange DROP CONSTRAINT period_second_person;"
-        "UPDATE ledger_periodchange SET approved_by = asked_by",
+        "UPDATE ledger_periodchange SET approved_by = ' ' || upper(asked_by)",
         "ALTER TABLE ledger_periodchange DROP CONSTRAINT period_has_a_reason;"
         "UPDATE ledger_periodchange SET reason = ''",
         "UPDATE ledger_periodchange SET approved_by = ''",
@@ -506,7 +506,8 @@ def test_a_change_of_periods_without_two_people_and_a_reason_is_named(shop: Shop
 
 
 @pytest.mark.parametrize(
-    "change", ["decided_by = 'ann'", "decided_by = ''", "proposal_id = 999999", "book_id = 999999"]
+    "change",
+    ["decided_by = 'ann'", "decided_by = 'Ann '", "decided_by = ''", "proposal_id = 999999", "book_id = 999999"],
 )
 def test_a_decision_by_who_asked_is_named(shop: Shop, change: str) -> None:
     asked = Proposal.objects.create(
