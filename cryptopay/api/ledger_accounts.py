@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.errors import Problem
+from cryptopay.api.errors import Problem, from_domain
 from cryptopay.api.fields import (
     AmountSchema,
     AmountTextField,
@@ -37,6 +37,7 @@ from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from ledger import balances, chart
 from ledger.balances import AccountBalance
+from ledger.errors import AccountCodeInvalid
 from ledger.models import Account, Asset
 from ledger.money import BadAmount, parse
 
@@ -44,6 +45,9 @@ Scope = ApiKey.Scope
 
 _IN_BYTES = Collate("code", "C")
 """Codes in one order everywhere, in which those of a branch stand together; an index has it."""
+
+
+_LAST_CHARACTER = chr(0x10FFFF)
 
 
 class NewAccountBody(StrictSerializer):
@@ -136,7 +140,10 @@ class LedgerAccounts(Resource):
         """Open an account: one code in one asset. The one that is there is found again, if it is the same."""
         asked = self.body(NewAccountBody)
         asset = wanted(self.api_key, asked["asset"], "/asset")
-        account = _open(self.api_key, asset, asked)
+        try:
+            account = _open(self.api_key, asset, asked)
+        except AccountCodeInvalid as error:
+            raise from_domain(error, "/code") or error from None
         return Response(account_json(account, balance_json(account, balances.balance(account))), status=201)
 
 
@@ -229,7 +236,8 @@ def _filtered(rows: QuerySet[Account], key: ApiKey, query: Mapping[str, Any]) ->
     if "customer" in query:
         rows = rows.filter(code=f"{chart.CUSTOMERS}{query['customer']}")
     if "prefix" in query:
-        rows = rows.annotate(branch=_IN_BYTES).filter(branch__startswith=query["prefix"])
+        branch = query["prefix"], f"{query['prefix']}{_LAST_CHARACTER}"
+        rows = rows.annotate(branch=_IN_BYTES).filter(branch__gte=branch[0], branch__lt=branch[1])
     if "asset" in query:
         rows = rows.filter(asset__in=assets_named(key, query["asset"]))
     if "kind" in query:

@@ -137,7 +137,7 @@ class TrialBalanceSchema(serializers.Serializer[Any]):
     """The accounts by code, and the totals of each asset."""
 
     as_of = serializers.DateField(allow_null=True)
-    totals = AssetTotalSchema(many=True)
+    totals = AssetTotalSchema(many=True, allow_null=True, help_text="On the first page alone: they are summed anew.")
     data = TrialBalanceRowSchema(many=True)  # type: ignore[assignment]
     has_more = serializers.BooleanField()
     next_cursor = serializers.CharField(allow_null=True)
@@ -154,14 +154,21 @@ class TrialBalance(Resource):
         """Every account's debits and credits, now or as of any day, and their totals, which are equal in each asset."""
         as_of: date | None = self.query.get("as_of")
         rows = Account.objects.filter(book=self.book)
-        totals = balances.totals(self.book.pk, as_of)
         if "asset" in self.query:
-            wanted = assets_named(self.api_key, self.query["asset"])
-            rows, totals = rows.filter(asset__in=wanted), [total for total in totals if total.asset.pk in wanted]
+            rows = rows.filter(asset__in=assets_named(self.api_key, self.query["asset"]))
         shown = by_code(rows, self.api_key, self.query["limit"], self.query.get("cursor"))
         moved = balances.moved(self.book.pk, shown, as_of)
         found = shown.json([_row_json(account, *moved[account.pk]) for account in shown])
-        return Response({"as_of": as_of, "totals": [_total_json(total) for total in totals], **found})
+        return Response({"as_of": as_of, "totals": self._totals(as_of), **found})
+
+    def _totals(self, as_of: date | None) -> list[dict[str, Any]] | None:
+        if "cursor" in self.query:
+            return None
+        totals = balances.totals(self.book.pk, as_of)
+        if "asset" in self.query:
+            wanted = assets_named(self.api_key, self.query["asset"])
+            totals = [total for total in totals if total.asset.pk in wanted]
+        return [_total_json(total) for total in totals]
 
 
 def _statement_json(statement: Statement) -> dict[str, Any]:

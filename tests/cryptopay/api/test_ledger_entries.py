@@ -95,9 +95,8 @@ _LEGS = entry(RENT, BANK, "1")["legs"]
         ({"legs": _LEGS, "metadata": {"a": 1}}, (400, "invalid", "/metadata/a")),
         *(
             ({"legs": _LEGS, "effective_at": moment}, (400, "moment_invalid", "/effective_at"))
-            for moment in ("2026-03-01", "2026-03-01T09:00:00", "yesterday", "", 5, None and "", "2026-02-30T00:00:00Z",
+            for moment in ("2026-03-01", "2026-03-01T09:00:00", "yesterday", "", 5, "2026-02-30T00:00:00Z",
                            "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00", "2026-03-01T09:00:00Z; x")
-            if moment is not None
         ),
         ({"legs": [_LEGS[0], {"account": BANK}]}, (400, "leg_invalid", "/legs/1")),
         ({"legs": [_LEGS[0], {"credit": "1"}]}, (400, "required", "/legs/1/account")),
@@ -124,7 +123,7 @@ _LEGS = entry(RENT, BANK, "1")["legs"]
         ({"legs": [_LEGS[0], {"account": BANK, "credit": "1.01"}]}, (400, "entry_unbalanced", "/legs")),
         ({"legs": [_LEGS[0], {"account": "assets:till", "credit": "1"}]}, (422, "account_unknown", "/legs/1/account")),
         ({"legs": [_LEGS[0], {"account": "acc_999999", "credit": "1"}]}, (422, "account_unknown", "/legs/1/account")),
-        ({"legs": [_LEGS[0], {"account": "acc_" + "9" * 40, "credit": "1"}]}, (422, "account_unknown", "/legs/1/account")),
+        (entry(RENT, "acc_" + "9" * 40, "1"), (422, "account_unknown", "/legs/1/account")),
         (entry(CREDIT, SALES, "0.01"), (409, "balance_below_floor", "/legs/0")),
         (entry(CREDIT, SALES, "0.01", pending=True), (409, "balance_below_floor", "/legs/0")),
     ],
