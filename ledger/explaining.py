@@ -86,6 +86,7 @@ def explain(
     last = through.effective_at.date() if through else as_of
     first = after.effective_at.date() if after else since or first_day(account) or last
     found = balances.statement(account, min(first, last), last)
+    found = replace(found, postings=found.postings.select_related("entry__rate"))
     if through is not None:
         found = replace(found, postings=found.postings.exclude(_behind(through)))
     lines = list(found.lines(after=after, limit=most + 1))

@@ -6,6 +6,9 @@ from datetime import UTC, date, timedelta
 
 from django.utils import timezone
 
+EARLIEST, LATEST = 1970, 9999
+"""Years; a day beside them has neighbours, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -20,11 +23,12 @@ def today() -> date:
 
 
 def day_of(text: str) -> date | None:
-    """What a date field sent; None if it is no day."""
+    """What a date field sent; None if it is no day that books could have."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if EARLIEST <= day.year < LATEST else None
 
 
 def span_of(asked: Mapping[str, str], otherwise: Span) -> Span:

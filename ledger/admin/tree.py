@@ -5,7 +5,7 @@ number of queries grows neither with the accounts nor with the branches.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -93,7 +93,7 @@ def page(books: list[Book], asked: Mapping[str, str]) -> dict[str, Any]:
     book, as_of = chosen(books, asked.get("book")), day_of(asked.get("as_of", ""))
     hide = asked.get("zero") == "hide"
     root = grow(book, as_of, hide_zero=hide) if book else Node("", "")
-    draw = _Drawing(book, as_of)
+    draw = _Drawing(book, as_of, {asset for child in root.children.values() for asset in child.sums})
     context = {"books": books, "book": book, "as_of": as_of, "today": today(), "hide": hide}
     return context | {
         "title": "Accounts",
@@ -193,11 +193,11 @@ def _now(kind: str, figures: Mapping[str, Any]) -> Sums:
 
 
 class _Drawing:
-    """Turns nodes into rows; reads the assets' names once."""
+    """Turns nodes into rows; reads the assets once."""
 
-    def __init__(self, book: Book | None, as_of: date | None) -> None:
+    def __init__(self, book: Book | None, as_of: date | None, assets: Collection[int]) -> None:
         self.book, self.as_of = book, as_of
-        self.assets = Asset.objects.in_bulk()
+        self.assets = Asset.objects.in_bulk(assets)
         self.names = asset_names(self.assets.values())
 
     def rows(self, node: Node) -> Iterator[Row]:
