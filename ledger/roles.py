@@ -127,7 +127,7 @@ def _make_login(connection: BaseDatabaseWrapper, cursor: CursorWrapper, login: s
 
 
 def _begin_with_every_book(cursor: CursorWrapper, name: str) -> None:
-    known = "SELECT 1 FROM pg_db_role_setting WHERE setrole = %s::regrole AND %s = ANY (setconfig)"
+    known = "SELECT 1 FROM pg_roles WHERE rolname = %s AND %s = ANY (rolconfig)"
     cursor.execute(known, [name, f"app.book={EVERY_BOOK}"])
     if cursor.fetchone() is None:
         cursor.execute(sql.SQL("ALTER ROLE {} SET app.book = {}").format(sql.Identifier(name), EVERY_BOOK))

@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
-from psycopg.pq import TransactionStatus
 
 EVERY_BOOK = "all"
 
 
 @contextmanager
 def book(book_id: int) -> Iterator[None]:
-    """One book's rows, in a transaction of its own or the one that is open."""
+    """One book's rows, in a transaction of its own or a savepoint of the one that is open."""
     with books([book_id]):
         yield
 
@@ -53,20 +52,13 @@ def naming(book_ids: Iterable[int]) -> str:
 
 @contextmanager
 def _scope(wanted: str) -> Iterator[None]:
-    """A transaction takes the setting along when it ends. One that goes on, which also keeps it after its savepoint is
-    released, is given back what it had.
-    """
-    if not connection.in_atomic_block:
-        with transaction.atomic():
-            _say(wanted)
-            yield
-        return
-    before = _said()
-    _say(wanted)
-    try:
+    """A transaction takes the setting along when it ends, a savepoint when it is rolled back, but not when released."""
+    inner = connection.in_atomic_block
+    before = _said() if inner else ""
+    with transaction.atomic():
+        _say(wanted)
         yield
-    finally:
-        if _goes_on():
+        if inner and not connection.needs_rollback:
             _say(before)
 
 
@@ -89,10 +81,3 @@ def _said() -> str:
     with connection.cursor() as sql:
         sql.execute("SELECT coalesce(current_setting('app.book', true), '')")
         return str(sql.fetchone()[0])
-
-
-def _goes_on() -> bool:
-    """Otherwise a rollback, which is the only way on, restores the setting by itself."""
-    session = connection.connection
-    alive = session is not None and session.info.transaction_status == TransactionStatus.INTRANS
-    return alive and not connection.needs_rollback

@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
 _IN_A_REQUEST: ContextVar[bool] = ContextVar("in_a_request", default=False)
+_BEGINS_WITH = {"owner": "all", "worker": "all", "web": ""}
+"""Books."""
 
 
 def work_as_the_application(connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -24,23 +26,19 @@ def work_as_the_application(connection: BaseDatabaseWrapper, **_: Any) -> None:
 def as_web() -> Iterator[None]:
     """As a request begins in the web process: its login, and no book named."""
     token = _IN_A_REQUEST.set(True)
-    _become(connection, "web")
     try:
-        yield
+        with _as("web"):
+            yield
     finally:
         _IN_A_REQUEST.reset(token)
-        _become(connection, "worker")
 
 
 @contextmanager
 def as_owner() -> Iterator[None]:
     """As the superuser who owns the tables: past grants and row-level security, and free to switch triggers off."""
     connection.ensure_connection()
-    _become(connection, "owner")
-    try:
+    with _as("owner"):
         yield
-    finally:
-        _become(connection, "worker")
 
 
 @contextmanager
@@ -62,12 +60,26 @@ def urls_of_this_database() -> dict[str, str]:
     return {name: urlsplit(os.environ[name])._replace(path=path).geturl() for name in names}
 
 
-def _become(to: BaseDatabaseWrapper, login: str) -> None:
+@contextmanager
+def _as(login: str) -> Iterator[None]:
+    """And then again who it was before; a worker, if there was no connection yet."""
+    before = "worker", "all"
+    if connection.connection is not None and _goes_on(connection):
+        question = "SELECT current_setting('role'), coalesce(current_setting('app.book', true), '')"
+        before = connection.connection.execute(question).fetchone()
+        _become(connection, login)
+    try:
+        yield
+    finally:
+        _become(connection, *before)
+
+
+def _become(to: BaseDatabaseWrapper, login: str, book: str | None = None) -> None:
     """Beside Django: tests count its statements, and those that ask for no database must not touch it."""
     if to.connection is None or not _goes_on(to):
         return
-    role = "NONE" if login == "owner" else settings.LOGINS[login]["USER"]
-    book = "" if login == "web" else "all"
+    role = "none" if login == "owner" else settings.LOGINS[login]["USER"] if login in settings.LOGINS else login
+    book = _BEGINS_WITH[login] if book is None else book
     to.connection.execute(f"SET ROLE {role}; SET app.book = '{book}'", prepare=False)
 
 

@@ -13,6 +13,10 @@ from pathlib import Path
 from cryptopay.devnet import places, servers
 
 
+_LOGINS = ("web", "worker")
+_CHECK = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     name: str
@@ -37,15 +41,17 @@ def _steps() -> list[Step]:
         Step("types", [str(tools / "mypy")]),
         Step("contracts", [str(tools / "lint-imports")]),
         Step("migrations", [python, "manage.py", "makemigrations", "--check", "--dry-run"]),
-        Step("deployment", [python, "manage.py", "check", "--deploy", "--fail-level", "WARNING"], _production()),
+        Step("migrate", [python, "manage.py", "migrate", "--no-input", "--verbosity", "0"]),
+        *(Step(f"deployment, {login}", [python, "manage.py", *_CHECK], _production(login)) for login in _LOGINS),
         Step("tests", [python, "-m", "pytest"]),
     ]
 
 
-def _production() -> dict[str, str]:
-    """Settings as an operator would make them, for what Django says of a deployment."""
+def _production(login: str) -> dict[str, str]:
+    """Settings as an operator would make them, for what Django says of a deployment, and we of a database's login."""
     return {
         "CRYPTOPAY_ENV": "production",
+        "CRYPTOPAY_LOGIN": login,
         "SECRET_KEY": secrets.token_urlsafe(64),
         "KEYS_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "PUBLIC_URL": "https://pay.example.com",

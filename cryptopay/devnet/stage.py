@@ -15,7 +15,7 @@ from types import FrameType
 
 import httpx
 
-from cryptopay.devnet import environment, nodes, places, ports, postgres, processes, programs, valkey
+from cryptopay.devnet import environment, logins, nodes, places, ports, postgres, processes, programs, valkey
 from cryptopay.devnet.errors import AlreadyRunning, PartFailed, PartMissing
 from monitor.chains import CHAINS
 
@@ -106,11 +106,13 @@ def _perform(stage: Stage, port: int) -> int:
 
 
 def _start_servers(stage: Stage) -> None:
-    if not environment.given("DATABASE_URL"):
+    owner_url = environment.given("DATABASE_URL")
+    if not owner_url:
         print("Starting PostgreSQL ...", flush=True)
         database = postgres.start(postgres.data_folder(), places.LOGS / "postgres.log", durable=True)
         stage.add(database.child, database.stop)
-        stage.settings["DATABASE_URL"] = database.url
+        stage.settings["DATABASE_URL"] = owner_url = database.url
+    stage.settings |= {name: url for name, url in logins.beside(owner_url).items() if not environment.given(name)}
     if not environment.given("REDIS_URL"):
         print("Starting Valkey ...", flush=True)
         broker = valkey.start(places.LOGS / "valkey.log")

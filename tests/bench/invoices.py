@@ -55,7 +55,8 @@ def _server(scratch: Path) -> Iterator[tuple[int, str]]:
     command = [sys.executable, "-m", "gunicorn", "tests.bench.bare:application()", "--bind", f"{ports.HOST}:{port}"]
     options = ["--workers", "2", "--threads", "4", "--keep-alive", "60", "--graceful-timeout", "1"]
     log = scratch / "gunicorn.log"
-    server = processes.start("gunicorn", [*command, *options], log=log, environment=environment, folder=places.CHECKOUT)
+    web = {**environment, "CRYPTOPAY_LOGIN": "web"}
+    server = processes.start("gunicorn", [*command, *options], log=log, environment=web, folder=places.CHECKOUT)
     try:
         server.wait_until(lambda: _answers(port), timeout_seconds=60)
         yield port, prepared.stdout

@@ -1,15 +1,18 @@
 """Each member sees their own books alone, on every page there is; a new page without rows in the stage fails here."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, Q
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
+from cryptopay.backoffice import scoping
 from cryptopay.backoffice.scoping import path_to_book, scope_of
-from cryptopay.merchants.models import Membership, User
+from cryptopay.merchants.models import Customer, Membership, User
 from cryptopay.merchants.permissions import GRANTS
 from ledger.models import Book
 from monitor.models import ChainEvent
@@ -154,3 +157,42 @@ def test_people_who_are_not_staff_are_sent_to_the_door(shops: dict[str, Shop], s
         answer = client.get(reverse(path))
         assert answer.status_code == 302
         assert "/login/" in answer.headers["Location"]
+
+
+def test_threat_39_behind_the_filters_the_database_itself_shows_no_other_book(
+    shops: dict[str, Shop], signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every filter gone: lists and single pages still show Bob's auditor what is Bob's."""
+    auditor = shops["Bob"].members["auditor"]
+    monkeypatch.setattr(scoping, "limit", lambda *_: Q())
+    client = signed_in(auditor)
+    for model in tenants_own():
+        hers, his = ({row.pk for row in rows_of(model, shops[name])} for name in ("Alice", "Bob"))
+        answer = client.get(_url(model, "changelist"))
+        shown = {row.pk for row in answer.context["cl"].result_list}
+        assert shown, _label(model)
+        assert shown <= his, _label(model)
+        for pk in list(hers - his)[:1]:
+            assert client.get(_url(model, "change", pk)).status_code in (302, 403, 404), _label(model)
+
+
+def test_a_request_is_one_transaction_that_a_fault_undoes(
+    shops: dict[str, Shop], signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = []
+
+    def rename_and_fail(request: HttpRequest, context: dict[str, Any]) -> None:
+        renamed.append(Customer.objects.update(name="Mallory"))
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("cryptopay.backoffice.today.dashboard", rename_and_fail)
+    client = signed_in(shops["Bob"].members["auditor"])
+    client.raise_request_exception = False
+    assert client.get(reverse("admin:index")).status_code == 500
+    assert not Customer.objects.filter(name="Mallory").exists()
+    assert renamed == [Customer.objects.filter(book=shops["Bob"].book).count()]
+
+
+def tenants_own() -> list[type[Model]]:
+    """Models with a page and a book of their own."""
+    return [model for model in registered() if any(field.name == "book" for field in model._meta.concrete_fields)]

@@ -2,18 +2,21 @@
 
 import html
 import re
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import segno
 from django.test import Client
 
+from cryptopay.checkout import views
 from cryptopay.checkout.presentation import QUICK_SECONDS
+from cryptopay.merchants import onboarding
 from cryptopay.payments import lifecycle
 from cryptopay.payments.models import Invoice, PaymentMethod
 from cryptopay.payments.status import state_of
 from keys.models import AddressAlarm
-from ledger.models import Rate
+from ledger.models import Book, Rate
 
 BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
 RELOADS = f'<meta http-equiv="refresh" content="{QUICK_SECONDS}">'
@@ -308,3 +311,23 @@ def test_the_start_page_opens_every_door(client: Client, db: None, settings) -> 
         assert f'href="{door}"' in text
     settings.DEMO_SHOP_URL = ""
     assert "Demo shop" not in client.get("/").content.decode()
+
+
+def test_threat_39_the_page_is_made_where_no_other_book_can_be_seen(
+    client: Client, till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, others = till.open(BTC), onboarding.create_merchant("Other").test_book
+    when = {"expires_at": mine.expires_at, "monitored_until": mine.monitored_until}
+    Invoice.objects.create(book=others, amount=1, currency="EUR", **when)
+    seen, make = [], views._context
+
+    def look_around(*given: Any) -> Any:
+        changed = Invoice.objects.filter(book=others).update(amount=2)
+        seen.append((Invoice.objects.count(), Book.objects.count(), changed))
+        return make(*given)
+
+    monkeypatch.setattr(views, "_context", look_around)
+    page(client, mine)
+    assert client.get(f"/pay/{mine.public_id}/state").status_code == 200
+    assert seen == [(1, 1, 0)] * 2
+    assert client.get("/pay/inv_00000000000000000000000000").status_code == 404

@@ -17,6 +17,7 @@ from cryptopay.devnet import environment, places, ports, rpc
 pytestmark = pytest.mark.timeout(60)
 
 NODES = ("BITCOIN_REGTEST_NODE_URL", "LITECOIN_REGTEST_NODE_URL", "ETHEREUM_DEV_NODE_URL")
+DATABASE = ("DATABASE_URL", "WORKER_DATABASE_URL", "WEB_DATABASE_URL")
 NO_NODES = dict.fromkeys(NODES, "http://127.0.0.1:1")
 MANAGE = """
 import json, pathlib, sys
@@ -73,7 +74,8 @@ def _name(process: psutil.Process) -> str:
 
 def _environment() -> dict[str, str]:
     """Ours without what the test session itself runs on."""
-    return {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", *NODES}}
+    left_out = {*DATABASE, "CRYPTOPAY_LOGIN", "REDIS_URL", *NODES}
+    return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 @pytest.fixture
@@ -161,7 +163,8 @@ def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: 
     assert f"http://127.0.0.1:{first.port}" in table
     assert {"bitcoind", "litecoind", "anvil"} <= first.descendants().keys()
     settings = environment.read(checkout / ".state" / "env")
-    assert {"SECRET_KEY", "KEYS_ENCRYPTION_KEY", "DATABASE_URL", "REDIS_URL", *NODES} <= settings.keys()
+    assert {"SECRET_KEY", "KEYS_ENCRYPTION_KEY", *DATABASE, "REDIS_URL", *NODES} <= settings.keys()
+    assert len({settings[name] for name in DATABASE}) == 3
     assert (checkout / ".state" / "env").stat().st_mode & 0o077 == 0
     block = rpc.Rpc(settings["ETHEREUM_DEV_NODE_URL"])
     block("anvil_mine", "0x2")
@@ -185,10 +188,13 @@ def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: 
 
 def test_given_servers_replace_the_embedded_ones(start: Callable[..., Run], checkout: Path) -> None:
     (checkout / ".env").write_text("REDIS_URL=redis://127.0.0.1:1/0\n")
-    started = start(DATABASE_URL="postgresql://elsewhere/db", **NO_NODES)
+    started = start(DATABASE_URL="postgresql://alice:secret@elsewhere/db", **NO_NODES)
     started.until("Stop: Ctrl-C")
     assert not {"postgres", "valkey-server", "bitcoind", "litecoind", "anvil"} & started.descendants().keys()
-    assert not {"DATABASE_URL", "REDIS_URL", *NODES} & environment.read(checkout / ".state" / "env").keys()
+    settings = environment.read(checkout / ".state" / "env")
+    assert not {"DATABASE_URL", "REDIS_URL", *NODES} & settings.keys()
+    assert settings["WEB_DATABASE_URL"] == "postgresql://cryptopay_web:secret@elsewhere/db"
+    assert settings["WORKER_DATABASE_URL"] == "postgresql://cryptopay_worker:secret@elsewhere/db"
     started.process.send_signal(signal.SIGINT)
     assert started.process.wait(timeout=40) == 0
 
