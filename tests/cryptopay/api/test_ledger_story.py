@@ -105,6 +105,6 @@ def _reads(alice: Caller, account: dict[str, str]) -> None:
     assert [story["references"]["order"] for story in alice.get("/journal", standing="reversed").json()["data"]] == [
         "?"
     ]
-    assert len(all_of(alice, "/journal", 3)) == 9
+    assert len(all_of(alice, "/journal", 3)) == 8
     closed = alice.post(f"/ledger/accounts/{account['liabilities:vouchers']}/close")
     assert fault(closed) == (409, "account_not_empty", "")
