@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.models import Account
 from ledger.money import to_text
 from ledger.spreadsheet import csv_text, harmless
 
@@ -17,6 +18,18 @@ class Money:
 
     def __str__(self) -> str:
         return to_text(self.base_units, self.decimals)
+
+
+class AccountCode(str):
+    """An account's code, which knows its account, so that a page can lead to it."""
+
+    __slots__ = ("account_id",)
+    account_id: int
+
+    def __new__(cls, account: Account) -> "AccountCode":
+        code = super().__new__(cls, account.code)
+        code.account_id = account.pk
+        return code
 
 
 Cell = str | date | Money

@@ -15,11 +15,13 @@ Key = tuple[date, int, int]
 Kind = JournalEntry.Kind
 
 
-def rows(books: QuerySet[Book]) -> list[list[Cell]]:
-    """Newest day first. What a reorganisation took back counts against the day it happened."""
+def rows(books: QuerySet[Book], until: date | None = None) -> list[list[Cell]]:
+    """Newest day first, through `until`. What a reorganisation took back counts against the day it happened; what is
+    not yet received is so today.
+    """
     named = {book.pk: str(book) for book in books}
     assets = Asset.objects.in_bulk()
-    totals = totals_by_day(books)
+    totals = totals_by_day(books, until=until)
     newest_first = sorted(totals, key=lambda key: (-key[0].toordinal(), named[key[1]], assets[key[2]].code, key[2]))
     return [
         [
@@ -30,7 +32,9 @@ def rows(books: QuerySet[Book]) -> list[list[Cell]]:
     ]
 
 
-def totals_by_day(books: QuerySet[Book], since: date | None = None) -> dict[Key, tuple[int, int]]:
+def totals_by_day(
+    books: QuerySet[Book], since: date | None = None, until: date | None = None
+) -> dict[Key, tuple[int, int]]:
     """(day, book, asset) -> (validated, not yet received), in base units, from the custody accounts.
 
     Over all days the sums equal those accounts' balances.
@@ -38,6 +42,8 @@ def totals_by_day(books: QuerySet[Book], since: date | None = None) -> dict[Key,
     custody = Posting.objects.filter(book__in=books, account__code__startswith="assets:custody:")
     if since is not None:
         custody = custody.filter(effective_at__date__gte=since)
+    if until is not None:
+        custody = custody.filter(effective_at__date__lte=until)
     moved: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
     for column, postings in enumerate((_validated(custody), _open(custody))):
         for day, book, asset, base_units in _by_day(postings):

@@ -1,10 +1,11 @@
-"""The reports: a name, a title, and a function from books to rows. Pages and CSV follow from the rows.
+"""The reports: a name, a title, and a function from books and a day to rows. Pages and CSV follow from the rows.
 
 A new report is a file beside this one and a line in `REPORTS`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from django.db.models import QuerySet
 
@@ -15,13 +16,15 @@ from reports.cells import Cell
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`rows` reads and never writes; every row has as many cells as there are `columns`."""
+    """`rows` reads and never writes; every row has as many cells as there are `columns`. Given a day, it tells what
+    was by the end of it (UTC).
+    """
 
     name: str
     title: str
     about: str
     columns: Sequence[str]
-    rows: Callable[[QuerySet[Book]], list[list[Cell]]]
+    rows: Callable[[QuerySet[Book], date | None], list[list[Cell]]]
 
 
 REPORTS = {

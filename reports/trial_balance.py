@@ -1,33 +1,23 @@
 """Every account with its validated debits and credits; their sums are equal in each asset of each book."""
 
-from django.db.models import Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from datetime import date
 
-from ledger.models import Account, Book, Posting
-from ledger.money import BaseUnitsField
-from reports.cells import Cell, Money
+from django.db.models import QuerySet
+
+from ledger import balances
+from ledger.models import Book
+from reports.cells import AccountCode, Cell, Money
 
 COLUMNS = ["Book", "Account", "Name", "Asset", "Chain", "Debit", "Credit", "Balance"]
 
 
-def rows(books: QuerySet[Book]) -> list[list[Cell]]:
-    """Balances as debit less credit, so that each asset's sum is 0."""
-    posted = Q(postings__layer=Posting.Layer.POSTED)
-    accounts = (
-        Account.objects.filter(book__in=books)
-        .annotate(debit=_sum("postings__debit", posted), credit=_sum("postings__credit", posted))
-        .select_related("book", "asset")
-        .order_by("book__name", "book", "asset__code", "asset", "code")
-    )
+def rows(books: QuerySet[Book], until: date | None = None) -> list[list[Cell]]:
+    """By the end of a day (UTC), or all. Balances are debit less credit, so that each asset's sum is 0."""
     return [
         [
-            *(str(account.book), account.code, account.name, account.asset.code, account.asset.chain),
-            *(Money(int(units), account.asset.decimals) for units in (account.debit, account.credit)),
-            Money(int(account.debit - account.credit), account.asset.decimals),
+            *(str(row.account.book), AccountCode(row.account), row.account.name),
+            *(row.account.asset.code, row.account.asset.chain),
+            *(Money(units, row.account.asset.decimals) for units in (row.debit, row.credit, row.balance)),
         ]
-        for account in accounts
+        for row in balances.trial_balances(books.values_list("pk", flat=True), as_of=until)
     ]
-
-
-def _sum(field: str, which: Q) -> Coalesce:
-    return Coalesce(Sum(field, filter=which), Value(0), output_field=BaseUnitsField())

@@ -12,8 +12,8 @@ from django.template.response import TemplateResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from ledger import manual
-from ledger.admin import legs, naming, spans
+from ledger import manual, spans
+from ledger.admin import legs, naming
 from ledger.admin.asking import MAY_ASK, DateInput, ReasonForm, books_where, chosen, leads_on
 from ledger.errors import LedgerError
 from ledger.journal import Leg

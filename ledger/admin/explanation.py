@@ -10,8 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ledger import evidence
-from ledger.admin import spans
+from ledger import evidence, spans
 from ledger.admin.journal import author, fact_lines
 from ledger.balances import DEBIT_NORMAL, Line
 from ledger.explaining import Explanation, Group, Part, explain

@@ -12,8 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from ledger import periods, proposals
-from ledger.admin import spans
+from ledger import periods, proposals, spans
 from ledger.admin.asking import MAY_ASK, DateInput, ReasonForm, books_where, chosen, leads_on
 from ledger.admin.entering import sentence
 from ledger.admin.proposals import title

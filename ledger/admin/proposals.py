@@ -17,12 +17,12 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from ledger import proposals
 from ledger.admin.asking import MAY_DECIDE
 from ledger.admin.entering import drawn_legs, second_person, sentence
-from ledger.admin.spans import day_of
 from ledger.asking import same_person
 from ledger.errors import LedgerError
 from ledger.journal import Leg
 from ledger.models import Account, Decision, JournalEntry, Posting, Proposal
 from ledger.readonly import ReadOnlyAdmin, label, moment, url_of
+from ledger.spans import day_of
 
 COLOURS = {Decision.Verdict.APPROVED: "success", Decision.Verdict.REFUSED: "danger"}
 

@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from ledger import balances
-from ledger.admin import spans
-from ledger.admin.spans import Span
+from ledger import balances, spans
 from ledger.balances import Line, Statement
 from ledger.explaining import first_day
 from ledger.models import Account, JournalEntry, Posting
 from ledger.money import to_text
 from ledger.readonly import amount, moment, url_of
+from ledger.spans import Span
 from ledger.spreadsheet import csv_text, harmless
 
 LINES = 100

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 
 from ledger.admin.asking import chosen
 from ledger.admin.naming import asset_names
-from ledger.admin.spans import day_of, today
 from ledger.balances import DEBIT_NORMAL
 from ledger.models import Account, AccountDay, Asset, Book
 from ledger.readonly import amount, url_of
+from ledger.spans import day_of, today
 
 CROWDS = ((r"^[^:]*:[^:]*:", 60), (r"^[^:]*:", 400), (r"^", 400))
 """Branches by the beginning of the code, narrowest first, and how many accounts of one are still shown singly."""

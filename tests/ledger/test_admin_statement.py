@@ -12,13 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from ledger import balances, evidence, journal
-from ledger.admin import spans
-from ledger.admin.spans import Span
+from ledger import balances, evidence, journal, spans
 from ledger.evidence import Fact
 from ledger.journal import Leg
 from ledger.models import JournalEntry
 from ledger.money import to_text
+from ledger.spans import Span
 
 from .conftest import NOON, Shop
 

@@ -9,9 +9,9 @@ import pytest
 
 from ledger import chart, journal
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Balance, Book
+from ledger.models import Account, Balance, Book
 from reports import receipts, trial_balance
-from reports.cells import Money, to_csv
+from reports.cells import AccountCode, Money, to_csv
 from reports.registry import REPORTS
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -64,6 +64,15 @@ def test_the_trial_balance_is_balanced_and_equals_the_balances(book: Book) -> No
     assert set(sums.values()) == {0}
 
 
+def test_the_trial_balance_of_a_past_day_is_that_days(book: Book) -> None:
+    rows = trial_balance.rows(Book.objects.all(), DAY.date())
+    assert {str(cell) for row in rows for cell in row if isinstance(cell, Money)} == {"0.00000000", f"0.{'0' * 18}"}
+    assert trial_balance.rows(Book.objects.all(), NEXT_DAY.date()) == trial_balance.rows(Book.objects.all())
+    accounts = {str(row[1]): row[1] for row in rows}
+    for account in Account.objects.filter(asset__code="ETH"):
+        assert isinstance(accounts[account.code], AccountCode)
+
+
 def test_receipts_equal_the_custody_balances(book: Book) -> None:
     totals = receipts.totals_by_day(Book.objects.all())
     assert {key[0] for key in totals} == {date(2026, 11, 20), date(2026, 11, 21)}
@@ -77,14 +86,15 @@ def test_receipts_are_of_the_asked_days_and_books(book: Book) -> None:
     assert {key[0] for key in receipts.totals_by_day(Book.objects.all(), since=date(2026, 11, 21))} == {
         date(2026, 11, 21)
     }
+    assert {row[0] for row in receipts.rows(Book.objects.all(), date(2026, 11, 20))} == {date(2026, 11, 20)}
     assert receipts.totals_by_day(Book.objects.none()) == {}
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_rows_fit_the_columns_whatever_there_is(book: Book, name: str) -> None:
     report = REPORTS[name]
-    assert report.rows(Book.objects.none()) == []
-    rows = report.rows(Book.objects.all())
+    assert report.rows(Book.objects.none(), None) == []
+    rows = report.rows(Book.objects.all(), None)
     assert rows
     assert {len(row) for row in rows} == {len(report.columns)}
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from cryptopay.merchants.models import ApiKey, User
 from cryptopay.payments.models import Invoice, Payment
@@ -203,3 +204,16 @@ def test_a_report_comes_as_page_and_csv(shops: dict[str, Shop], accountant: Clie
     assert viewer.get(reverse("admin:report", args=["receipts"])).status_code == 403
     assert accountant.get(reverse("admin:report", args=["no-such"])).status_code == 404
     assert Invoice.objects.filter(book=shops["Bob"].book).count() == 3
+
+
+def test_a_report_of_a_past_day_leads_to_that_days_accounts(shops: dict[str, Shop], accountant: Client) -> None:
+    url = reverse("admin:report", args=["trial-balance"])
+    page = accountant.get(url, {"until": "2025-01-31"}).content.decode()
+    custody = Account.objects.get(book=shops["Bob"].book, code__startswith="assets:custody:")
+    assert "0.00020000" not in page
+    assert f"{reverse('admin:ledger_account_change', args=[custody.pk])}?to=2025-01-31" in page
+    assert f"{reverse('admin:ledger_account_explain', args=[custody.pk])}?as_of=2025-01-31" in page
+    assert "0.00020000" in accountant.get(url, {"until": f"{timezone.now():%Y-%m-%d}"}).content.decode()
+    download = accountant.get(url, {"until": "2025-01-31", "as": "csv"})
+    assert "trial-balance-2025-01-31.csv" in download.headers["Content-Disposition"]
+    assert "0.00020000" not in download.content.decode()
