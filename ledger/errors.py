@@ -5,7 +5,7 @@ LedgerError
     AccountCodeInvalid  AccountNotEmpty  AccountStaysOpen
     IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
     SecondPersonNeeded  AlreadyDecided  ReasonMissing  SealedAhead  PeriodNotOver  PeriodAlreadyClosed  PeriodNotClosed
-    BooksHidden
+    BooksHidden  BatchInvalid  BalanceTooLarge
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
 """
 
@@ -165,6 +165,20 @@ class BooksHidden(LedgerError):
     """The database shows this login some books only, so nothing can be said of all."""
 
     code = "books_hidden"
+
+
+class BatchInvalid(LedgerError):
+    """The lists of a batch do not fit together: by raw SQL only, `journal.post_batch` makes them itself."""
+
+    code = "batch_invalid"
+    sqlstate = "LG015"
+
+
+class BalanceTooLarge(LedgerError):
+    """A balance would have more than 78 digits."""
+
+    code = "balance_too_large"
+    sqlstate = "22003"
 
 
 class RateError(LedgerError):

@@ -31,6 +31,12 @@ DROPPED = [
 
 _ENTRY = "REFERENCES ledger_journalentry (book_id, id)"
 CONSTRAINTS = {
+    # Infinity and the far future are times to PostgreSQL, and cannot be read again.
+    "entry_at_a_date": (
+        "ledger_journalentry",
+        "CHECK (effective_at BETWEEN '1900-01-01 00:00+00' AND '9998-12-31 00:00+00')",
+    ),
+    "entry_meta_is_an_object": ("ledger_journalentry", "CHECK (jsonb_typeof(meta) = 'object')"),
     "balance_book_of_account": (
         "ledger_balance",
         "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)",

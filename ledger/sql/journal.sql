@@ -1,5 +1,5 @@
 -- The ledger's verbs. READ COMMITTED; balances are locked in account order; every statement names the book.
--- SQLSTATEs LG001..LG014 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
+-- SQLSTATEs LG001..LG015 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
 -- Kinds: 1 post, 2 pending, 3 settle, 4 void, 5 reverse. Layers: 0 posted, 1 pending in, 2 pending out.
 
 -- Which database server writes. Give a restored or moved one a new number: ALTER DATABASE ... SET ledger.node = 1.
@@ -134,7 +134,7 @@ declare
   v_refs bigint[];
   v_bad record;
 begin
-  if 2 >= all (p_kinds) and array_remove(p_refs, null) = '{}' and array_remove(p_ref_idems, null) = '{}' then
+  if '{1,2}' @> p_kinds and array_remove(p_refs, null) = '{}' and array_remove(p_ref_idems, null) = '{}' then
     return p_refs;
   end if;
   select array_agg(case when u.kind in (3, 4) and e.kind = 2 or u.kind = 5 and e.kind in (1, 3) then e.id end order by u.n) into v_refs
@@ -273,6 +273,14 @@ declare
   v_known bigint[];
   v_closed text;
 begin
+  if not v_count = all (array[cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
+      cardinality(p_sources), cardinality(p_descriptions), cardinality(p_metas)]) is true
+    or not cardinality(p_leg_entries) = all (array[cardinality(p_accounts), cardinality(p_debits), cardinality(p_credits)]) is true
+    or v_count > 0 and not format('[1:%s]', v_count) = all (array[array_dims(p_kinds), array_dims(p_effective_at), array_dims(p_sources)])
+    or exists (select from unnest(p_leg_entries) n where n is null or n not between 1 and v_count or p_kinds[n] not in (1, 2))
+    or array_remove(p_refs, null) <> '{}' and exists (select from unnest(p_refs, p_ref_idems) r (id, idem) where r.id is not null and r.idem is not null) then
+    raise exception 'the lists of a batch do not fit together' using errcode = 'LG015';
+  end if;
   perform ledger_refuse_bad_legs(p_kinds, v_legs);
   select array_agg(case when u.carry then greatest(u.at, v_open) else u.at end order by u.n) into v_effective from unnest(p_effective_at, p_carry) with ordinality u (at, carry, n);
   select array_agg(x.legs order by x.entry),
