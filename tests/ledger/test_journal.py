@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from ledger import chart, errors, journal
-from ledger.journal import Entry, Leg, Standing, story_heads
+from ledger.journal import Entry, Leg, Resolution, Standing, story_heads
 from ledger.models import Balance, JournalEntry, Posting
 from tests.ledger.conftest import Shop
 
@@ -224,9 +224,9 @@ def _bad_entries(shop: Shop, other: Shop) -> dict[str, Entry]:
     }
 
 
-@pytest.mark.parametrize("verb", [journal.post, journal.record])
+@pytest.mark.parametrize("verb", [journal.post, journal.record, lambda entry: journal.post_batch([entry])])
 def test_a_bad_entry_is_refused_by_its_code_and_leaves_nothing(
-    open_shop: Callable[..., Shop], verb: Callable[[Entry], int]
+    open_shop: Callable[..., Shop], verb: Callable[[Entry], object]
 ) -> None:
     shop, other = open_shop("Alice"), open_shop("Charlie")
     before = _rows()
@@ -234,6 +234,71 @@ def test_a_bad_entry_is_refused_by_its_code_and_leaves_nothing(
         with pytest.raises(errors.LedgerError) as refusal:
             verb(entry)
         assert refusal.value.code == name.partition(":")[0]
+        assert _rows() == before
+
+
+def test_one_bad_entry_among_good_ones_spoils_the_batch(open_shop: Callable[..., Shop]) -> None:
+    shop, other = open_shop("Alice"), open_shop("Charlie")
+    before = _rows()
+    for name, entry in _bad_entries(shop, other).items():
+        with pytest.raises(errors.LedgerError) as refusal:
+            journal.post_batch([shop.receipt(5), entry, shop.receipt(6)] if "floor" not in name else [entry])
+        assert refusal.value.code == name.partition(":")[0]
+        assert _rows() == before
+
+
+def _bad_resolutions(shop: Shop, other: Shop) -> dict[str, list[Entry | Resolution]]:
+    pending, posted = journal.record(shop.receipt(5, idem="pending")), shop.received(5)
+    settled, reversed_ = _settled(shop), shop.received(5)
+    journal.reverse(shop.of(reversed_))
+    (seen,) = JournalEntry.objects.filter(resolutions=settled).values_list("pk", flat=True)
+    kinds = JournalEntry.Kind
+
+    def of(entry: int | str, kind: JournalEntry.Kind) -> Resolution:
+        return dataclasses.replace(shop.of(0), entry=entry, kind=kind)
+
+    return {
+        "entry_not_pending: no such id": [of(2**62, kinds.SETTLE)],
+        "entry_not_pending: no such key": [of("nothing", kinds.VOID)],
+        "entry_not_pending: posted": [of(posted, kinds.SETTLE)],
+        "entry_not_pending: another book's": [of(journal.record(other.receipt(5)), kinds.SETTLE)],
+        "entry_not_pending: named before it is said": [of("later", kinds.SETTLE), shop.receipt(5, idem="later")],
+        "entry_not_reversible: pending": [of("pending", kinds.REVERSE)],
+        "entry_not_reversible: another book's": [of(other.received(5), kinds.REVERSE)],
+        "entry_already_resolved: settled": [of(seen, kinds.VOID)],
+        "entry_already_resolved: twice in the batch": [of(pending, kinds.SETTLE), of(pending, kinds.VOID)],
+        "entry_already_reversed: reversed": [of(reversed_, kinds.REVERSE)],
+        "entry_already_reversed: twice in the batch": [of(posted, kinds.REVERSE), of(posted, kinds.REVERSE)],
+    }
+
+
+def test_one_bad_resolution_spoils_the_batch(open_shop: Callable[..., Shop]) -> None:
+    shop, other = open_shop("Alice"), open_shop("Charlie")
+    cases = _bad_resolutions(shop, other)
+    before = _rows()
+    for name, batch in cases.items():
+        with pytest.raises(errors.LedgerError) as refusal:
+            journal.post_batch([shop.receipt(5), *batch])
+        assert refusal.value.code == name.partition(":")[0], name
+        assert _rows() == before
+
+
+def test_a_batch_of_nothing_writes_nothing_and_one_of_two_books_is_no_batch(open_shop: Callable[..., Shop]) -> None:
+    shop, other = open_shop("Alice"), open_shop("Charlie")
+    before = _rows()
+    assert journal.post_batch([]) == []
+    with pytest.raises(ValueError, match="one book"):
+        journal.post_batch([shop.receipt(1), other.receipt(1)])
+    assert _rows() == before
+
+
+def test_a_balance_of_more_digits_than_are_kept_is_refused(shop: Shop) -> None:
+    journal.post(shop.receipt(10**78 - 1))
+    before = _rows()
+    for write in (journal.post, lambda entry: journal.post_batch([entry, shop.receipt(2)])):
+        with pytest.raises(errors.BalanceTooLarge) as refusal:
+            write(shop.receipt(1))
+        assert refusal.value.code == "balance_too_large"
         assert _rows() == before
 
 
@@ -254,7 +319,7 @@ def test_every_error_has_a_code_of_its_own_and_a_state_that_leads_back_to_it() -
     codes = [cls.code for cls in (*found, *errors.RateError.__subclasses__())]
     assert len(set(codes)) == len(codes)
     states = [cls.sqlstate for cls in found if cls.sqlstate]
-    assert sorted(states) == [f"LG{n:03}" for n in range(1, 15)]
+    assert sorted(states) == ["22003", *(f"LG{n:03}" for n in range(1, 16))]
 
 
 def test_a_refusal_inside_a_larger_transaction_spoils_nothing_else(shop: Shop) -> None:
