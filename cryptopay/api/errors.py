@@ -45,6 +45,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "account_not_empty",
         "account_stays_open",
         "balance_below_floor",
+        "balance_too_large",
         "entry_conflict",
         "entry_not_pending",
         "entry_already_resolved",

@@ -245,7 +245,7 @@ _SIDES: Mapping[str, Callable[[str, Account], int]] = {
     "credit_base_units": _base_units,
 }
 
-_POINTERS = {"period_closed": "/effective_at", "entry_conflict": "/reference"}
+_POINTERS = {"period_closed": "/effective_at", "entry_conflict": "/reference", "balance_too_large": "/legs"}
 """Where a refusal of the ledger's stands in an entry's body."""
 
 

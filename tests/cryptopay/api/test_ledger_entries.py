@@ -1,5 +1,6 @@
 """Posting over REST: what is written, what is refused and where, and that nothing is written twice."""
 
+import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cryptopay.api.models import IdempotencyKey
 from ledger.models import Account, JournalEntry, PeriodChange, Posting
@@ -421,6 +424,56 @@ def test_queries_do_not_grow_with_the_rows(alice: Caller, books: dict[str, str])
         statement = f"/ledger/accounts/{books[BANK]}/statement"
         counted.append([queries(alice, path) for path in (*paths, statement)])
     assert counted[0] == counted[1] == counted[2]
+
+
+def test_threat_24_the_largest_amounts(alice: Caller, books: dict[str, str]) -> None:
+    """2**256 - 1 at 18 decimals and back; what no balance can hold is refused."""
+    for name in (BANK, SALES):
+        made(alice, "/ledger/accounts", {"code": name, "asset": "ETH"})
+    units = str(2**256 - 1)
+    text = f"{units[:-18]}.{units[-18:]}"
+    legs = [
+        {"account": BANK, "asset": "ETH", "debit_base_units": units},
+        {"account": SALES, "asset": "ETH", "credit": text},
+    ]
+    posted = made(alice, "/ledger/entries", {"legs": legs})
+    assert posted["legs"][1]["credit"] == {"asset": "ETH", "amount": text, "base_units": units}
+    largest = [{**leg, f"{side}_base_units": "9" * 78} for side, leg in zip(("debit", "credit"), legs, strict=True)]
+    largest[1].pop("credit")
+    before = rows()
+    assert fault(alice.post("/ledger/entries", {"legs": largest})) == (409, "balance_too_large", "/legs")
+    answer = alice.post("/ledger/entries/batch", {"entries": [{"legs": largest}, entry(RENT, CREDIT, "1")]})
+    assert fault(answer) == (409, "balance_too_large", "/entries/0/legs")
+    assert rows() == before
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=30)
+    | st.sampled_from([BANK, "1", "EUR"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=15,
+)
+_leg = st.dictionaries(st.sampled_from(["account", "asset", "debit", "credit", "credit_base_units"]), _json, max_size=3)
+_body = st.fixed_dictionaries(
+    {"legs": st.lists(_leg | _json, max_size=3) | _json},
+    optional=dict.fromkeys(("effective_at", "pending", "reference", "metadata", "entries", "code", "asset"), _json),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_body)
+def test_whatever_json_is_sent_is_never_our_fault(alice: Caller, books: dict[str, str], body: dict[str, Any]) -> None:
+    raw = json.dumps(body).encode()
+    posted = made(alice, "/ledger/entries", entry(BANK, SALES, "1"))["id"]
+    paths = ("entries", "entries/batch", "accounts", "assets", f"entries/{posted}/reverse", f"entries/{posted}/settle")
+    for path in paths:
+        headers = {"idempotency-key": uuid.uuid4().hex}
+        answer = alice.send("POST", f"/ledger/{path}", raw=raw, headers=headers)
+        assert answer.status_code in (201, 400, 409, 422), (path, answer.content)
 
 
 def test_moments_are_kept_to_the_microsecond(alice: Caller, books: dict[str, str]) -> None:
