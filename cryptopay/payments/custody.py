@@ -25,7 +25,8 @@ _HELD_IS_RECEIVED = """
         FROM account a
         JOIN ledger_asset s ON s.id = a.asset_id AND a.code = 'assets:custody:' || s.chain
         JOIN posting p ON p.book_id = a.book_id AND p.account_id = a.id AND p.layer = 0
-        JOIN entry e ON e.book_id = p.book_id AND e.id = p.entry_id AND e.source <> 'manual'
+        LEFT JOIN entry e ON e.book_id = p.book_id AND e.id = p.entry_id
+        WHERE coalesce(e.source, '') <> 'manual'
         GROUP BY a.book_id, a.id, s.chain, s.contract
     ) h ON h.book_id = c.book_id AND h.chain = c.chain AND h.contract = c.contract
     WHERE coalesce(c.coins, 0) <> coalesce(h.coins, 0)

@@ -155,12 +155,13 @@ _RESOLUTIONS_MIRROR = """
     WHERE (x.account_id, x.asset_id, x.layer, x.debit, x.credit)
         IS DISTINCT FROM (y.account_id, y.asset_id, y.layer, y.debit, y.credit)
 """
+# A left join, so that a planner without statistics does not pair all entries of a book with all its accounts first.
 _LAYER_BY_KIND = """
     SELECT 'ledger_posting', p.id, p.book_id, p.account_id, p.entry_id,
            format('layer %%s', ledger_layer(e.kind, a.kind, p.debit)), format('layer %%s', p.layer)
     FROM recent e
     JOIN posting p ON p.book_id = e.book_id AND p.entry_id = e.id
-    JOIN account a ON a.book_id = p.book_id AND a.id = p.account_id
+    LEFT JOIN account a ON a.book_id = p.book_id AND a.id = p.account_id
     WHERE e.kind IN (1, 2) AND p.layer <> ledger_layer(e.kind, a.kind, p.debit)
 """
 _ENDS_OF_POSTINGS = """
