@@ -19,7 +19,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors, sql
@@ -98,10 +98,12 @@ def put_right(sender: AppConfig, using: str, **about: Any) -> None:
 
 
 def apply(using: str = "default") -> None:
-    """Policies and grants on every table that needs one, and is as it should not be."""
+    """Policies and grants on every table that is as it should not be; each in one step, so that none is ever open."""
     with connections[using].cursor() as cursor:
-        for statement in list(_statements(cursor)):
-            cursor.execute(statement)
+        for step in [step for step in _steps(cursor) if step]:
+            with transaction.atomic(using):
+                for statement in step:
+                    cursor.execute(statement)
 
 
 def _make_role(cursor: CursorWrapper, name: str, *options: str, password: str = "") -> None:
@@ -133,20 +135,18 @@ def _begin_with_every_book(cursor: CursorWrapper, name: str) -> None:
         cursor.execute(sql.SQL("ALTER ROLE {} SET app.book = {}").format(sql.Identifier(name), EVERY_BOOK))
 
 
-def _statements(cursor: CursorWrapper) -> Iterator[sql.Composable]:
+def _steps(cursor: CursorWrapper) -> Iterator[list[sql.Composable]]:
     group = sql.Identifier(APPLICATION)
     cursor.execute("SELECT current_schema(), has_schema_privilege(%s, current_schema(), 'USAGE')", [APPLICATION])
     schema, open_to_it = cursor.fetchone()
     if not open_to_it:
-        yield sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), group)
+        yield [sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), group)]
     wanted = _wanted_grants()
     for table in _tables(cursor):
-        yield from _walls(table)
-        if table.granted != wanted.get(table.name, table.granted):
-            yield from _grants(table.name, wanted[table.name])
+        yield [*_walls(table), *_grants(table, wanted.get(table.name, table.granted))]
     cursor.execute(_SEQUENCES, {"group": APPLICATION})
     for (name,) in cursor.fetchall():
-        yield sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), group)
+        yield [sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), group)]
 
 
 def _tables(cursor: CursorWrapper) -> list[Table]:
@@ -171,10 +171,11 @@ def _wanted_grants() -> dict[str, frozenset[str]]:
     return {**wanted, "django_migrations": frozenset({"SELECT"})}
 
 
-def _grants(name: str, wanted: frozenset[str]) -> Iterator[sql.Composable]:
-    table, group = sql.Identifier(name), sql.Identifier(APPLICATION)
-    yield sql.SQL("REVOKE ALL ON {} FROM {}").format(table, group)
-    yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(", ".join(sorted(wanted))), table, group)
+def _grants(table: Table, wanted: frozenset[str]) -> Iterator[sql.Composable]:
+    if table.granted != wanted:
+        name, group = sql.Identifier(table.name), sql.Identifier(APPLICATION)
+        yield sql.SQL("REVOKE ALL ON {} FROM {}").format(name, group)
+        yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(", ".join(sorted(wanted))), name, group)
 
 
 def _walls(table: Table) -> Iterator[sql.Composable]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from cryptopay.devnet import places, servers
 
-
 _LOGINS = ("web", "worker")
 _CHECK = ("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
 

@@ -110,8 +110,9 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   one with 10 million; half of them are the account's own.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
   50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
-  of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with the same
-  look-up of the API key and two inserts. Load generator, gunicorn and PostgreSQL share the machine's cores.
+  of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with one query
+  of the ORM for the API key and two inserts, and no wall between tenants. Load generator, gunicorn and PostgreSQL share
+  the machine's cores.
 """
 
 
