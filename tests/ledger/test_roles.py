@@ -72,7 +72,7 @@ def test_doors_are_few_narrow_and_shut_to_others() -> None:
 def test_done_again_it_only_looks() -> None:
     with as_owner(), CaptureQueriesContext(connection) as asked:
         roles.apply()
-    assert [query["sql"].split()[0] for query in asked] == ["SELECT"] * 3
+    assert {query["sql"].split()[0] for query in asked} == {"SELECT"}
 
 
 @pytest.mark.parametrize(
