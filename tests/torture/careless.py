@@ -35,8 +35,9 @@ _UPDATE = "UPDATE ledger_balance SET posted = %s, seq = %s WHERE book_id = %s AN
 
 
 def acknowledged_before_commit(attempt: Attempt) -> list[int]:
-    """Says so first and commits when it is asked the next time."""
+    """Says so first and commits a little later, when it is asked the next time."""
     if not connection.get_autocommit():
+        time.sleep(0.05)
         connection.commit()
     connection.set_autocommit(False)
     return writers.write(attempt)

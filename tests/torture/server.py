@@ -61,7 +61,7 @@ class Server:
 
     def ask(self, question: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(question).fetchall() if question else []  # type: ignore[arg-type]
+            return connection.execute(question.encode()).fetchall()
 
     def _wait_for_the_end(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
