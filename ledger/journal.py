@@ -145,11 +145,18 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
 
 
 def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
-    legs = entry.legs
+    match list(entry.legs):
+        case [Leg(debit=amount, credit=0) as debited, Leg(debit=0, credit=credit) as credited] if (
+            amount == credit and debited.account.pk != credited.account.pk
+        ):
+            return _transfer(entry, kind, debited.account.pk, credited.account.pk, amount)
+    return post_batch([replace(entry, pending=kind == JournalEntry.Kind.PENDING)])[0]
+
+
+def _transfer(entry: Entry, kind: JournalEntry.Kind, debited: int, credited: int, amount: int) -> int:
     with _whole(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ledger_write(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb,"
-            " %s::bigint[], %s::numeric[], %s::numeric[])",
+            "SELECT ledger_transfer(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s::numeric)",
             [
                 entry.book_id,
                 entry.idem,
@@ -160,9 +167,9 @@ def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
                 entry.source,
                 entry.description,
                 json.dumps(dict(entry.meta)),
-                [leg.account.pk for leg in legs],
-                [leg.debit for leg in legs],
-                [leg.credit for leg in legs],
+                debited,
+                credited,
+                amount,
             ],
         )
         return int(cursor.fetchone()[0])

@@ -166,10 +166,6 @@ class AccountDay(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "account", "day"], name="account_day_once"),
-            models.CheckConstraint(
-                condition=Q(debit__gte=0, credit__gte=0) & ~Q(debit=NAN) & ~Q(credit=NAN),
-                name="account_day_is_a_number",
-            ),
         ]
         triggers = [never_deleted()]
 
@@ -340,12 +336,6 @@ class Posting(AppendOnly):
         constraints = [
             models.UniqueConstraint(fields=["book", "entry", "leg"], name="posting_once_a_leg"),
             models.UniqueConstraint(fields=["book", "account", "account_seq"], name="posting_seq"),
-            models.CheckConstraint(
-                condition=(Q(debit__gt=0, credit=0) | Q(debit=0, credit__gt=0))
-                & ~(Q(debit=NAN) | Q(credit=NAN) | Q(balance_after=NAN))
-                & Q(layer__in=[0, 1, 2]),
-                name="posting_debit_or_credit",
-            ),
         ]
         indexes = [
             models.Index(fields=["book", "account", "effective_at"], condition=Q(layer=0), name="posting_by_date")
@@ -364,6 +354,8 @@ class Posting(AppendOnly):
                     FROM (
                         SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,
                                bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,
+                               bool_and(added.layer BETWEEN 0 AND 2 AND added.balance_after <> 'NaN'
+                                   AND NOT ledger_bad_leg(added.debit, added.credit)) AS good,
                                min(added.leg) AS first, max(added.leg) AS last,
                                min(added.effective_at) AS earliest, max(added.effective_at) AS latest
                         FROM added
@@ -371,11 +363,14 @@ class Posting(AppendOnly):
                         GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0
                     ) side
                     LEFT JOIN ledger_journalentry e ON e.book_id = side.book_id AND e.id = side.entry_id
-                    WHERE NOT side.balanced OR NOT side.known OR e.id IS NULL OR side.first < 1 OR side.last > e.legs
+                    WHERE NOT side.good OR NOT side.balanced OR NOT side.known OR e.id IS NULL
+                        OR side.first < 1 OR side.last > e.legs
                         OR side.earliest <> e.effective_at OR side.latest <> e.effective_at
                     LIMIT 1;
                     IF NOT FOUND THEN
                         RETURN NULL;
+                    ELSIF NOT wrong.good THEN
+                        RAISE EXCEPTION 'a leg is one positive debit or one positive credit' USING ERRCODE = 'LG002';
                     ELSIF NOT wrong.known OR NOT wrong.of_an_entry THEN
                         RAISE EXCEPTION 'a leg has an entry and an account of its book' USING ERRCODE = '23503';
                     ELSIF NOT wrong.balanced THEN

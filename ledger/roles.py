@@ -7,6 +7,7 @@ Everything is read off the models and the catalogue, so a new table is never for
     an append-only model    the application may SELECT and INSERT; UPDATE, DELETE and TRUNCATE are not granted
     any other model         SELECT, INSERT, UPDATE, DELETE
     what is no model        nothing, until its migration says so; but every sequence's next number
+    every trigger           fires: the library's way to have one ignored, by a setting of the session, is closed
 
 What is as it should be is left alone: no lock is taken on a table in use.
 """
@@ -58,6 +59,9 @@ _SEQUENCES = """
 SELECT c.relname FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND NOT has_sequence_privilege(%(group)s, s.seqrelid, 'USAGE')
 """
+_IGNORING = "SELECT prosrc FROM pg_proc WHERE oid = '_pgtrigger_should_ignore(name)'::regprocedure"
+_NEVER_IGNORED = "SELECT false"
+"""In plain SQL it is also inlined; the library's own asks for the setting, and catches an error, at each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,10 @@ def _steps(cursor: CursorWrapper) -> Iterator[list[sql.Composable]]:
     wanted = _wanted_grants()
     for table in _tables(cursor):
         yield [*_walls(table), *_grants(table, wanted.get(table.name, table.granted))]
+    cursor.execute(_IGNORING)
+    if cursor.fetchone()[0] != _NEVER_IGNORED:
+        words = sql.SQL("CREATE OR REPLACE FUNCTION _pgtrigger_should_ignore(trigger_name name) RETURNS boolean {}")
+        yield [words.format(sql.SQL(f"LANGUAGE sql IMMUTABLE AS $${_NEVER_IGNORED}$$"))]
     cursor.execute(_SEQUENCES, {"group": APPLICATION})
     for (name,) in cursor.fetchall():
         yield [sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), group)]

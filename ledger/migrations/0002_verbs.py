@@ -20,7 +20,7 @@ DROPPED = [
     "FUNCTION ledger_legs",
     "FUNCTION ledger_resolved",
     "TYPE ledger_leg",
-    "FUNCTION ledger_write",
+    "FUNCTION ledger_transfer",
     "FUNCTION ledger_bad_leg",
     "FUNCTION ledger_layer",
     "FUNCTION ledger_change",

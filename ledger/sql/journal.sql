@@ -34,18 +34,19 @@ $$
 --;;
 create function ledger_bad_leg(p_debit numeric, p_credit numeric) returns boolean language sql immutable as $$
   select p_debit is null or p_credit is null or p_debit < 0 or p_credit < 0 or (p_debit > 0) = (p_credit > 0)
-      or p_debit <> trunc(p_debit) or p_credit <> trunc(p_credit) or greatest(p_debit, p_credit) >= 1e78
+      or scale(p_debit) > 0 or scale(p_credit) > 0 or greatest(p_debit, p_credit) >= 1e78
 $$
 --;;
--- One entry, posted (1) or pending (2). Plans are made once, each table is met by its index (offset 0).
+-- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Small sets, large tables: one plan for good, each table by its index.
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
-create function ledger_write(
+create function ledger_transfer(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
-  p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint language plpgsql set plan_cache_mode = force_generic_plan as $$
+  p_debited bigint, p_credited bigint, p_amount numeric
+) returns bigint language plpgsql
+set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
 declare
-  v_legs integer := coalesce(cardinality(p_accounts), 0);
-  v_hash bytea := ledger_idem_hash(p_kind, null, p_effective_at, concat(p_accounts, p_debits, p_credits), p_source);
+  v_hash bytea;
   v_known bytea;
   v_open timestamptz := ledger_open_from(p_book, p_effective_at);
   v_effective timestamptz := p_effective_at;
@@ -55,40 +56,26 @@ declare
 begin
   if p_kind is distinct from 1 and p_kind is distinct from 2 then
     raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
+  elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
+    raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
   end if;
-  if v_legs < 2 or cardinality(p_debits) is distinct from v_legs or cardinality(p_credits) is distinct from v_legs then
-    raise exception 'an entry has two legs at least' using errcode = 'LG001';
-  end if;
-  select count(a.id) as found, count(distinct l.account) < v_legs as repeated, bool_or(ledger_bad_leg(l.debit, l.credit)) as bad,
-         sum(l.debit) = sum(l.credit) as balanced, min(a.asset_id) = max(a.asset_id) as one_asset, bool_or(a.closed_at is not null) as closed,
-         array_agg(a.asset_id order by l.n) as assets, array_agg(y.layer order by l.n) as layers,
-         array_agg(ledger_change(a.kind, y.layer, l.debit, l.credit) order by l.n) as changes
-  into f
-  from unnest(p_accounts, p_debits, p_credits) with ordinality l (account, debit, credit, n)
-  left join lateral (select x.id, x.asset_id, x.kind, x.closed_at from ledger_account x where x.book_id = p_book and x.id = l.account offset 0) a on true
-  cross join lateral (select ledger_layer(p_kind, a.kind, l.debit) as layer) y;
-  if f.bad then
-    raise exception 'a leg is one positive debit or one positive credit' using errcode = 'LG002';
-  elsif f.found <> v_legs then
-    raise exception 'no account % in this book', (select l from unnest(p_accounts) l where not exists (select 1 from ledger_account a where a.book_id = p_book and a.id = l) limit 1)
-      using errcode = 'LG003';
-  elsif not f.balanced or not f.one_asset and exists (
-      select 1 from unnest(f.assets, p_debits, p_credits) l (asset, debit, credit) group by l.asset having sum(l.debit) <> sum(l.credit)) then
+  select d.asset_id, d.kind as debited, c.kind as credited, d.asset_id <> c.asset_id as unlike, case when d.closed_at is not null then d.code when c.closed_at is not null then c.code end as closed
+  into f from ledger_account d, ledger_account c
+  where d.book_id = p_book and d.id = p_debited and c.book_id = p_book and c.id = p_credited;
+  if not found then
+    raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
+  elsif f.unlike then
     raise exception 'debits and credits differ' using errcode = 'LG001';
-  end if;
-  if f.repeated then  -- a floor is looked at once all legs of an account are in
-    return (ledger_write_batch(
-      p_book, array[p_idem], array[p_kind], array[null]::bigint[], array[null], array[p_effective_at], array[p_carry], array[p_rate], array[p_source], array[p_description],
-      array[p_meta], array_fill(1, array[v_legs]), p_accounts, p_debits, p_credits))[1];
   end if;
   if v_open > p_effective_at and p_carry then
     v_effective := v_open;
     v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
     v_open := null;
   end if;
+  v_hash := ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source);
   if v_open > p_effective_at is not true then
     insert into ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta)
-    values (p_book, p_idem, v_hash, p_kind, v_legs, v_effective, p_rate, p_source, p_description, v_meta)
+    values (p_book, p_idem, v_hash, p_kind, 2, v_effective, p_rate, p_source, p_description, v_meta)
     on conflict (book_id, idem) do nothing returning id into v_entry;
   end if;
   if v_entry is null then  -- what was written before the books, or an account, were closed can still be said again
@@ -99,12 +86,13 @@ begin
       raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
     end if;
     return v_entry;
-  elsif f.closed then
-    raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = any (p_accounts) and a.closed_at is not null limit 1)
-      using errcode = 'LG004';
+  elsif f.closed is not null then
+    raise exception 'account % is closed', f.closed using errcode = 'LG004';
   end if;
   with leg as materialized (  -- in account order, in which the update takes its locks
-    select l.* from unnest(p_accounts, f.assets, f.layers, p_debits, p_credits, f.changes) with ordinality l (account, asset, layer, debit, credit, change, n)
+    select l.n, l.account, ledger_layer(p_kind, l.kind, l.debit) as layer, l.debit, l.credit,
+           ledger_change(l.kind, ledger_layer(p_kind, l.kind, l.debit), l.debit, l.credit) as change
+    from (values (1, p_debited, f.debited, p_amount, 0::numeric), (2, p_credited, f.credited, 0, p_amount)) l (n, account, kind, debit, credit)
     order by l.account
   ), moved as (
     update ledger_balance b
@@ -120,7 +108,7 @@ begin
     on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit
   )
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-  select p_book, v_entry, m.n, m.account, m.asset, m.layer, m.debit, m.credit, m.after, m.seq, v_effective from moved m;
+  select p_book, v_entry, m.n, m.account, f.asset_id, m.layer, m.debit, m.credit, m.after, m.seq, v_effective from moved m;
   return v_entry;
 end $$
 --;;

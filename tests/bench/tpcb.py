@@ -21,13 +21,13 @@ _POST = r"""
 \set book :first_book + :book
 \set amount random(1, 1000000000000000000)
 \set written :written + 1
-SELECT ledger_write(
+SELECT ledger_transfer(
     p_book => :book::bigint,
     p_idem => 'bitcoin:' ||
         encode(sha256(concat_ws('/', :run::text, :client_id::text, :written::text)::bytea), 'hex') || ':0',
     p_kind => 1::smallint, p_effective_at => now(), p_carry => false, p_rate => NULL, p_source => 'bench',
-    p_description => 'Payment of an invoice', p_meta => '{}', p_accounts => ARRAY[:debited, :credited]::bigint[],
-    p_debits => ARRAY[:amount, 0]::numeric[], p_credits => ARRAY[0, :amount]::numeric[])
+    p_description => 'Payment of an invoice', p_meta => '{}', p_debited => :debited, p_credited => :credited,
+    p_amount => :amount)
 """
 
 

@@ -254,3 +254,14 @@ def test_an_entrys_notes_are_kept_as_json(shop: Shop) -> None:
     entry = shop.receipt(1)
     pk = journal.post(type(entry)(**{name: getattr(entry, name) for name in entry.__slots__} | {"meta": said}))
     assert json.loads(json.dumps(JournalEntry.objects.get(pk=pk).meta)) == said
+
+
+def test_no_setting_switches_a_guard_off(shop: Shop) -> None:
+    """The triggers' library would skip those that `pgtrigger.ignore` names."""
+    shop.received(5)
+    with connection.cursor() as sql:
+        sql.execute("SELECT set_config('pgtrigger.ignore', array_agg(tgname)::text, true) FROM pg_trigger")
+    assert _state("UPDATE ledger_account SET code = 'other'") == "23001"
+    assert _state("DELETE FROM ledger_balance") == "23001"
+    late = JournalEntry.objects.get().pk
+    assert _state(POSTING, shop.book.pk, late, 3, shop.owner.pk, shop.coin.pk, 0, 5, 0, 99) == "LG001"

@@ -25,8 +25,7 @@ FIRST_OPEN = datetime(2026, 3, 2, tzinfo=UTC)
 
 CHANGE = """INSERT INTO ledger_periodchange (book_id, closed_through, reason, asked_by, approved_by, recorded_at)
     VALUES (%s, %s, %s, %s, %s, now())"""
-WRITE = """SELECT ledger_write(%s, 'raw', 1::smallint, %s, %s, null, 'sql', 'by hand', '{}',
-    %s::bigint[], '{1,0}'::numeric[], '{0,1}'::numeric[])"""
+WRITE = "SELECT ledger_transfer(%s, 'raw', 1::smallint, %s, %s, null, 'sql', 'by hand', '{}', %s, %s, 1)"
 ENTRY = """WITH entry AS (
     INSERT INTO ledger_journalentry
     (book_id, idem, idem_hash, kind, ref_id, legs, effective_at, recorded_at, source, description, meta)
@@ -195,7 +194,7 @@ def test_a_closed_period_is_closed_to_raw_sql(shop: Shop) -> None:
     close(shop)
     last = FIRST_OPEN - timedelta(microseconds=1)
     accounts = [shop.custody.pk, shop.owner.pk]
-    assert _state(WRITE, shop.book.pk, last, False, accounts) == "LG011"
+    assert _state(WRITE, shop.book.pk, last, False, *accounts) == "LG011"
     legs = shop.coin.pk, shop.custody.pk, shop.owner.pk
     assert _state(ENTRY, shop.book.pk, last, *legs) == "LG011"
     _commit(ENTRY, shop.book.pk, FIRST_OPEN, *legs)  # else the refusal would prove nothing
