@@ -89,10 +89,14 @@ begin
   elsif f.closed is not null then
     raise exception 'account % is closed', f.closed using errcode = 'LG004';
   end if;
-  with leg as materialized (  -- in account order, in which the update takes its locks
+  with leg as materialized (  -- locked in account order here, for an update locks in the order of its plan: deadlocks came of it
     select l.n, l.account, ledger_layer(p_kind, l.kind, l.debit) as layer, l.debit, l.credit,
            ledger_change(l.kind, ledger_layer(p_kind, l.kind, l.debit), l.debit, l.credit) as change
     from (values (1, p_debited, f.debited, p_amount, 0::numeric), (2, p_credited, f.credited, 0, p_amount)) l (n, account, kind, debit, credit)
+    join (
+      select b.account_id from ledger_balance b where b.book_id = p_book and b.account_id in (p_debited, p_credited)
+      order by b.account_id for no key update
+    ) locked on locked.account_id = l.account
     order by l.account
   ), moved as (
     update ledger_balance b
