@@ -99,7 +99,11 @@ class Writer:
         return self._attempt(book.id, [self._fact(book)], REFUSALS)
 
     def _batch(self) -> Attempt:
-        """Facts, and resolutions of what was recorded earlier or in this same batch."""
+        """Facts, and resolutions of what was recorded in this same batch, or else earlier.
+
+        Not both: a batch that resolves entries of its own takes several statements and holds balances in between, and
+        if another writer resolves the same earlier entry, each waits for the other. `journal.post_batch` tells so.
+        """
         book, size = self._book(), self.random.choice(_BATCHES)
         inner, spending = self.random.random() < 0.3, self.random.random() < 0.3
         facts: list[Fact] = []
@@ -108,7 +112,7 @@ class Writer:
             if inner and facts[-1]["kind"] in (POST, PENDING) and self.random.random() < 0.3:
                 kinds = [REVERSE] if facts[-1]["kind"] == POST else [SETTLE, VOID]
                 facts.append(self._resolving(facts[-1]["idem"], self.random.choice(kinds)))
-        for own in [own for own in self.pending if own[0] == book.id][: self.random.randint(0, 9)]:
+        for own in [own for own in self.pending if own[0] == book.id and not inner][: self.random.randint(0, 9)]:
             self.pending.remove(own)
             facts.append(self._resolving(own[1], self.random.choice([SETTLE, VOID])))
         return self._attempt(book.id, facts, REFUSALS + RACES)
