@@ -1,5 +1,6 @@
 """Accounts: the chart as a tree, the flat list, and an account's statement and explanation."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin
@@ -14,8 +15,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from ledger.admin import explanation, naming, statement, tree
-from ledger.admin.asking import books_where
+from ledger.admin.asking import MAY_ASK, books_where
 from ledger.admin.filters import AssetFilter, BranchFilter, ZeroFilter
+from ledger.admin.opening import OpeningDesk
 from ledger.models import Account
 from ledger.readonly import ReadOnlyAdmin, amount, url_of
 
@@ -24,7 +26,7 @@ OFFERED = 30
 
 
 @admin.register(Account)
-class AccountAdmin(ReadOnlyAdmin):
+class AccountAdmin(OpeningDesk, ReadOnlyAdmin):
     list_display = ["name", "code", "kind", "validated", "pending_in", "pending_out", "book"]
     list_filter = [BranchFilter, ZeroFilter, "kind", AssetFilter, "book"]
     search_fields = ["code", "name"]
@@ -32,10 +34,11 @@ class AccountAdmin(ReadOnlyAdmin):
     ordering = ["book", "code", "asset"]
 
     def get_urls(self) -> list[URLPattern]:
-        pages = [
+        pages: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("tree/", self.tree_view, "tree"),
             ("offered/", self.offered_view, "offered"),
             ("<path:object_id>/explain/", self.explain_view, "explain"),
+            ("<path:object_id>/toggle/", self.toggle_view, "toggle"),
         ]
         own = [path(way, self.admin_site.admin_view(view), name=f"ledger_account_{name}") for way, view, name in pages]
         return own + cast(list[URLPattern], super().get_urls())
@@ -50,6 +53,7 @@ class AccountAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         books = books_where(self, request, "ledger.view_account")
         context = self.admin_site.each_context(request) | tree.page(books, request.GET)
+        context["may_open"] = self.has_open_permission(request)
         return TemplateResponse(request, "ledger/tree.html", context)
 
     def offered_view(self, request: HttpRequest) -> JsonResponse:
@@ -85,6 +89,7 @@ class AccountAdmin(ReadOnlyAdmin):
             gone: HttpResponse = self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
             return gone
         context = self.admin_site.each_context(request) | {"opts": self.opts, "original": account}
+        context["keeps"] = request.user.has_perm(MAY_ASK, account)
         return cast(HttpResponse, answer(request, account, context))
 
     @display(description="validated", ordering="balance__posted")

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
-from ledger import balances, spans
+from ledger import balances, chart, spans
 from ledger.balances import Line, Statement
 from ledger.explaining import first_day
 from ledger.models import Account, JournalEntry, Posting
@@ -61,6 +61,8 @@ def _page(found: Statement, asked: str) -> dict[str, Any]:
         "title": f"{account.name}, {unit.code}",
         "account": account,
         "statement": found,
+        "purpose": chart.purpose(account),
+        "togglable": not chart.stays_open(account.code),
         "offered": [(title, span, span == Span(found.first, found.last)) for title, span in _offered(account)],
         "opening": amount(found.opening, unit),
         "debits": amount(found.debits, unit),

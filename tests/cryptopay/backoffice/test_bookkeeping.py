@@ -13,7 +13,7 @@ from django.utils import timezone
 from cryptopay.merchants.models import Membership, User
 from cryptopay.merchants.onboarding import create_merchant
 from ledger import balances, chart, journal, periods
-from ledger.models import Decision, JournalEntry, Proposal
+from ledger.models import Account, Decision, JournalEntry, Proposal
 
 from .conftest import CHAIN, LONG_AGO, Shop, proposed
 
@@ -242,6 +242,39 @@ def test_the_limit_of_the_book_counts(bob: Shop, signed_in: SignIn) -> None:
     before = Proposal.objects.count()
     signed_in(bob.members["accountant"]).post(reverse(ENTER), _form(bob, "0.00000001", enter=""))
     assert Proposal.objects.count() == before + 1
+
+
+def test_an_accountant_opens_and_closes_accounts(
+    bob: Shop, charlie: User, shops: dict[str, Shop], signed_in: SignIn
+) -> None:
+    url, form = reverse("admin:ledger_account_open_page"), {"book": bob.book.pk, "name": "Rent", "asset": _btc().pk}
+    client = signed_in(bob.members["accountant"])
+    answer = client.post(url, form | {"code": "expense:rent"})
+    rent = Account.objects.get(book=bob.book, code="expense:rent")
+    assert answer.headers["Location"] == reverse("admin:ledger_account_change", args=[rent.pk])
+    refused = {"rent": "begins with", "expense:Rent": "lower-case", f"assets:custody:{CHAIN.code}": "by themselves"}
+    for code, words in refused.items():
+        assert words in _words(client.post(url, form | {"code": code})), code
+    toggle = reverse("admin:ledger_account_toggle", args=[rent.pk])
+    assert toggle in _words(client.get(answer.headers["Location"]))
+    for closed in (True, False):
+        client.post(toggle)
+        rent.refresh_from_db()
+        assert (rent.closed_at is not None) == closed
+    custody = chart.find(bob.book.pk, CUSTODY[:-4], _btc())
+    kept = reverse("admin:ledger_account_toggle", args=[custody.pk])
+    assert kept not in _words(client.get(reverse("admin:ledger_account_change", args=[custody.pk])))
+    assert "by themselves" in _words(client.post(kept, follow=True))
+    for person in (
+        *(bob.members[role] for role in set(bob.members) - MAY_ASK),
+        charlie,
+        *shops["Alice"].members.values(),
+    ):
+        for target, sent in ((toggle, {}), (url, form | {"code": "expense:other"})):
+            assert signed_in(person).post(target, sent).status_code == 403, person
+    rent.refresh_from_db()
+    assert rent.closed_at is None
+    assert not Account.objects.filter(code="expense:other").exists()
 
 
 def _btc() -> Any:

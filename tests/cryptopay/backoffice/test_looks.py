@@ -74,6 +74,7 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "accounts": reverse("admin:ledger_account_changelist"),
         "statement": reverse("admin:ledger_account_change", args=[custody.pk]),
         "explanation": reverse("admin:ledger_account_explain", args=[custody.pk]),
+        "open an account": f"{reverse('admin:ledger_account_open_page')}?book={shop.book.pk}",
         "journal": reverse("admin:ledger_journalentry_changelist"),
         "entry": reverse("admin:ledger_journalentry_change", args=[settled.pk]),
         "new entry": f"{reverse('admin:ledger_journalentry_enter_page')}?book={shop.book.pk}",
