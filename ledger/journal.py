@@ -6,6 +6,7 @@
     void      it was dropped: its pending legs are taken back
     reverse   what was posted is taken back by a further entry
     post_batch    entries of all these kinds at once, in a few statements
+    together      gathers what is said inside and writes it at its end, as batches
 
 Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then nothing was written.
 """
@@ -13,6 +14,7 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -94,16 +96,18 @@ def record(entry: Entry) -> int:
 
 def settle(resolution: Resolution) -> int:
     """Post the legs of a pending entry; the settling entry's id."""
-    return post_batch([replace(resolution, kind=JournalEntry.Kind.SETTLE)])[0]
+    return _resolve(replace(resolution, kind=JournalEntry.Kind.SETTLE))
 
 
 def void(resolution: Resolution) -> int:
     """Take a pending entry back; the voiding entry's id."""
-    return post_batch([replace(resolution, kind=JournalEntry.Kind.VOID)])[0]
+    return _resolve(replace(resolution, kind=JournalEntry.Kind.VOID))
 
 
 def reverse(resolution: Resolution) -> int:
     """Take back what a posted or settled entry posted, at the same rate; the reversing entry's id."""
+    if (gathered := _gathering.get()) is not None:
+        gathered.write()
     return post_batch([replace(resolution, kind=JournalEntry.Kind.REVERSE)])[0]
 
 
@@ -117,11 +121,24 @@ def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
     """
     if len({entry.book_id for entry in entries}) > 1:
         raise ValueError("a batch is of one book")
-    parts = list(_parts(entries))
-    with _whole(statements=len(parts)):
-        if len(parts) > 1:
-            _lock_balances(entries)
-        return [entry_id for part in parts for entry_id in _write_batch(part)]
+    return _post_batch(entries)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is posted, recorded, settled or voided inside is written at the end, one batch a book, in one transaction.
+
+    The verbs give the ids their entries will have; balances move at the end. A reversal writes what was gathered first.
+    Raises `IdempotencyConflict` at the end if an entry was written before: its id had been given out already.
+    """
+    gathered = _Gathered()
+    with transaction.atomic():
+        token = _gathering.set(gathered)
+        try:
+            yield
+        finally:
+            _gathering.reset(token)
+        gathered.write()
 
 
 def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
@@ -144,7 +161,43 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     )
 
 
+class _Gathered:
+    """Entries that wait to be written, with the ids they were promised."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[int, Entry | Resolution]] = []
+        self._free: list[int] = []
+
+    def add(self, entry: Entry | Resolution) -> int:
+        """The id it will have."""
+        if not self._free:
+            with connection.cursor() as cursor:
+                cursor.execute(_NEXT_IDS, [_IDS_AT_ONCE])
+                self._free = [row[0] for row in cursor.fetchall()][::-1]
+        self._entries.append((self._free.pop(), entry))
+        return self._entries[-1][0]
+
+    def write(self) -> None:
+        waiting, self._entries = self._entries, []
+        for book_id in dict.fromkeys(entry.book_id for _, entry in waiting):
+            promised = {number: entry for number, entry in waiting if entry.book_id == book_id}
+            if _post_batch(list(promised.values()), list(promised)) != list(promised):
+                raise errors.IdempotencyConflict("an entry of these was written before")
+
+
+_gathering: ContextVar[_Gathered | None] = ContextVar("gathering", default=None)
+_NEXT_IDS = "SELECT nextval('ledger_journalentry_id_seq') FROM generate_series(1, %s)"
+_IDS_AT_ONCE = 100
+
+
+def _resolve(resolution: Resolution) -> int:
+    gathered = _gathering.get()
+    return gathered.add(resolution) if gathered is not None else post_batch([resolution])[0]
+
+
 def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
+    if (gathered := _gathering.get()) is not None:
+        return gathered.add(replace(entry, pending=kind == JournalEntry.Kind.PENDING))
     match list(entry.legs):
         case [Leg(debit=amount, credit=0) as debited, Leg(debit=0, credit=credit) as credited] if (
             amount == credit and debited.account.pk != credited.account.pk
@@ -175,16 +228,27 @@ def _transfer(entry: Entry, kind: JournalEntry.Kind, debited: int, credited: int
         return int(cursor.fetchone()[0])
 
 
-def _parts(entries: Sequence[Entry | Resolution]) -> Iterator[Sequence[Entry | Resolution]]:
+def _post_batch(entries: Sequence[Entry | Resolution], ids: Sequence[int] | None = None) -> list[int]:
+    """With the ids of the new entries, where these have been taken from the sequence already; ascending."""
+    parts = list(_parts(entries, ids or ()))
+    with _whole(statements=len(parts)):
+        if len(parts) > 1:
+            _lock_balances(entries)
+        return [
+            entry_id for part in parts for entry_id in _write_batch(entries[part], list(ids[part]) if ids else None)
+        ]
+
+
+def _parts(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> Iterator[slice]:
     """Cut where a resolution names an entry before it: a statement resolves none of its own."""
-    start, written = 0, set[str]()
+    start, written = 0, set[int | str]()
     for number, entry in enumerate(entries):
         if isinstance(entry, Resolution) and entry.entry in written:
-            yield entries[start:number]
+            yield slice(start, number)
             start, written = number, set()
-        written.add(entry.idem)
+        written |= {entry.idem, *ids[number : number + 1]}
     if entries:
-        yield entries[start:]
+        yield slice(start, len(entries))
 
 
 _LOCK = """
@@ -215,16 +279,17 @@ def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
         )
 
 
-def _write_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
+def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> list[int]:
     legs = [(number, leg) for number, entry in enumerate(entries, 1) if isinstance(entry, Entry) for leg in entry.legs]
     resolved = [entry.entry if isinstance(entry, Resolution) else None for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ledger_write_batch(%s, %s::text[], %s::smallint[], %s::bigint[], %s::text[], %s::timestamptz[],"
-            " %s::boolean[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[],"
+            "SELECT ledger_write_batch(%s, %s::bigint[], %s::text[], %s::smallint[], %s::bigint[], %s::text[],"
+            " %s::timestamptz[], %s::boolean[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[],"
             " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
             [
                 entries[0].book_id,
+                ids,
                 [entry.idem for entry in entries],
                 [_kind(entry) for entry in entries],
                 [name if isinstance(name, int) else None for name in resolved],

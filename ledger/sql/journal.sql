@@ -245,9 +245,9 @@ begin
 end $$
 --;;
 -- Entries of any kind at once, in sets: work per statement, not per entry. Returns their ids in the order given; what was written before is found again.
--- p_leg_entries says to which entry (1, 2, ...) a leg belongs; entries that resolve another bring none.
+-- p_ids were taken from the sequence before, or are null. p_leg_entries says to which entry (1, 2, ...) a leg belongs; entries that resolve another bring none.
 create function ledger_write_batch(
-  p_book bigint, p_idems text[], p_kinds smallint[], p_refs bigint[], p_ref_idems text[], p_effective_at timestamptz[], p_carry boolean[],
+  p_book bigint, p_ids bigint[], p_idems text[], p_kinds smallint[], p_refs bigint[], p_ref_idems text[], p_effective_at timestamptz[], p_carry boolean[],
   p_rates bigint[], p_sources text[], p_descriptions text[], p_metas jsonb[],
   p_leg_entries integer[], p_accounts bigint[], p_debits numeric[], p_credits numeric[]
 ) returns bigint[] language plpgsql
@@ -258,17 +258,18 @@ declare
   v_open timestamptz := ledger_open_from(p_book, (select min(u) from unnest(p_effective_at) u));
   v_refs bigint[] := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
   v_legs ledger_leg[] := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
-  v_new bigint[] := array(select nextval('ledger_journalentry_id_seq') from generate_subscripts(p_idems, 1));
+  v_new bigint[] := coalesce(p_ids, array(select nextval('ledger_journalentry_id_seq') from generate_subscripts(p_idems, 1)));
   v_effective timestamptz[];
   v_counts integer[];
   v_hashes bytea[];
-  v_known bigint[];
+  v_known bigint[] := v_new;
+  v_written integer;
   v_closed text;
 begin
-  if not v_count = all (array[cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
+  if not v_count = all (array[cardinality(v_new), cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
       cardinality(p_sources), cardinality(p_descriptions), cardinality(p_metas)]) is true
     or not cardinality(p_leg_entries) = all (array[cardinality(p_accounts), cardinality(p_debits), cardinality(p_credits)]) is true
-    or v_count > 0 and not format('[1:%s]', v_count) = all (array[array_dims(p_kinds), array_dims(p_effective_at), array_dims(p_sources)])
+    or v_count > 0 and not format('[1:%s]', v_count) = all (array[array_dims(v_new), array_dims(p_kinds), array_dims(p_effective_at), array_dims(p_sources)])
     or exists (select from unnest(p_leg_entries) n where n is null or n not between 1 and v_count or p_kinds[n] not in (1, 2))
     or array_remove(p_refs, null) <> '{}' and exists (select from unnest(p_refs, p_ref_idems) r (id, idem) where r.id is not null and r.idem is not null) then
     raise exception 'the lists of a batch do not fit together' using errcode = 'LG015';
@@ -294,8 +295,8 @@ begin
   where v_open > u.effective_at is not true
   order by u.ref nulls first, u.idem  -- one order for all writers: two batches may resolve the same entries under other keys
   on conflict do nothing returning id
-  ) select array_agg(id order by id) into v_known from written;
-  if coalesce(cardinality(v_known), 0) < v_count then  -- some were written before
+  ) select count(*) into v_written from written;
+  if v_written < v_count then  -- some were written before
     v_known := ledger_known(p_book, p_idems, v_hashes, p_kinds, v_refs, v_effective, v_open);
     v_legs := array(select l from unnest(v_legs) l where v_known[l.entry] = v_new[l.entry]);
   end if;
