@@ -85,7 +85,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str)
     lines = [list(row) for row in rows]
     of_amounts = [any(_is_amount(cell) for cell in column) for column in zip(*lines, strict=True)] if lines else []
     named = list(zip(headings, of_amounts, strict=bool(lines)))
-    return render_to_string("ledger/table.html", {"headings": named, "rows": lines, "empty": empty})
+    rows_named = [list(zip(headings, line, strict=True)) for line in lines]
+    return render_to_string("ledger/table.html", {"headings": named, "rows": rows_named, "empty": empty})
 
 
 def _is_amount(cell: object) -> bool:
