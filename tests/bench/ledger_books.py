@@ -90,7 +90,7 @@ def _fill() -> None:
             cursor.execute(f"CREATE TABLE bare.{table} (LIKE {table} INCLUDING INDEXES INCLUDING STORAGE)")
             cursor.execute(f"INSERT INTO bare.{table} SELECT * FROM {table}")  # noqa: S608
         cursor.execute(f"GRANT USAGE ON SCHEMA bare TO {APPLICATION}")
-        cursor.execute(f"GRANT INSERT ON ALL TABLES IN SCHEMA bare TO {APPLICATION}")
+        cursor.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bare TO {APPLICATION}")
         cursor.execute("VACUUM ANALYZE")
 
 
