@@ -104,8 +104,9 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The bare COPY
   writes the rows that the batch wrote, ready-made, into tables of the same columns, indexes and size, and adds them up
   into balances by one statement: no trigger, no foreign key, no check, no policy, no idempotency. TPC-B, at scale
-  {scale}, and our entries are both driven by pgbench (prepared statements, 4 clients): five statements that keep three balances, against one call that keeps two, between
-  random accounts of 100 books. Hot: every entry debits the same account.
+  {scale}, and our entries are both driven by pgbench (prepared statements, 4 clients): five statements that keep three
+  balances, against one call that keeps two, between random accounts of 100 books. Hot: every entry debits the same
+  account.
 - **balance** (`tests/bench/ledger_history.py`): the same balance in two databases, one with 1,000 postings in its book,
   one with 10 million; half of them are the account's own.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
