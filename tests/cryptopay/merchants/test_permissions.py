@@ -44,11 +44,22 @@ def test_every_role_has_grants_and_every_grant_names_something() -> None:
             assert codename.partition("_")[0] in {"view", "add", "change", "*"}
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.ACCOUNTANT, Role.AUDITOR])
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR])
 def test_readers_change_nothing(alice: Merchant, role: str) -> None:
     granted = person(role, alice).get_all_permissions()
     assert granted
     assert all(".view_" in name for name in granted)
+
+
+@pytest.mark.parametrize(
+    ("role", "writes"),
+    [
+        (Role.ACCOUNTANT, {"ledger.add_proposal", "ledger.add_decision"}),
+        (Role.APPROVER, {"ledger.add_decision"}),
+    ],
+)
+def test_the_books_are_written_by_asking_and_deciding_alone(alice: Merchant, role: str, writes: set[str]) -> None:
+    assert {name for name in person(role, alice).get_all_permissions() if ".view_" not in name} == writes
 
 
 def test_an_auditor_reads_everything(alice: Merchant) -> None:
@@ -62,7 +73,8 @@ def test_an_administrator_keeps_people_keys_and_endpoints_and_sees_no_money(alic
         *("merchants.add_membership", "merchants.delete_membership", "merchants.add_apikey"),
         *("keys.add_masterkey", "webhooks.add_endpoint", "webhooks.change_endpoint"),
     }
-    assert not {name for name in granted if name.partition(".")[0] in MONEY_ROOMS}
+    of_money = {name for name in granted if name.partition(".")[0] in MONEY_ROOMS}
+    assert of_money == {"ledger.view_book", "ledger.change_book"}, "the limit above which a second person must approve"
     assert "merchants.change_user" not in granted, "a password changed is an identity taken"
 
 
