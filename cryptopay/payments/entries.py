@@ -4,6 +4,7 @@ A coin is seen      pending   debit  custody                 credit  the custome
 it is confirmed     validated the same, now in the ledger
 it is dropped       void      the pending entry is taken back
 a reorg takes it    reversed  a further entry takes the validated one back
+it was spent then   posted    debit  suspense                credit  the customer, before it is reversed
 an invoice settles  posted    debit  the customer            credit  sales, up to what was due, a coin an entry
 
 What was paid beyond the due amount, or late, stays the customer's: a balance to be claimed back.
@@ -17,8 +18,8 @@ from datetime import datetime
 import structlog
 
 from cryptopay.payments.models import Invoice, Payment, PaymentMethod
-from ledger import chart, journal, rates
-from ledger.errors import AlreadyReversed, RateError, UnknownAccount
+from ledger import balances, chart, journal, rates
+from ledger.errors import AlreadyReversed, BelowFloor, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
 from ledger.models import Account, Asset, Book, JournalEntry, Rate
 from monitor.models import ChainEvent, Deposit
@@ -65,9 +66,15 @@ def dropped(event: ChainEvent, payment: Payment) -> int:
 
 
 def taken_back(event: ChainEvent, payment: Payment) -> None:
-    """A reorganisation took a confirmed payment back."""
+    """A reorganisation took a confirmed payment back. What the customer has spent of it meanwhile, suspense lends."""
     assert payment.settled_entry_id is not None  # noqa: S101 - the intake has checked the state
-    _reverse(_resolution(event, payment, payment.settled_entry_id, "Taken back by a reorg"))
+    resolution = _resolution(event, payment, payment.settled_entry_id, "Taken back by a reorg")
+    try:
+        _reverse(resolution)
+    except BelowFloor:
+        log.warning("entries.spent_and_taken_back", book=event.book_id, payment=payment.public_id)
+        _lend(event, payment)
+        _reverse(resolution)
 
 
 def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime) -> int:
@@ -115,6 +122,25 @@ def _reverse(resolution: Resolution) -> None:
         journal.reverse(resolution)
     except AlreadyReversed:
         log.warning("entries.reversed_by_hand", book=resolution.book_id, entry=resolution.entry)
+
+
+def _lend(event: ChainEvent, payment: Payment) -> None:
+    """One merchant's missing coins must not hold up a chain: an accountant finds them in suspense."""
+    asset, invoice = payment.method.asset, payment.invoice
+    customer = chart.customer(event.book_id, _customer(invoice), asset)
+    missing = payment.base_units - balances.balance(customer).available
+    journal.post(
+        Entry(
+            book_id=event.book_id,
+            idem=f"{idem(event)}:lent",
+            legs=[Leg(chart.find(event.book_id, "suspense", asset), debit=missing), Leg(customer, credit=missing)],
+            effective_at=event.happened_at,
+            description=f"Spent before a reorg took it back: payment for {invoice}",
+            source=f"chain:{event.chain_code}",
+            meta=_references(invoice, event.deposit),
+            carry=True,
+        )
+    )
 
 
 def _custody(book_id: int, asset: Asset) -> Account:

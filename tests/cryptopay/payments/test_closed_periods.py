@@ -8,6 +8,7 @@ from django.utils import timezone
 from cryptopay.payments.models import IntakePosition, Invoice
 from cryptopay.webhooks.models import Event
 from ledger import balances, chart, manual, periods, proposals
+from ledger.journal import Leg
 from ledger.models import Account, Asset, Book, JournalEntry, Proposal
 from tests.cryptopay.payments.conftest import Ticker
 
@@ -93,3 +94,29 @@ def test_the_first_coins_of_an_asset_open_the_shops_chart(alice: Book, invoice: 
     codes = Account.objects.filter(book=alice, asset__code="BTC").values_list("code", flat=True)
     lines = chart.TEMPLATES["shop"].lines
     assert set(codes) == {line.code.format(chain="bitcoin-regtest") for line in lines}
+
+
+def test_what_was_paid_out_and_then_taken_back_by_a_reorg_is_in_suspense(
+    alice: Book, invoice: Invoice, bitcoin: Ticker
+) -> None:
+    transfer = bitcoin.see(invoice, DUE + 500, mined=True)
+    bitcoin.bury()
+    bitcoin.drain()
+    coin = Asset.objects.get(code="BTC")
+    guests, equity = (chart.find(alice.pk, code, coin) for code in ("liabilities:guests", "equity:opening"))
+    refund = [Leg(guests, debit=400), Leg(equity, credit=400)]
+    done = manual.enter(
+        alice, refund, effective_at=timezone.now(), description="Refund in cash", reason="Asked for", by="Bob"
+    )
+    if isinstance(done, Proposal):
+        proposals.approve(done, by="Alice")
+    bitcoin.reorg()
+    bitcoin.drain()
+    assert held(alice, "assets:custody:bitcoin-regtest") == held(alice, "liabilities:guests") == 0
+    assert held(alice, "suspense") == -400
+    bitcoin.take_in(transfer, mined=True)
+    bitcoin.bury()
+    bitcoin.drain()
+    assert held(alice, "liabilities:guests") == 500
+    assert held(alice, "income:sales") == DUE
+    assert held(alice, "suspense") == -400
