@@ -159,14 +159,14 @@ def trial_balance(book_id: int, as_of: date | None = None) -> list[TrialBalanceR
 
 def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[TrialBalanceRow]:
     """The trial balances of several books, one after the other."""
-    which = Q(days__book=F("book")) & (Q(days__day__lte=as_of) if as_of else Q())
-    accounts = (
-        Account.objects.filter(book__in=list(book_ids))
-        .annotate(debit=_sum("days__debit", which), credit=_sum("days__credit", which))
-        .select_related("book", "asset")
-        .order_by("book__name", "book", "asset__code", "asset", "code")
-    )
-    return [TrialBalanceRow(account, account.debit, account.credit) for account in accounts]
+    books = list(book_ids)
+    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book__in=books)
+    sums = {account: found for account, *found in _by_account(days)}
+    accounts = Account.objects.filter(book__in=books).select_related("book", "asset")
+    return [
+        TrialBalanceRow(account, *sums.get(account.pk, (0, 0)))
+        for account in accounts.order_by("book__name", "book", "asset__code", "asset", "code")
+    ]
 
 
 def totals(book_id: int, as_of: date | None = None) -> list[AssetTotal]:
@@ -182,8 +182,13 @@ def moved(book_id: int, accounts: Iterable[Account], as_of: date | None = None) 
     """All that was debited and credited to these accounts of a book by the end of a day (UTC), by their ids."""
     found = {account.pk: (0, 0) for account in accounts}
     days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__in=list(found))
+    return found | {account: (debit, credit) for account, debit, credit in _by_account(days)}
+
+
+def _by_account(days: QuerySet[AccountDay]) -> Iterator[tuple[int, int, int]]:
+    """Account, debits and credits of these days."""
     sums = days.order_by().values_list("account").annotate(debits=_sum("debit"), credits=_sum("credit"))
-    return found | {account: (int(debit), int(credit)) for account, debit, credit in sums}
+    return ((account, int(debit), int(credit)) for account, debit, credit in sums)
 
 
 def _posted(account: Account, as_of: date | datetime | None) -> int:

@@ -57,6 +57,9 @@ class Entry:
     pending: bool = False
     """Seen and not yet received: `record`."""
 
+    def __post_init__(self) -> None:
+        _require_time_zone(self.effective_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
@@ -73,6 +76,14 @@ class Resolution:
     carry: bool = False
     """As of `Entry`."""
     kind: JournalEntry.Kind = JournalEntry.Kind.SETTLE
+
+    def __post_init__(self) -> None:
+        _require_time_zone(self.effective_at)
+
+
+def _require_time_zone(moment: datetime) -> None:
+    if moment.tzinfo is None:
+        raise ValueError("a moment has a time zone")
 
 
 class Standing(TextChoices):

@@ -95,6 +95,15 @@ class JournalEntry(AppendOnly):
                             RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
                         END IF;
                     END IF;
+                    IF NEW.rate_id IS NOT NULL THEN
+                        IF NOT EXISTS (
+                            SELECT 1 FROM ledger_rate r
+                            WHERE r.id = NEW.rate_id AND (r.book_id IS NULL OR r.book_id = NEW.book_id)
+                        ) THEN
+                            RAISE EXCEPTION 'no rate % of this book or the platform', NEW.rate_id
+                            USING ERRCODE = '23503';
+                        END IF;
+                    END IF;
                     NEW.recorded_at := clock_timestamp();
                     NEW.node := coalesce(nullif(current_setting('ledger.node', true), ''), '0');
                     NEW.xid := pg_current_xact_id();

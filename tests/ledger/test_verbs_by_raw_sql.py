@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from ledger import chart, journal
-from ledger.models import JournalEntry, PeriodChange, Posting
+from ledger.models import Book, JournalEntry, PeriodChange, Posting, Rate
 from tests.ledger.conftest import NOON, Shop
 
 pytestmark = pytest.mark.django_db
@@ -296,3 +296,15 @@ def test_a_batch_into_a_closed_period_or_account_is_refused(shop: Shop) -> None:
     _sql("UPDATE ledger_account SET closed_at = now() WHERE id = %s", shop.customer.pk)
     assert _batch_state(_batch(shop, effective_at=[late, late])) == "LG004"
     assert not JournalEntry.objects.exists()
+
+
+def test_another_books_rate_is_refused(shop: Shop, open_shop: Callable[..., Shop]) -> None:
+    def rate_of(book: Book | None) -> int:
+        found = Rate.objects.create(
+            book=book, asset_code="BTC", currency="EUR", price=1, source="test", observed_at=NOON
+        )
+        return found.pk
+
+    assert _state(TRANSFER, *_transfer(shop, rate=rate_of(open_shop("Charlie").book))) == "23503"
+    assert _sql(TRANSFER, *_transfer(shop, rate=rate_of(shop.book), idem="mine"))
+    assert _sql(TRANSFER, *_transfer(shop, rate=rate_of(None), idem="the platform's"))
