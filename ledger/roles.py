@@ -3,7 +3,8 @@
 Everything is read off the models and the catalogue, so a new table is never forgotten:
 
     a table with a book     shows and takes the rows of the books named in `app.book` (see `tenancy`), its owner held
-                            to it, too. Rows of no book are the platform's: all see them, "all" alone writes them
+                            to it, too. Rows of no book are the platform's: all see them, "all" alone writes them.
+                            The worker's login is of those who see every book
     an append-only model    the application may SELECT and INSERT; UPDATE, DELETE and TRUNCATE are not granted
     any other model         SELECT, INSERT, UPDATE, DELETE
     what is no model        nothing, until its migration says so; but every sequence's next number
@@ -32,6 +33,9 @@ from ledger.tenancy import EVERY_BOOK
 APPLICATION = "cryptopay_app"
 """Holds the grants; the worker's and the web's logins are its members."""
 
+KEEPERS = "cryptopay_every_book"
+"""Its members, the worker's login, see every book, whatever `app.book` says: what planning folds away costs no row."""
+
 _PERMANENT = frozenset({"SELECT", "INSERT"})
 _ORDINARY = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 
@@ -45,6 +49,7 @@ _NAMED = """(
 _POLICIES = {
     "books": "FOR ALL USING {named} WITH CHECK {named}",
     "platform": "FOR SELECT USING ({column} IS NULL)",
+    "keepers": f"FOR ALL TO {KEEPERS} USING (true) WITH CHECK (true)",
 }
 
 _TABLES = """
@@ -87,6 +92,7 @@ def make_logins(sender: AppConfig, using: str, **_: Any) -> None:
     try:
         with connection.cursor() as cursor:
             _make_role(cursor, APPLICATION, "NOLOGIN")
+            _make_role(cursor, KEEPERS, "NOLOGIN")
             for login in settings.LOGINS:
                 _make_login(connection, cursor, login)
     except Exception as error:
@@ -125,11 +131,16 @@ def _make_login(connection: BaseDatabaseWrapper, cursor: CursorWrapper, login: s
             password.encode(), name.encode(), b"scram-sha-256"
         ).decode()
     _make_role(cursor, name, "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE", password=password)
-    cursor.execute("SELECT pg_has_role(%s, %s, 'USAGE')", [name, APPLICATION])
-    if not cursor.fetchone()[0]:
-        cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(APPLICATION), sql.Identifier(name)))
+    _make_member(cursor, name, APPLICATION)
     if login == "worker":
+        _make_member(cursor, name, KEEPERS)
         _begin_with_every_book(cursor, name)
+
+
+def _make_member(cursor: CursorWrapper, name: str, group: str) -> None:
+    cursor.execute("SELECT pg_has_role(%s, %s, 'USAGE')", [name, group])
+    if not cursor.fetchone()[0]:
+        cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(name)))
 
 
 def _begin_with_every_book(cursor: CursorWrapper, name: str) -> None:
@@ -193,8 +204,9 @@ def _walls(table: Table) -> Iterator[sql.Composable]:
     name = sql.Identifier(table.name)
     if not table.forced:
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY").format(name)
-    policies = {"books": _POLICIES["books"], **({"platform": _POLICIES["platform"]} if table.of_the_platform else {})}
-    for policy, text in policies.items():
+    for policy, text in _POLICIES.items():
+        if policy == "platform" and not table.of_the_platform:
+            continue
         rule = text.format(named=_NAMED, column="{column}").format(column=table.column)
         version = hashlib.sha256(rule.encode()).hexdigest()[:16]
         if f"{policy} {version}" not in table.policies:

@@ -90,15 +90,26 @@ def test_every_one_of_them_has_its_policies_by_force(tables: dict[str, str]) -> 
         SELECT polname::text FROM pg_policy WHERE polrelid = %s::regclass AND polroles = '{0}' AND polpermissive
         AND (polcmd = 'r' OR (polcmd = '*' AND polwithcheck IS NOT NULL)) ORDER BY 1
     """
+    keepers = """
+        SELECT pg_get_expr(polqual, polrelid) || pg_get_expr(polwithcheck, polrelid) FROM pg_policy
+        WHERE polrelid = %s::regclass AND polroles = ARRAY['cryptopay_every_book'::regrole::oid] AND polcmd = '*'
+    """
     others = "SELECT polname::text FROM pg_policy WHERE polrelid = %s::regclass AND polroles = ARRAY[%s::regrole::oid]"
     for table in tables:
         assert _ask(state, table) == [True], table
         assert _ask(policies, table) == (["books", "platform"] if table == "ledger_rate" else ["books"]), table
         owner = _ask("SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass", table)[0]
         doors = _ask(others, table, owner)
+        assert _ask(keepers, table) == ["truetrue"], table
         count = _ask("SELECT count(*) FROM pg_policy WHERE polrelid = %s::regclass", table)[0]
         assert doors in ([], ["door"]), table
-        assert count == len(doors) + len(_ask(policies, table)), table
+        assert count == 1 + len(doors) + len(_ask(policies, table)), table
+
+
+def test_the_worker_and_not_the_web_sees_every_book() -> None:
+    members = "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = 'cryptopay_every_book'::regrole"
+    assert "cryptopay_worker" in _ask(members)
+    assert "cryptopay_web" not in _ask(members)
 
 
 def test_threat_39_a_request_without_a_book_sees_no_row_of_any_table(tables: dict[str, str]) -> None:
