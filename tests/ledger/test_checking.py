@@ -1,8 +1,7 @@
 """Each rule of the books is broken once, behind the ledger's back, and the check must name that row."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -11,14 +10,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from ledger import chart, checking, errors, journal, rates, sealing
-from ledger.checking import Invariant, Violation, check
+from ledger import chart, checking, errors, journal, rates
+from ledger.checking import Invariant, check
 from ledger.journal import Leg
 from ledger.models import (
     Account,
     AccountDay,
-    Balance,
-    Block,
     Book,
     Decision,
     JournalEntry,
@@ -27,110 +24,27 @@ from ledger.models import (
     Proposal,
 )
 from tests import database
+from tests.ledger.breaking import Story, broken, look_at_the_constraints, rows, tamper, tell
 from tests.ledger.conftest import NOON, Shop
 
 committed = pytest.mark.django_db(transaction=True)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("the_ledger_alone")]
 
 ALL = range(1, 11)
 
 
-@pytest.fixture(autouse=True)
-def _the_ledger_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here are no chains behind custody, which another room's rule would miss."""
-    monkeypatch.setattr(checking, "_registered", {})
-
-
-@dataclass(frozen=True)
-class Story:
-    """A shop's books with every kind of entry, and the rows that tests break."""
-
-    shop: Shop
-    other: Shop
-    posted: int
-    seen: int
-    settled: int
-    unseen: int
-    voided: int
-    reversed: int
-    open: int
-
-    def posting(self, entry: int, leg: int = 1) -> int:
-        return Posting.objects.get(entry=entry, leg=leg).pk
-
-    @property
-    def names(self) -> dict[str, int]:
-        """For the statements that break something."""
-        shop = self.shop
-        return {
-            **{name: getattr(self, name) for name in ("posted", "seen", "settled", "unseen", "voided", "reversed")},
-            "pending": self.open,
-            "leg": self.posting(self.posted),
-            "leg_2": self.posting(self.posted, 2),
-            "newest_leg": Posting.objects.filter(account=shop.custody).latest("account_seq").pk,
-            "pending_leg": self.posting(self.open),
-            "settled_leg": self.posting(self.settled),
-            "balance": Balance.objects.get(account=shop.custody).pk,
-            "customers_balance": Balance.objects.get(account=shop.customer).pk,
-            "custody": shop.custody.pk,
-            "customer": shop.customer.pk,
-            "owner": shop.owner.pk,
-            "day": AccountDay.objects.get(account=shop.custody).pk,
-            "book": shop.book.pk,
-            "other_book": self.other.book.pk,
-            "coin": shop.coin.pk,
-            "other_coin": self.other.coin.pk,
-            "other_custody": self.other.custody.pk,
-        }
-
-
-def _story(open_shop: Callable[..., Shop]) -> Story:
-    shop, other = open_shop(), open_shop("Bob", "LTC")
-    other.received(5)
-    posted = shop.received(1000)
-    shop.received(50)
-    seen = journal.record(shop.receipt(300))
-    settled = journal.settle(shop.of(seen))
-    unseen = journal.record(shop.receipt(70))
-    voided = journal.void(shop.of(unseen))
-    back = journal.reverse(shop.of(settled))
-    journal.post(shop.payout(20))
-    return Story(shop, other, posted, seen, settled, unseen, voided, back, journal.record(shop.receipt(9)))
-
-
 @pytest.fixture
 def story(open_shop: Callable[..., Shop]) -> Story:
-    told = _story(open_shop)
-    _look_at_the_constraints()
+    told = tell(open_shop)
+    look_at_the_constraints()
     return told
-
-
-def _look_at_the_constraints() -> None:
-    """Now, not at the end of a test that has broken them."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-
-
-def _break(statement: str, names: dict[str, int] | None = None) -> None:
-    with database.past_triggers(), connection.cursor() as cursor:
-        for one in statement.split(";"):
-            cursor.execute(one, names or {})
-            assert cursor.rowcount != 0, f"nothing was broken: {one}"
-
-
-def _broken(books: Sequence[int] | None = None, since: datetime | None = None) -> dict[int, list[Violation]]:
-    return {outcome.invariant.number: list(outcome.violations) for outcome in check(books, since) if outcome.violations}
-
-
-def _rows(violations: Sequence[Violation]) -> list[tuple[str, int | None]]:
-    return [(violation.table.removeprefix("ledger_"), violation.row_id) for violation in violations]
 
 
 def test_sound_books_break_nothing(story: Story) -> None:
     shop = story.shop
     for books in (None, [shop.book.pk], [story.other.book.pk]):
         for since in (None, NOON, datetime.now(UTC) + timedelta(days=1)):
-            assert _broken(books, since) == {}
+            assert broken(books, since) == {}
     assert [outcome.invariant.number for outcome in check()] == list(ALL)
 
 
@@ -222,16 +136,16 @@ BREACHES: list[tuple[int, str, str, str]] = [
 @pytest.mark.parametrize(("number", "statement", "table", "row"), BREACHES)
 def test_what_breaks_a_rule_is_named(story: Story, number: int, statement: str, table: str, row: str) -> None:
     names = {**story.names, "": None}
-    _break(statement, names)
+    tamper(statement, names)
     names["new"] = AccountDay.objects.latest("pk").pk
-    assert (table, names[row]) in _rows(_broken()[number])
+    assert (table, names[row]) in rows(broken()[number])
     if "book_id = " not in statement:
-        assert (table, names[row]) in _rows(_broken([story.shop.book.pk])[number])
+        assert (table, names[row]) in rows(broken([story.shop.book.pk])[number])
 
 
 def test_expected_and_found_are_told(story: Story) -> None:
-    _break("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
-    (violation,) = _broken()[2]
+    tamper("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
+    (violation,) = broken()[2]
     assert violation.book_id == story.shop.book.pk
     assert violation.place == "assets:custody:btc-chain BTC"
     assert violation.expected == "posted 1030, pending in 9, pending out 0"
@@ -239,15 +153,15 @@ def test_expected_and_found_are_told(story: Story) -> None:
 
 
 def test_the_first_of_many_is_named(story: Story) -> None:
-    _break("UPDATE ledger_journalentry SET source = 'me' WHERE book_id = %(book)s", story.names)
-    assert _rows(_broken()[7]) == [("journalentry", story.posted)]
-    assert _broken()[7][0].place == JournalEntry.objects.get(pk=story.posted).idem
+    tamper("UPDATE ledger_journalentry SET source = 'me' WHERE book_id = %(book)s", story.names)
+    assert rows(broken()[7]) == [("journalentry", story.posted)]
+    assert broken()[7][0].place == JournalEntry.objects.get(pk=story.posted).idem
 
 
 def test_a_book_is_checked_by_itself(story: Story) -> None:
-    _break("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
-    assert list(_broken([story.shop.book.pk])) == [2]
-    assert _broken([story.other.book.pk]) == {}
+    tamper("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
+    assert list(broken([story.shop.book.pk])) == [2]
+    assert broken([story.other.book.pk]) == {}
 
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -257,36 +171,36 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
     ("number", "statement", "table", "row"), [breach for breach in BREACHES if breach[0] in (2, 5)]
 )
 def test_sums_are_of_the_whole_history(story: Story, number: int, statement: str, table: str, row: str) -> None:
-    _break(statement, story.names)
-    assert number in _broken(since=LATER), (table, row)
+    tamper(statement, story.names)
+    assert number in broken(since=LATER), (table, row)
 
 
 def test_old_rows_are_left_out_and_new_ones_are_not(story: Story) -> None:
-    _break(
+    tamper(
         "UPDATE ledger_journalentry SET recorded_at = recorded_at - interval '30 minutes'"
         " WHERE book_id = %(book)s AND id <= %(posted)s",
         story.names,
     )
     lately = datetime.now(UTC) - timedelta(minutes=15)
-    assert _broken(since=lately) == {}
-    _break("UPDATE ledger_journalentry SET source = 'me' WHERE id = %(posted)s", story.names)
-    assert _broken(since=lately) == {}
-    assert list(_broken()) == [7]
-    _break("UPDATE ledger_journalentry SET source = 'me' WHERE id = %(settled)s", story.names)
-    assert _rows(_broken(since=lately)[7]) == [("journalentry", story.settled)]
+    assert broken(since=lately) == {}
+    tamper("UPDATE ledger_journalentry SET source = 'me' WHERE id = %(posted)s", story.names)
+    assert broken(since=lately) == {}
+    assert list(broken()) == [7]
+    tamper("UPDATE ledger_journalentry SET source = 'me' WHERE id = %(settled)s", story.names)
+    assert rows(broken(since=lately)[7]) == [("journalentry", story.settled)]
 
 
 def test_a_running_balance_whose_beginning_is_left_out_ends_in_the_balance(story: Story) -> None:
     """Lifted by the same amount from some posting on, each step of it is right."""
     names = story.names
-    _break(
+    tamper(
         "UPDATE ledger_journalentry SET recorded_at = recorded_at - interval '10 days' WHERE id <= %(posted)s;"
         "UPDATE ledger_posting SET balance_after = balance_after + 10"
         " WHERE account_id = %(custody)s AND layer = 0 AND entry_id > %(posted)s",
         names,
     )
-    assert 4 in _broken(since=datetime.now(UTC) - timedelta(days=1))
-    assert 4 in _broken()
+    assert 4 in broken(since=datetime.now(UTC) - timedelta(days=1))
+    assert 4 in broken()
 
 
 def test_every_entry_is_hashed_as_written(shop: Shop) -> None:
@@ -305,7 +219,7 @@ def test_every_entry_is_hashed_as_written(shop: Shop) -> None:
         )
     largest = 10**77
     journal.post_batch([shop.entry(Leg(shop.owner, debit=largest), Leg(shop.custody, credit=largest)), shop.receipt(3)])
-    assert _broken() == {}
+    assert broken() == {}
 
 
 def test_a_carried_entry_is_hashed_by_its_own_time(shop: Shop) -> None:
@@ -322,105 +236,22 @@ def test_a_carried_entry_is_hashed_by_its_own_time(shop: Shop) -> None:
     )
     entry_id = journal.post(carried)
     assert JournalEntry.objects.get(pk=entry_id).effective_at == datetime(2026, 4, 1, tzinfo=UTC)
-    assert _broken() == {}
-    _look_at_the_constraints()
+    assert broken() == {}
+    look_at_the_constraints()
     names = {"entry": entry_id}
-    _break(
+    tamper(
         "UPDATE ledger_journalentry SET effective_at = effective_at + interval '1 hour' WHERE id = %(entry)s;"
         "UPDATE ledger_posting SET effective_at = effective_at + interval '1 hour' WHERE entry_id = %(entry)s",
         names,
     )
-    assert _rows(_broken()[7]) == [("journalentry", entry_id)]
-
-
-# 8: sealed
-
-
-@dataclass(frozen=True)
-class Chain:
-    story: Story
-    blocks: list[int]
-
-
-@pytest.fixture
-def chain(open_shop: Callable[..., Shop]) -> Chain:
-    """Three blocks; only what is committed can be sealed."""
-    told = _story(open_shop)
-    shop = told.shop
-    sealing.seal_all()
-    for _ in range(2):
-        shop.received(11)
-        sealing.seal_all()
-    blocks = list(Block.objects.filter(book=shop.book).order_by("number").values_list("pk", flat=True))
-    assert len(blocks) == 3
-    return Chain(told, blocks)
-
-
-@committed
-@pytest.mark.parametrize(
-    ("statement", "block"),
-    [
-        ("UPDATE ledger_journalentry SET description = 'other' WHERE id = %(posted)s", 0),
-        ("""UPDATE ledger_journalentry SET meta = '{"a": 1}' WHERE id = %(posted)s""", 0),
-        ("UPDATE ledger_journalentry SET recorded_at = recorded_at + interval '1us' WHERE id = %(posted)s", 0),
-        ("UPDATE ledger_posting SET balance_after = 4 WHERE id = %(leg)s", 0),
-        ("UPDATE ledger_account SET code = 'assets:mine' WHERE id = %(custody)s", 0),
-        ("UPDATE ledger_account SET floor = 0 WHERE id = %(custody)s", 0),
-        ("UPDATE ledger_asset SET decimals = 9 WHERE id = %(coin)s", 0),
-        ("DELETE FROM ledger_journalentry WHERE id = %(posted)s", 0),
-        ("UPDATE ledger_journalentry SET xid = '3' WHERE id = (SELECT max(id) FROM ledger_journalentry)", 0),
-        ("UPDATE ledger_journalentry SET node = 4 WHERE id = (SELECT max(id) FROM ledger_journalentry)", 2),
-        ("UPDATE ledger_block SET hash = sha256('x') WHERE id = %(b2)s", 1),
-        ("UPDATE ledger_block SET previous = sha256('x') WHERE id = %(b2)s", 1),
-        ("UPDATE ledger_block SET entries = 2 WHERE id = %(b2)s", 1),
-        ("UPDATE ledger_block SET sealed_at = now() WHERE id = %(b2)s", 1),
-        ("UPDATE ledger_block SET number = 7 WHERE id = %(b3)s", 2),
-        ("UPDATE ledger_block SET upto_xid = '1' WHERE id = %(b2)s", 1),
-        ("UPDATE ledger_block SET from_xid = '1' WHERE id = %(b1)s", 0),
-        ("DELETE FROM ledger_block WHERE id = %(b2)s", 2),
-        ("DELETE FROM ledger_block WHERE id = %(b1)s", 1),
-    ],
-)
-def test_what_breaks_the_chain_is_named(chain: Chain, statement: str, block: int) -> None:
-    assert _broken() == {}
-    names = chain.story.names | {f"b{n}": row for n, row in enumerate(chain.blocks, 1)}
-    _break(statement, names)
-    assert ("block", chain.blocks[block]) in _rows(_broken()[8])
-
-
-@committed
-def test_an_entry_smuggled_under_the_cut_is_found(chain: Chain) -> None:
-    _break(
-        "INSERT INTO ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, recorded_at, source,"
-        " description, meta, node, xid) SELECT book_id, 'forged', idem_hash, kind, legs, effective_at, recorded_at,"
-        " source, description, meta, node, xid FROM ledger_journalentry WHERE id = %(posted)s",
-        chain.story.names,
-    )
-    (violation,) = _broken()[8]
-    assert (violation.row_id, violation.found.split(",")[0]) == (chain.blocks[0], "10 entries")
-
-
-@committed
-def test_what_is_not_sealed_within_an_hour_is_found(chain: Chain) -> None:
-    """The newest blocks are gone, or the sealer stands still."""
-    names = {"block": chain.blocks[2]}
-    _break("DELETE FROM ledger_block WHERE id = %(block)s", names)
-    assert _broken() == {}
-    newest = JournalEntry.objects.filter(book=chain.story.shop.book).latest("pk").pk
-    _break(
-        "UPDATE ledger_journalentry SET recorded_at = recorded_at - interval '61 minutes' WHERE id = %(newest)s",
-        {"newest": newest},
-    )
-    assert _rows(_broken()[8]) == [("journalentry", newest)]
-    sealing.seal_all()
-    assert _broken() == {}
+    assert rows(broken()[7]) == [("journalentry", entry_id)]
 
 
 # 9: closed is closed
 
 
 def _close(shop: Shop, through: str | None, by: str = "ben") -> PeriodChange:
-    _look_at_the_constraints()
+    look_at_the_constraints()
     return PeriodChange.objects.create(
         book=shop.book,
         closed_through=date.fromisoformat(through) if through else None,
@@ -434,12 +265,12 @@ def test_what_was_slipped_into_a_closed_period_is_named(story: Story) -> None:
     shop = story.shop
     _close(shop, "2026-03-31")
     april = journal.post(shop.entry(Leg(shop.custody, debit=1), Leg(shop.owner, credit=1), minutes=60 * 24 * 31))
-    assert _broken() == {}
-    _look_at_the_constraints()
-    _break(
+    assert broken() == {}
+    look_at_the_constraints()
+    tamper(
         "UPDATE ledger_journalentry SET effective_at = '2026-03-31 23:59:59Z' WHERE id = %(april)s", {"april": april}
     )
-    assert _rows(_broken()[9]) == [("journalentry", april)]
+    assert rows(broken()[9]) == [("journalentry", april)]
 
 
 def test_what_was_written_before_a_closing_or_between_two_is_sound(shop: Shop) -> None:
@@ -452,16 +283,16 @@ def test_what_was_written_before_a_closing_or_between_two_is_sound(shop: Shop) -
     _close(shop, "2026-03-31")
     with pytest.raises(errors.PeriodClosed):
         shop.received(4)
-    assert _broken() == {}
+    assert broken() == {}
 
 
 def test_a_closing_deleted_after_the_fact_or_moved_is_not_forgotten_by_its_successor(shop: Shop) -> None:
     first = _close(shop, "2026-02-28")
     shop.received(1)
     _close(shop, "2026-03-31")
-    _look_at_the_constraints()
-    _break("UPDATE ledger_periodchange SET closed_through = '2026-03-31' WHERE id = %(first)s", {"first": first.pk})
-    assert 9 in _broken()
+    look_at_the_constraints()
+    tamper("UPDATE ledger_periodchange SET closed_through = '2026-03-31' WHERE id = %(first)s", {"first": first.pk})
+    assert 9 in broken()
 
 
 @committed
@@ -483,7 +314,7 @@ def test_who_was_writing_while_the_books_closed_broke_nothing(shop: Shop) -> Non
     assert PeriodChange.objects.count() == 1
     with pytest.raises(errors.PeriodClosed):
         shop.received(3)
-    assert _broken() == {}
+    assert broken() == {}
 
 
 @pytest.mark.parametrize(
@@ -499,10 +330,10 @@ def test_who_was_writing_while_the_books_closed_broke_nothing(shop: Shop) -> Non
 )
 def test_a_change_of_periods_without_two_people_and_a_reason_is_named(shop: Shop, statement: str) -> None:
     change = _close(shop, "2026-03-31")
-    _look_at_the_constraints()
-    assert _broken() == {}
-    _break(statement)
-    assert _rows(_broken()[9]) == [("periodchange", change.pk)]
+    look_at_the_constraints()
+    assert broken() == {}
+    tamper(statement)
+    assert rows(broken()[9]) == [("periodchange", change.pk)]
 
 
 @pytest.mark.parametrize(
@@ -514,10 +345,10 @@ def test_a_decision_by_who_asked_is_named(shop: Shop, change: str) -> None:
         book=shop.book, kind=Proposal.Kind.CLOSE, contents={}, reason="over", asked_by="ann"
     )
     decision = Decision.objects.create(book=shop.book, proposal=asked, verdict="refused", reason="no", decided_by="ben")
-    _look_at_the_constraints()
-    assert _broken() == {}
-    _break(f"UPDATE ledger_decision SET {change}")  # noqa: S608 - of the list above
-    assert _rows(_broken()[9]) == [("decision", decision.pk)]
+    look_at_the_constraints()
+    assert broken() == {}
+    tamper(f"UPDATE ledger_decision SET {change}")  # noqa: S608 - of the list above
+    assert rows(broken()[9]) == [("decision", decision.pk)]
 
 
 # 10: clearing accounts
@@ -554,7 +385,7 @@ def test_a_clearing_account_that_does_not_clear_is_named(
         entry_id = journal.post(shop.entry(*legs, minutes=hours * 60))
         written[n] = Posting.objects.get(entry=entry_id, account=transit).pk
     expected = {} if late is None else {10: [("posting", written[late])]}
-    assert {number: _rows(found) for number, found in _broken().items()} == expected
+    assert {number: rows(found) for number, found in broken().items()} == expected
 
 
 # the command
@@ -564,7 +395,7 @@ def test_the_command_tells_and_fails(story: Story) -> None:
     out = StringIO()
     call_command("check_ledger", stdout=out)
     assert "The books are sound." in out.getvalue()
-    _break("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
+    tamper("UPDATE ledger_balance SET posted = posted + 1 WHERE id = %(balance)s", story.names)
     out = StringIO()
     with pytest.raises(CommandError, match="1 of the rules is broken") as failed:
         call_command("check_ledger", "--tenant", str(story.shop.book.pk), stdout=out)
@@ -580,7 +411,7 @@ def test_the_command_tells_and_fails(story: Story) -> None:
 
 def test_what_is_hidden_is_not_called_sound(story: Story) -> None:
     with database.as_web(), pytest.raises(errors.BooksHidden):
-        _broken()
+        broken()
     with database.as_web(), pytest.raises(CommandError, match="books_hidden"):
         call_command("check_ledger")
 
@@ -592,7 +423,7 @@ def test_other_rooms_add_rules(shop: Shop) -> None:
     checking.register(rule)
     checking.register(rule)
     assert [outcome.invariant.number for outcome in check()] == [*ALL, 10]
-    (violation,) = _broken()[10]
+    (violation,) = broken()[10]
     assert (violation.table, violation.row_id, violation.found) == ("ledger_book", Book.objects.first().pk, "Alice")
 
 
@@ -612,4 +443,4 @@ def test_a_book_of_another_asset_and_rate_is_sound(open_shop: Callable[..., Shop
         )
     )
     journal.settle(shop.of(seen))
-    assert _broken() == {}
+    assert broken() == {}
