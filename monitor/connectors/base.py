@@ -80,6 +80,9 @@ class Block(Protocol):
     def transfers_to(self, watched: AbstractSet[bytes]) -> list[Transfer]:
         """Transfers to those destinations, in the block's order."""
 
+    def txids(self) -> AbstractSet[str]:
+        """Every transaction of this block, whoever is paid: asked only while somebody watches a transaction."""
+
 
 class Transfers(Protocol):
     """Unconfirmed transfers that the follower has not looked at yet."""

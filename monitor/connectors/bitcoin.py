@@ -71,6 +71,9 @@ class BitcoinBlock:
             found.append(Transfer(key, output.txid, output.script, output.base_units, maturity_blocks))
         return found
 
+    def txids(self) -> AbstractSet[str]:
+        return {name[::-1].hex() for name in self.raw.outputs.txids}
+
 
 @dataclass(frozen=True, slots=True)
 class BitcoinMempool:

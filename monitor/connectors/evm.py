@@ -76,6 +76,9 @@ class EvmBlock(EvmTransfers):
     parent_hash: str
     time: datetime
 
+    def txids(self) -> AbstractSet[str]:
+        return self.inspected
+
 
 class EvmConnector:
     """See `base.Connector`."""
