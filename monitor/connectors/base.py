@@ -4,6 +4,7 @@ No database, no keys, no confirmations, no reorgs here: those are written once, 
 `monitor.confirmations`.
 """
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,20 @@ class Transfer:
     """Token contract; empty: the chain's own coin."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A transaction of a block that its connector could not read, while all else of the block is proved.
+
+    The follower sets it aside for a person and reads on: no transaction may stall a chain, and none is skipped in
+    silence. What the block itself is made of (header, merkle root, receipts' block) is never parked: that fails whole.
+    """
+
+    txid: str
+    reason: str
+    raw: bytes = b""
+    """As the node gave it, where that is short."""
+
+
 class Block(Protocol):
     """A parsed block. Transfers are built only for destinations somebody watches: work per block, not per address.
 
@@ -74,6 +89,10 @@ class Block(Protocol):
     def parent_hash(self) -> str: ...
     @property
     def time(self) -> datetime: ...
+    @property
+    def parked(self) -> Sequence[Parked]:
+        """Transactions that could not be read, mostly none. None of their transfers is among the others."""
+
     def destinations(self) -> AbstractSet[bytes]:
         """Every destination paid in this block."""
 

@@ -4,7 +4,7 @@ Blocks are fetched as raw bytes and read by `bitcoin_blocks`; no amount ever pas
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Raw, Struct
 
 from monitor.chains import Chain
-from monitor.connectors.base import BlockRef, NodeError, Tip, Transfer
+from monitor.connectors.base import BlockRef, NodeError, Parked, Tip, Transfer
 from monitor.connectors.bitcoin_blocks import BlockUnreadable, Outputs, RawBlock, read_block, read_transaction
 from monitor.connectors.jsonrpc import Call, JsonRpc, RpcRefused
 
@@ -46,6 +46,8 @@ class BitcoinBlock:
     ref: BlockRef
     chain: Chain
     raw: RawBlock
+    parked: Sequence[Parked] = ()
+    """Always none: a block of which one transaction cannot be read has no merkle root, and fails whole."""
 
     @property
     def parent_hash(self) -> str:

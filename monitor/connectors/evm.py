@@ -5,7 +5,7 @@ Plain transfers of the chain's own coin, by whole blocks with their receipts. So
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from monitor.chains import Chain
-from monitor.connectors.base import BlockRef, NodeError, Tip, Transfer
+from monitor.connectors.base import BlockRef, NodeError, Parked, Tip, Transfer
 from monitor.connectors.jsonrpc import METHOD_MISSING, Call, JsonRpc, RpcRefused
 
 _is_quantity = re.compile(r"0x[0-9a-f]{1,64}").fullmatch
@@ -75,6 +75,7 @@ class EvmBlock(EvmTransfers):
     ref: BlockRef
     parent_hash: str
     time: datetime
+    parked: Sequence[Parked] = ()
 
     def txids(self) -> AbstractSet[str]:
         return self.inspected
