@@ -57,6 +57,10 @@ class Chain:
     pegout_maturity_blocks: int = 0
     """Litecoin's MWEB: an output pegged out of the extension block matures that deep."""
     minimum_node_version: int = 0
+    block_vsize: int = 0
+    """Virtual bytes that fit into one block, for `expectation`; 0: not a chain whose payers bid for room by size."""
+    epoch_blocks: int = 0
+    """Where the chain finalises whole epochs: their blocks. A block is final two to three epochs later."""
     extended_key_versions: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for."""
 
@@ -86,7 +90,7 @@ _ROWS = (
         poll_seconds=10, interval_seconds=600, reorg_limit=100,
         genesis="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
         derivation_path="m/84'/0'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
-        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, bech32_hrp="bc",
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="bc",
         minimum_node_version=250000, extended_key_versions=_LIVE_SEGWIT,
     ),
     Chain(
@@ -94,7 +98,7 @@ _ROWS = (
         poll_seconds=1, interval_seconds=600, reorg_limit=100,
         genesis="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
         derivation_path="m/84'/1'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
-        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, bech32_hrp="bcrt",
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="bcrt",
         extended_key_versions=_TEST_SEGWIT,
     ),
     Chain(
@@ -102,7 +106,7 @@ _ROWS = (
         poll_seconds=5, interval_seconds=150, reorg_limit=100,
         genesis="12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2",
         derivation_path="m/84'/2'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
-        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, bech32_hrp="ltc", pegout_maturity_blocks=6,
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="ltc", pegout_maturity_blocks=6,
         minimum_node_version=210504, extended_key_versions=MappingProxyType({**_LIVE_SEGWIT, _LTUB: "p2wpkh"}),
     ),
     Chain(
@@ -110,7 +114,7 @@ _ROWS = (
         poll_seconds=1, interval_seconds=150, reorg_limit=100,
         genesis="530827f38f93b43ed12af0b3ad25a288dc02ed74d6d7857862df51fc56c416f9",
         derivation_path="m/84'/1'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
-        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, bech32_hrp="rltc", pegout_maturity_blocks=6,
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="rltc", pegout_maturity_blocks=6,
         extended_key_versions=_TEST_SEGWIT,
     ),
     Chain(
@@ -118,13 +122,13 @@ _ROWS = (
         poll_seconds=4, interval_seconds=12, reorg_limit=128,
         genesis="0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3",
         derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
-        chain_id=1, extended_key_versions=MappingProxyType({_XPUB: "eip55"}),
+        chain_id=1, epoch_blocks=32, extended_key_versions=MappingProxyType({_XPUB: "eip55"}),
     ),
     Chain(
         code="ethereum-dev", title="Ethereum (development)", family="evm", native=_ETH, live=False,
         poll_seconds=1, interval_seconds=12, reorg_limit=128, genesis="",
         derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
-        chain_id=31337, extended_key_versions=MappingProxyType({_XPUB: "eip55", _TPUB: "eip55"}),
+        chain_id=31337, epoch_blocks=1, extended_key_versions=MappingProxyType({_XPUB: "eip55", _TPUB: "eip55"}),
     ),
 )  # fmt: skip
 
