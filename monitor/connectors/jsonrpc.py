@@ -8,16 +8,17 @@ Amounts are never read as binary floating point: decode numbers into `int`, `str
 
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
+import httpcore
 import httpx
 import msgspec
 
 from monitor.connectors.base import NodeError
+from monitor.connectors.patience import PatientNetwork, patience
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ _SHOWN_CHARACTERS = 200
 _IDLE_SECONDS = 20.0  # bitcoind closes idle connections after 30
 _NULL = msgspec.Raw(b"null")
 _REFUSING_STATUSES = frozenset({401, 403})
+_FAILURES = (
+    *(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError),
+    *(httpcore.ProxyError, httpcore.UnsupportedProtocol, httpcore.ConnectionNotAvailable),
+)
 
 
 class RpcRefused(NodeError):
@@ -73,12 +78,12 @@ class JsonRpc:
         max_answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> None:
         self._url, self._headers = _split_credentials(url)
-        self._timeout = httpx.Timeout(read_seconds, connect=connect_seconds).as_dict()
+        self._timeout = {"connect": connect_seconds, "read": read_seconds, "write": read_seconds, "pool": read_seconds}
         self._answer_seconds = answer_seconds
         self._max_answer_bytes = max_answer_bytes
         self._lock = threading.Lock()
         self._pid = 0
-        self._pool: httpx.HTTPTransport | None = None
+        self._pool: httpcore.ConnectionPool | None = None
 
     def __repr__(self) -> str:
         return f"JsonRpc({self._url.host}:{self._url.port})"
@@ -135,34 +140,27 @@ class JsonRpc:
             raise NodeError(f"{name}: an answer of another form: {_shown(str(error))}") from error
 
     def _post(self, name: str, payload: object) -> bytes:
-        request = httpx.Request(
-            "POST",
-            self._url,
-            headers=self._headers,
-            content=msgspec.json.encode(payload),
-            extensions={"timeout": self._timeout},
-        )
+        request = {
+            "url": str(self._url),
+            "headers": self._headers.raw,
+            "content": msgspec.json.encode(payload),
+            "extensions": {"timeout": self._timeout},
+        }
         try:
-            response = self._transport().handle_request(request)
-            try:
+            with patience(self._answer_seconds), self._transport().stream("POST", **request) as response:
                 body = self._read(name, response)
-            finally:
-                response.close()
-        except httpx.HTTPError as error:
+        except _FAILURES as error:
             raise NodeError(f"{name}: {type(error).__name__}: {_shown(str(error))}") from error
-        _check_status(name, response.status_code, body)
+        _check_status(name, response.status, body)
         return body
 
-    def _read(self, name: str, response: httpx.Response) -> bytes:
+    def _read(self, name: str, response: httpcore.Response) -> bytes:
         chunks, size = [], 0
-        deadline = time.monotonic() + self._answer_seconds
-        for chunk in response.iter_raw():
+        for chunk in response.iter_stream():
             chunks.append(chunk)
             size += len(chunk)
             if size > self._max_answer_bytes:
                 raise NodeError(f"{name}: the answer is longer than {self._max_answer_bytes} bytes")
-            if time.monotonic() > deadline:
-                raise NodeError(f"{name}: the answer took longer than {self._answer_seconds:g} seconds")
         return b"".join(chunks)
 
     def close(self) -> None:
@@ -172,13 +170,22 @@ class JsonRpc:
         if pool is not None:
             pool.close()
 
-    def _transport(self) -> httpx.HTTPTransport:
-        # The bare transport and not httpx.Client: that one logs every URL, and a provider's key stands in the path.
+    def _transport(self) -> httpcore.ConnectionPool:
+        # Not httpx.Client: that one logs every URL, and a provider's key stands in the path.
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
-                limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=_IDLE_SECONDS)
-                self._pid, self._pool = os.getpid(), httpx.HTTPTransport(limits=limits, trust_env=False)
+                self._pid, self._pool = os.getpid(), _pool()
             return self._pool
+
+
+def _pool() -> httpcore.ConnectionPool:
+    """Connections that know no proxy but what the URL says, and read no longer than patience lasts."""
+    return httpcore.ConnectionPool(
+        max_connections=8,
+        max_keepalive_connections=4,
+        keepalive_expiry=_IDLE_SECONDS,
+        network_backend=PatientNetwork(),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from monitor.connectors.base import NodeError
 from monitor.connectors.jsonrpc import METHOD_MISSING, Call, JsonRpc, RpcRefused, node_at
+from monitor.connectors.patience import PatienceOver, patience
 
 
 @pytest.fixture
@@ -189,6 +190,36 @@ def test_threat_22_a_dripping_answer_is_given_up(opened: Any) -> None:
     server, url = raw_server(drip)
     with server, pytest.raises(NodeError, match="took longer"):
         opened(url, answer_seconds=0.3).call("n", returns=int)
+
+
+def test_threat_22_headers_that_drip_are_given_up(opened: Any) -> None:
+    """Each byte comes in time: only what they take together tells."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        for _ in range(1000):
+            connection.sendall(b"a")
+            time.sleep(0.02)
+
+    server, url = raw_server(drip)
+    started = time.monotonic()
+    with server, pytest.raises(NodeError, match="took longer"):
+        opened(url, answer_seconds=0.3).call("n", returns=int)
+    assert time.monotonic() - started < 10
+
+
+def test_all_questions_of_one_piece_of_work_share_its_patience(fake_node: Any, opened: Any) -> None:
+    def answer(_: object) -> tuple[int, bytes]:
+        time.sleep(0.05)
+        return 200, b'{"id":0,"result":1}'
+
+    fake_node.answer = answer
+    rpc, answered = opened(fake_node.url), 0
+    with pytest.raises(PatienceOver), patience(0.5), patience(60):
+        while answered < 1000:
+            answered += rpc.call("n", returns=int)
+    assert 0 < answered < 20
+    assert rpc.call("n", returns=int) == 1
 
 
 @pytest.mark.parametrize("reply", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"])
