@@ -1,4 +1,4 @@
-"""Public keys and addresses in the admin. The extended key itself is never shown, and an address only when verified."""
+"""Public keys and addresses in the admin. The key itself is never shown, and an address only when verified."""
 
 from typing import Any
 
@@ -12,11 +12,13 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from keys.errors import KeysError
-from keys.importing import check_free, first_addresses, import_extended_key, read
+from keys.importing import check_free, first_addresses, import_credential, read
 from keys.issuing import verified_many
 from keys.models import Address, AddressAlarm, MasterKey
 from ledger.readonly import ReadOnlyAdmin, code, moment, period
 from monitor.chains import CHAINS
+
+_FORMS = list(dict.fromkeys(form for row in CHAINS.values() for form in row.address_forms))
 
 
 class UnechoedTextarea(UnfoldAdminTextareaWidget):
@@ -32,11 +34,18 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
     chain = forms.ChoiceField(
         choices=[(row.code, row.title) for row in CHAINS.values()], widget=UnfoldAdminSelectWidget
     )
-    extended_key = forms.CharField(
-        label="Extended public key",
-        max_length=200,
+    form = forms.ChoiceField(
+        label="Address form",
+        choices=[("", "as the key says, or the usual one"), *((form, form) for form in _FORMS)],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+    )
+    credential = forms.CharField(
+        label="Extended public key, account name, or view key",
+        max_length=400,
         widget=UnechoedTextarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
-        help_text="Starts with xpub, zpub, Ltub or, for test networks, tpub or vpub. Never paste a private key.",
+        help_text="An extended public key starts with xpub, ypub, zpub, Ltub; for test networks with tpub, upub, vpub. "
+        "Never paste a private key.",
     )
 
     class Meta:
@@ -45,12 +54,13 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
-        if not {"book", "chain", "extended_key"} <= cleaned.keys():
+        if not {"book", "chain", "form", "credential"} <= cleaned.keys():
             return cleaned
         try:
-            check_free(cleaned["book"].pk, read(CHAINS[cleaned["chain"]], cleaned["extended_key"]))
+            given = read(CHAINS[cleaned["chain"]], cleaned["credential"], cleaned["form"])
+            check_free(cleaned["book"].pk, given)
         except KeysError as error:
-            self.add_error("extended_key", forms.ValidationError(str(error), code=error.code))
+            self.add_error("credential", forms.ValidationError(str(error), code=error.code))
         return cleaned
 
     def validate_constraints(self) -> None:
@@ -65,7 +75,7 @@ class MasterKeyAdmin(ModelAdmin):
     search_fields = ["label"]
     ordering = ["-active", "chain", "label"]
     fields = [
-        *("label", "book", "chain_title", "path", "short_fingerprint"),
+        *("label", "book", "chain_title", "form", "path", "short_fingerprint"),
         *("addresses", "issued", "active", "imported"),
     ]
 
@@ -75,7 +85,7 @@ class MasterKeyAdmin(ModelAdmin):
         return super().get_form(request, obj, change=change, **options)
 
     def get_fields(self, request: HttpRequest, obj: MasterKey | None = None) -> Any:
-        return self.fields if obj else ["book", "chain", "label", "extended_key"]
+        return self.fields if obj else ["book", "chain", "label", "form", "credential"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: MasterKey | None = None) -> Any:
         return [field for field in self.fields if field != "label"] if obj else []
@@ -85,7 +95,9 @@ class MasterKeyAdmin(ModelAdmin):
             obj.save(update_fields=["label"])
             return
         given = form.cleaned_data
-        imported = import_extended_key(given["book"], CHAINS[given["chain"]], given["extended_key"], given["label"])
+        imported = import_credential(
+            given["book"], CHAINS[given["chain"]], given["credential"], given["label"], given["form"]
+        )
         obj.__dict__.update(imported.__dict__)
         self.message_user(
             request, f"First addresses: {', '.join(first_addresses(obj))}. Compare them with your wallet."

@@ -1,86 +1,9 @@
-"""BIP32 public derivation: from an account's extended public key to its addresses at 0/0, 0/1, 0/2 ...
+"""From a merchant's credential to its addresses, whatever the family."""
 
-Nothing here knows a private key. The parent is parsed once; each address then costs one addition on the curve.
-"""
-
-import hmac
-
-from coincurve import PrivateKey, PublicKey
-
-from keys.errors import DerivationExhausted, NoChildKey
-from keys.formats import format_of
-from keys.formats.bitcoin import hash160
-from keys.formats.extended import HARDENED, ExtendedKey
+from keys.formats import Credential, Deriver, format_of
 from monitor.chains import Chain
 
-EXTERNAL = 0
-"""The chain of addresses that are given to others (BIP44); 1 would be change."""
-HALF = 32
-DEEPEST = 255
 
-
-class Parent:
-    """One extended public key, ready to derive many children."""
-
-    def __init__(self, key: ExtendedKey) -> None:
-        self.key = key
-        self._point = PublicKey(key.public_key)
-        self._mac = hmac.new(key.chain_code, key.public_key, "sha512")
-
-    def _hmac(self, index: int) -> bytes:
-        """BIP32's I: 32 bytes to add to the parent, then the child's chain code."""
-        if not 0 <= index < HARDENED:
-            raise DerivationExhausted("A public key derives the indexes 0 to 2**31 - 1 and no others.")
-        mac = self._mac.copy()
-        mac.update(index.to_bytes(4, "big"))
-        return mac.digest()
-
-    def point(self, index: int) -> PublicKey:
-        """The child's public key. Raises `NoChildKey` where BIP32 leaves an index without a key (about 1 in 2**127)."""
-        tweak = self._hmac(index)[:HALF]
-        try:
-            return self._point.add(tweak)
-        except ValueError:
-            raise NoChildKey(f"The index {index} has no key.") from None
-
-    def point_again(self, index: int) -> PublicKey:
-        """The same key by another way through the library: point(IL) + parent, each computed afresh."""
-        message = self.key.public_key + index.to_bytes(4, "big")
-        tweak = hmac.digest(self.key.chain_code, message, "sha512")[:HALF]
-        return PublicKey.combine_keys([PrivateKey(tweak).public_key, PublicKey(self.key.public_key)])
-
-    def child(self, index: int) -> ExtendedKey:
-        """The extended public key one level down (BIP32's CKDpub). Raises as `point` does, and at depth 255."""
-        if self.key.depth == DEEPEST:
-            raise DerivationExhausted("Below depth 255 there are no keys.")
-        return ExtendedKey(
-            version=self.key.version,
-            depth=self.key.depth + 1,
-            parent_fingerprint=hash160(self.key.public_key)[:4],
-            child_number=index,
-            chain_code=self._hmac(index)[HALF:],
-            public_key=self.point(index).format(),
-        )
-
-
-class Deriver:
-    """The receiving addresses of one account on one chain."""
-
-    def __init__(self, account: ExtendedKey, chain: Chain) -> None:
-        self._external = Parent(Parent(account).child(EXTERNAL))
-        self._format = format_of(chain)
-        self._chain = chain
-
-    def destination(self, index: int) -> bytes:
-        """What the chain carries for address `index`. Raises `NoChildKey`, `DerivationExhausted`."""
-        return self._format.destination(self._external.point(index))
-
-    def address(self, index: int) -> tuple[str, bytes]:
-        """Text and destination of address `index`. Raises `NoChildKey`, `DerivationExhausted`."""
-        destination = self.destination(index)
-        return self._format.text(destination, self._chain), destination
-
-    def confirms(self, index: int, text: str, destination: bytes) -> bool:
-        """Whether a second way leads to the same address: the text decoded, the key computed by other calls."""
-        again = self._format.destination(self._external.point_again(index))
-        return again == destination and self._format.parse(text, self._chain) == destination
+def deriver(credential: Credential, chain: Chain) -> Deriver:
+    """The addresses of `credential`. Reads it once; ask one deriver for many. Raises `UnknownFamily`."""
+    return format_of(chain).deriver(credential, chain)

@@ -1,8 +1,9 @@
 """What can go wrong with keys and addresses. Each error carries a stable `code`; no message ever repeats key material.
 
 KeysError
-    InvalidExtendedKey      extended_key_invalid          the text is not an extended public key this chain can use
-    ExtendedKeyInUse        extended_key_in_use           another book holds the same key
+    InvalidCredential       credential_invalid            the text is not what this chain's addresses are made from
+        InvalidExtendedKey  extended_key_invalid          it is not an extended public key this chain can use
+    CredentialInUse         credential_in_use             another book holds the same
     NoMasterKey             no_key_for_chain              the book has no active key for the chain
     DerivationExhausted     addresses_exhausted           2**31 addresses were derived from the key
     NoChildKey              index_has_no_key              BIP32 gives this one index no key; the next one is taken
@@ -22,12 +23,16 @@ class KeysError(Exception):
     code: ClassVar[str] = "keys_error"
 
 
-class InvalidExtendedKey(KeysError):
+class InvalidCredential(KeysError):
+    code = "credential_invalid"
+
+
+class InvalidExtendedKey(InvalidCredential):
     code = "extended_key_invalid"
 
 
-class ExtendedKeyInUse(KeysError):
-    code = "extended_key_in_use"
+class CredentialInUse(KeysError):
+    code = "credential_in_use"
 
 
 class NoMasterKey(KeysError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from django.db import connection, transaction
 
 from keys.alarms import raise_alarms
-from keys.derivation import Deriver
+from keys.derivation import deriver
 from keys.errors import AddressMismatch, DerivationExhausted, KeysError, NoChildKey, NoMasterKey
 from keys.formats.extended import HARDENED
 from keys.models import Address, AddressAlarm, MasterKey
@@ -50,10 +50,17 @@ _HAND_OUT_UNLESS_LOCKED = _HAND_OUT.format(
 
 _ADDRESS_FIELDS = [field.attname for field in Address._meta.concrete_fields]
 _STORE_ADDRESS = f"""
-INSERT INTO keys_address (book_id, chain, master_key_id, index, text, destination)
-VALUES (%s, %s, %s, %s, %s, %s) RETURNING {", ".join(_ADDRESS_FIELDS)}
+INSERT INTO keys_address (book_id, chain, master_key_id, index, text, destination, user_reference)
+VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {", ".join(_ADDRESS_FIELDS)}
 """  # noqa: S608
 """Plain SQL: each invoice comes here, and the ORM would take as long again as PostgreSQL does."""
+
+_LOCK_USER = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+_OF_USER = f"""
+SELECT {", ".join(f"a.{field}" for field in _ADDRESS_FIELDS)}
+FROM keys_address a JOIN keys_masterkey m ON m.id = a.master_key_id
+WHERE m.book_id = %s AND m.chain = %s AND m.active AND a.user_reference = %s
+"""  # noqa: S608
 
 
 def chains_with_key(book_id: int) -> set[str]:
@@ -64,7 +71,24 @@ def chains_with_key(book_id: int) -> set[str]:
 
 
 @transaction.atomic(savepoint=False)
-def issue_address(book_id: int, chain: Chain) -> Address:
+def address_for(book_id: int, chain: Chain, user_reference: str) -> Address:
+    """The address of this user on this chain: made when it is first asked for, and the same ever after.
+
+    Callers at the same moment get the same one. Where the book's key is replaced, so is the address: the wallet behind
+    the former key may be lost. The former address stays the user's, and is watched as every other. Raises as
+    `issue_address` does, and `ValueError` for an empty reference.
+    """
+    if not user_reference:
+        raise ValueError("an address is for a user, who has a reference")
+    with connection.cursor() as sql:
+        sql.execute(_LOCK_USER, [f"keys_address|{book_id}|{chain.code}|{user_reference}"])
+        sql.execute(_OF_USER, [book_id, chain.code, user_reference])
+        row = sql.fetchone()
+    return Address.from_db("default", _ADDRESS_FIELDS, row) if row else issue_address(book_id, chain, user_reference)
+
+
+@transaction.atomic(savepoint=False)
+def issue_address(book_id: int, chain: Chain, user_reference: str = "") -> Address:
     """The lowest free address of the book's active key. No index is ever lost: the caller's rollback frees it again.
 
     Callers at the same moment take different indexes and do not wait for each other. One in `BATCH` also locks the row
@@ -74,7 +98,7 @@ def issue_address(book_id: int, chain: Chain) -> Address:
     while True:
         master_key, index = _take_index(book_id, chain)
         try:
-            return _issue(master_key, index, chain)
+            return _issue(master_key, index, chain, user_reference)
         except NoChildKey:
             continue  # BIP32: "one should proceed with the next value for i"
 
@@ -108,15 +132,17 @@ def _hand_out(statement: str, master_key: MasterKey) -> None:
         sql.execute(statement, {"key": master_key.pk, "seen": master_key.next_index})
 
 
-def _issue(master_key: MasterKey, index: int, chain: Chain) -> Address:
-    deriver = Deriver(master_key.extended_key(), chain)
-    text, destination = deriver.address(index)
-    if not deriver.confirms(index, text, destination):
+def _issue(master_key: MasterKey, index: int, chain: Chain, user_reference: str) -> Address:
+    derive = deriver(master_key.credential(), chain)
+    text, destination = derive.address(index)
+    if not derive.confirms(index, text, destination):
         found = f"Two derivations of index {index} disagree: this machine miscalculates."
         raise_alarms([AddressAlarm(book_id=master_key.book_id, master_key_id=master_key.pk, found=found)])
         raise AddressMismatch("The new address could not be verified and was not given out.")
     with connection.cursor() as sql:
-        sql.execute(_STORE_ADDRESS, [master_key.book_id, chain.code, master_key.pk, index, text, destination])
+        sql.execute(
+            _STORE_ADDRESS, [master_key.book_id, chain.code, master_key.pk, index, text, destination, user_reference]
+        )
         return Address.from_db("default", _ADDRESS_FIELDS, sql.fetchone())
 
 
@@ -163,7 +189,7 @@ def _finder(master_key: MasterKey | None) -> Callable[[Address], str]:
     if master_key is None:
         return lambda address: f"Its key {address.master_key_id} does not exist."
     try:
-        deriver = Deriver(master_key.extended_key(), master_key.chain_row)
+        derive = deriver(master_key.credential(), master_key.chain_row)
     except (KeysError, KeyError) as error:
         reason = f"Its key {master_key.pk} cannot be used: {error}"
         return lambda _: reason
@@ -172,7 +198,7 @@ def _finder(master_key: MasterKey | None) -> Callable[[Address], str]:
         if (address.book_id, address.chain) != (master_key.book_id, master_key.chain):
             return f"It stands under another book or chain than its key {master_key.pk}."
         try:
-            text, destination = deriver.address(address.index)
+            text, destination = derive.address(address.index)
         except KeysError as error:
             return f"Index {address.index} of key {master_key.pk}: {error}"
         if (address.text, bytes(address.destination)) != (text, destination):

@@ -1,4 +1,4 @@
-"""The public half of merchants' keys, and the addresses issued from it. No private key is ever stored here.
+"""What merchants give for their chains, and the addresses issued from it. No key that spends is ever stored here.
 
 Every rule stands twice: in `importing` and `issuing` for people, in constraints and triggers for everyone else.
 """
@@ -9,8 +9,9 @@ from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from keys import encryption
-from keys.errors import SealedKeyUnreadable
-from keys.formats.extended import HARDENED, ExtendedKey
+from keys.errors import InvalidCredential, SealedKeyUnreadable
+from keys.formats import Credential, format_of
+from keys.formats.extended import HARDENED
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from monitor.chains import CHAINS, Chain
 
@@ -20,7 +21,9 @@ def _refuse(what: str) -> str:
 
 
 class MasterKey(models.Model):
-    """The extended public key of one account on one chain, sealed. One is active for a book and chain at a time.
+    """One credential for one chain, sealed: an extended public key, an account name, a view key.
+
+    One is active for a book and chain at a time.
 
     A retired key stays: its addresses were given to payers and are verified against it for ever.
     """
@@ -32,6 +35,7 @@ class MasterKey(models.Model):
     key_version = models.PositiveSmallIntegerField()
     fingerprint = models.BinaryField(max_length=32)
     """Recognises the key wherever it is imported again; see `fingerprint_of`."""
+    form = models.CharField("address form", max_length=16)
     path = models.CharField("derivation path", max_length=100)
     next_index = models.BigIntegerField(default=0)
     """The first index not yet handed to the free ones (`FreeIndex`)."""
@@ -42,7 +46,7 @@ class MasterKey(models.Model):
         verbose_name = "public key"
         constraints = [
             models.UniqueConstraint(fields=["book", "chain"], condition=Q(active=True), name="one_active_key_a_chain"),
-            models.UniqueConstraint(fields=["book", "chain", "fingerprint"], name="key_once_a_chain"),
+            models.UniqueConstraint(fields=["book", "chain", "fingerprint", "form"], name="key_once_a_chain"),
             models.UniqueConstraint(fields=["book", "chain", "id"], name="key_of_addresses"),
             models.CheckConstraint(condition=Q(next_index__range=(0, HARDENED)), name="index_not_hardened"),
         ]
@@ -66,7 +70,7 @@ class MasterKey(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,
                 condition=pgtrigger.AnyChange(
-                    "id", "book", "chain", "sealed_key", "key_version", "fingerprint", "path", "created_at"
+                    *("id", "book", "chain", "sealed_key", "key_version", "fingerprint", "form", "path", "created_at")
                 ),
                 func=_refuse("a stored key is never changed"),
             ),
@@ -104,20 +108,23 @@ class MasterKey(models.Model):
         """Tells keys apart on a page; says nothing about the key."""
         return bytes(self.fingerprint).hex()[:8]
 
-    def extended_key(self) -> ExtendedKey:
-        """The key, unsealed. Never show, log or export it. Raises `SealedKeyUnreadable`."""
+    def credential(self) -> Credential:
+        """What was imported, unsealed. Never show, log or export it. Raises `SealedKeyUnreadable`."""
         payload = encryption.unseal(
             bytes(self.sealed_key), book_id=self.book_id, chain=self.chain, version=self.key_version
         )
-        key = ExtendedKey.from_payload(payload)
-        if fingerprint_of(key) != bytes(self.fingerprint):
+        try:
+            credential = format_of(self.chain_row).restore(payload, self.chain_row)
+        except InvalidCredential as error:
+            raise SealedKeyUnreadable(f"The stored key cannot be used: {error}") from None
+        if (fingerprint_of(credential), credential.form) != (bytes(self.fingerprint), self.form):
             raise SealedKeyUnreadable("The stored key is not the one that was imported under this row.")
-        return key
+        return credential
 
 
-def fingerprint_of(key: ExtendedKey) -> bytes:
-    """The same for an xpub and a zpub of one account: their children are the same keys."""
-    return encryption.fingerprint(key.chain_code + key.public_key)
+def fingerprint_of(credential: Credential) -> bytes:
+    """The same for every writing of one credential."""
+    return encryption.fingerprint(credential.identity)
 
 
 class FreeIndex(models.Model):
@@ -160,7 +167,9 @@ class Address(AppendOnly):
     index = models.PositiveIntegerField()
     text = models.CharField("address", max_length=100)
     destination = models.BinaryField()
-    """What the chain carries: the output script, or the 20 bytes of the EVM."""
+    """What the chain carries: the output script, the 20 bytes of the EVM, b"account/memo", a public spend key."""
+    user_reference = models.CharField("user", max_length=128, db_default="")
+    """The integrator's own name of the user whose address it is for good; empty: it is no user's, but an invoice's."""
     issued_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = AppendOnlyQuerySet["Address"].as_manager()
@@ -171,6 +180,9 @@ class Address(AppendOnly):
             models.UniqueConstraint(fields=["book", "chain", "text"], name="address_once_a_book"),
             models.UniqueConstraint(fields=["master_key", "index"], name="index_once_a_key"),
             models.UniqueConstraint(fields=["chain", "destination"], name="destination_once_a_chain"),
+            models.UniqueConstraint(
+                fields=["master_key", "user_reference"], condition=~Q(user_reference=""), name="one_address_a_user"
+            ),
             models.CheckConstraint(condition=Q(index__gte=0), name="address_not_hardened"),
         ]
 

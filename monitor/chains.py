@@ -53,7 +53,15 @@ class Chain:
     maturity_blocks: int = 0
     """A coinbase output can be spent, and so counts, only that deep."""
     chain_id: int | None = None
+    address_forms: tuple[str, ...] = ()
+    """Forms our addresses can take here, the usual one first: p2wpkh, p2tr, eip55."""
+    p2pkh_version: bytes = b""
+    """What Base58Check addresses of a key's hash begin with. Empty: there are none."""
+    p2sh_version: bytes = b""
+    """What those of a script's hash begin with."""
     bech32_hrp: str = ""
+    cashaddr_prefix: str = ""
+    """Where addresses are CashAddr and nothing else."""
     pegout_maturity_blocks: int = 0
     """Litecoin's MWEB: an output pegged out of the extension block matures that deep."""
     minimum_node_version: int = 0
@@ -62,7 +70,7 @@ class Chain:
     epoch_blocks: int = 0
     """Where the chain finalises whole epochs: their blocks. A block is final two to three epochs later."""
     extended_key_versions: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
-    """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for."""
+    """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for; empty: any."""
 
     @property
     def setting_name(self) -> str:
@@ -72,11 +80,13 @@ class Chain:
         return self.title
 
 
-_XPUB, _ZPUB = bytes.fromhex("0488b21e"), bytes.fromhex("04b24746")
-_TPUB, _VPUB = bytes.fromhex("043587cf"), bytes.fromhex("045f1cf6")
-_LTUB = bytes.fromhex("019da462")
-_LIVE_SEGWIT = MappingProxyType({_XPUB: "p2wpkh", _ZPUB: "p2wpkh"})
-_TEST_SEGWIT = MappingProxyType({_TPUB: "p2wpkh", _VPUB: "p2wpkh"})
+_XPUB, _YPUB, _ZPUB = bytes.fromhex("0488b21e"), bytes.fromhex("049d7cb2"), bytes.fromhex("04b24746")
+_TPUB, _UPUB, _VPUB = bytes.fromhex("043587cf"), bytes.fromhex("044a5262"), bytes.fromhex("045f1cf6")
+_LTUB, _MTUB = bytes.fromhex("019da462"), bytes.fromhex("01b26ef6")
+_LIVE_SEGWIT = MappingProxyType({_XPUB: "", _YPUB: "p2sh-p2wpkh", _ZPUB: "p2wpkh"})
+_TEST_SEGWIT = MappingProxyType({_TPUB: "", _UPUB: "p2sh-p2wpkh", _VPUB: "p2wpkh"})
+_BTC_FORMS = ("p2wpkh", "p2tr", "p2sh-p2wpkh", "p2pkh")
+_LTC_FORMS = ("p2wpkh", "p2sh-p2wpkh", "p2pkh")
 
 _BTC = NativeAsset("BTC", 8)
 _LTC = NativeAsset("LTC", 8)
@@ -90,7 +100,8 @@ _ROWS = (
         poll_seconds=10, interval_seconds=600, reorg_limit=100,
         genesis="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
         derivation_path="m/84'/0'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
-        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="bc",
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000,
+        address_forms=_BTC_FORMS, p2pkh_version=b"\x00", p2sh_version=b"\x05", bech32_hrp="bc",
         minimum_node_version=250000, extended_key_versions=_LIVE_SEGWIT,
     ),
     Chain(
@@ -98,7 +109,8 @@ _ROWS = (
         poll_seconds=1, interval_seconds=600, reorg_limit=100,
         genesis="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
         derivation_path="m/84'/1'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
-        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="bcrt",
+        confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000,
+        address_forms=_BTC_FORMS, p2pkh_version=b"\x6f", p2sh_version=b"\xc4", bech32_hrp="bcrt",
         extended_key_versions=_TEST_SEGWIT,
     ),
     Chain(
@@ -106,15 +118,18 @@ _ROWS = (
         poll_seconds=5, interval_seconds=150, reorg_limit=100,
         genesis="12a765e31ffd4059bada1e25190f6e98c99d9714d334efa41a195a7e7e04bfe2",
         derivation_path="m/84'/2'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
-        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="ltc", pegout_maturity_blocks=6,
-        minimum_node_version=210504, extended_key_versions=MappingProxyType({**_LIVE_SEGWIT, _LTUB: "p2wpkh"}),
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, pegout_maturity_blocks=6,
+        address_forms=_LTC_FORMS, p2pkh_version=b"\x30", p2sh_version=b"\x32", bech32_hrp="ltc",
+        minimum_node_version=210504,
+        extended_key_versions=MappingProxyType({**_LIVE_SEGWIT, _LTUB: "", _MTUB: "p2sh-p2wpkh"}),
     ),
     Chain(
         code="litecoin-regtest", title="Litecoin (regtest)", family="bitcoin", native=_LTC, live=False,
         poll_seconds=1, interval_seconds=150, reorg_limit=100,
         genesis="530827f38f93b43ed12af0b3ad25a288dc02ed74d6d7857862df51fc56c416f9",
         derivation_path="m/84'/1'/0'", uri_scheme="litecoin", minimum_base_units=5460, quote_decimals=8,
-        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, bech32_hrp="rltc", pegout_maturity_blocks=6,
+        confirmation_tiers=_LTC_TIERS, maturity_blocks=100, block_vsize=1_000_000, pegout_maturity_blocks=6,
+        address_forms=_LTC_FORMS, p2pkh_version=b"\x6f", p2sh_version=b"\x3a", bech32_hrp="rltc",
         extended_key_versions=_TEST_SEGWIT,
     ),
     Chain(
@@ -122,13 +137,14 @@ _ROWS = (
         poll_seconds=4, interval_seconds=12, reorg_limit=128,
         genesis="0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3",
         derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
-        chain_id=1, epoch_blocks=32, extended_key_versions=MappingProxyType({_XPUB: "eip55"}),
+        chain_id=1, epoch_blocks=32, address_forms=("eip55",), extended_key_versions=MappingProxyType({_XPUB: ""}),
     ),
     Chain(
         code="ethereum-dev", title="Ethereum (development)", family="evm", native=_ETH, live=False,
         poll_seconds=1, interval_seconds=12, reorg_limit=128, genesis="",
         derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
-        chain_id=31337, epoch_blocks=1, extended_key_versions=MappingProxyType({_XPUB: "eip55", _TPUB: "eip55"}),
+        chain_id=31337, epoch_blocks=1, address_forms=("eip55",),
+        extended_key_versions=MappingProxyType({_XPUB: "", _TPUB: ""}),
     ),
 )  # fmt: skip
 

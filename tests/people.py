@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from cryptopay.merchants.models import Merchant
 from cryptopay.merchants.onboarding import create_merchant
-from keys.importing import import_extended_key
+from keys.importing import import_credential
 from ledger import rates
 from monitor.chains import CHAINS, Chain
 
@@ -23,11 +23,13 @@ def account(chain: Chain, seed: bytes | None = None) -> Bip32Slip10Secp256k1:
 
 
 def merchant(name: str) -> Merchant:
-    """A merchant with a public key on every development chain."""
+    """A merchant with a public key on every development chain that derives from one."""
     made = create_merchant(name)
     for chain in DEVELOPMENT_CHAINS:
+        if not chain.extended_key_versions:
+            continue
         key = account(chain).PublicKey().ToExtended()
-        import_extended_key(made.test_book, chain, key, label=f"{name}'s key")
+        import_credential(made.test_book, chain, key, label=f"{name}'s key")
     return made
 
 

@@ -26,6 +26,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "amount_not_positive",
         "tolerance_invalid",
         "expiry_invalid",
+        "credential_invalid",
         "extended_key_invalid",
         "external_ref_invalid",
         "webhook_url_refused",
@@ -37,7 +38,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
     HTTPStatus.NOT_FOUND: ("not_found",),
     HTTPStatus.CONFLICT: (
         "invoice_closed",
-        "extended_key_in_use",
+        "credential_in_use",
         "addresses_exhausted",
         "too_many_endpoints",
         "endpoint_disabled",

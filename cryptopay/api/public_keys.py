@@ -1,4 +1,4 @@
-"""Extended public keys: a merchant's addresses derive from them. They go in and never come out."""
+"""Keys: what a merchant's addresses derive from, never what spends. They go in and never come out."""
 
 from typing import Any, ClassVar
 
@@ -7,24 +7,34 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.errors import Problem
+from cryptopay.api.errors import BodyRefused, Problem
 from cryptopay.api.fields import StrictSerializer, TextField
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import PageParameters, page, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
-from keys.importing import first_addresses, import_extended_key
+from keys.formats import format_of
+from keys.importing import first_addresses, import_credential
 from keys.models import MasterKey
 from monitor.chains import CHAINS, Chain
 
 Scope = ApiKey.Scope
+_PARTS = {"extended_public_key", "account_name", "primary_address", "private_view_key"}
 
 
 class PublicKeyBody(StrictSerializer):
     """A key to import."""
 
     chain = TextField(max_length=32, help_text="As `/chains` names it: bitcoin.")
-    extended_public_key = TextField(max_length=200, help_text="Of one account: xpub..., zpub...; never a private key.")
+    extended_public_key = TextField(
+        max_length=200, required=False, help_text="Of one account: xpub..., zpub...; never a private key."
+    )
+    account_name = TextField(max_length=13, required=False, help_text="EOS: the account that receives.")
+    primary_address = TextField(max_length=100, required=False, help_text="Monero: the wallet's own address.")
+    private_view_key = TextField(max_length=64, required=False, help_text="Monero: lets see, and not spend.")
+    address_form = TextField(
+        max_length=16, required=False, help_text="p2wpkh, p2tr, p2sh-p2wpkh or p2pkh, where an xpub may mean any."
+    )
     label = TextField(  # type: ignore[assignment]
         max_length=100, help_text="For people: which device or wallet holds the private key."
     )
@@ -36,6 +46,7 @@ class PublicKeySchema(serializers.Serializer[Any]):
     id = serializers.CharField()
     chain = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
+    address_form = serializers.CharField(help_text="How addresses are made from it: p2wpkh.")
     path = serializers.CharField(help_text="Derivation path of the account.")
     active = serializers.BooleanField(help_text="Gives out the addresses of its chain.")
     addresses_issued = serializers.IntegerField()
@@ -71,7 +82,9 @@ class PublicKeys(Resource):
         """Import a key; it gives out the addresses of its chain from now on. The former one is retired and kept."""
         asked = self.body(PublicKeyBody)
         chain = self._chain(asked["chain"])
-        row = import_extended_key(self.book, chain, asked["extended_public_key"], asked["label"])
+        row = import_credential(
+            self.book, chain, _credential(asked, chain), asked["label"], asked.get("address_form", "")
+        )
         return Response({**_key_json(row), "first_addresses": first_addresses(row)}, status=201)
 
     def _chain(self, code: str) -> Chain:
@@ -80,6 +93,17 @@ class PublicKeys(Resource):
         if chain is None or chain.live != self.api_key.live:
             raise Problem(422, "chain_unknown", "There is no such chain for this API key; see /chains.", "/chain")
         return chain
+
+
+def _credential(asked: dict[str, str], chain: Chain) -> str:
+    """The texts this chain's credential is made of, one a line."""
+    parts = format_of(chain).PARTS
+    for name in sorted((_PARTS - {*parts}) & asked.keys()):
+        raise BodyRefused("unknown_field", f"{chain.title} takes: {', '.join(parts)}.", f"/{name}")
+    for name in parts:
+        if name not in asked:
+            raise BodyRefused("required", f"{chain.title} takes: {', '.join(parts)}.", f"/{name}")
+    return "\n".join(asked[name] for name in parts)
 
 
 def _below(rows: list[MasterKey], cursor: str) -> list[MasterKey]:
@@ -99,6 +123,7 @@ def _key_json(row: MasterKey) -> dict[str, Any]:
         "id": _id(row),
         "chain": row.chain,
         "label": row.label,
+        "address_form": row.form,
         "path": row.path,
         "active": row.active,
         "addresses_issued": row.issued,

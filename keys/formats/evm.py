@@ -6,7 +6,13 @@ import sha3
 from coincurve import PublicKey
 
 from keys.errors import InvalidAddress
+from keys.formats import accounts
+from keys.formats.accounts import Account
+from keys.formats.bip32 import AccountDeriver
 from monitor.chains import Chain
+
+PARTS: tuple[str, ...] = accounts.PARTS
+read, restore = accounts.read, accounts.restore
 
 _ADDRESS_BYTES = 20
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -24,7 +30,11 @@ def keccak256(message: bytes) -> bytes:
     return digest
 
 
-def destination(public_key: PublicKey) -> bytes:
+def deriver(account: Account, chain: Chain) -> AccountDeriver:
+    return AccountDeriver(account.key, chain, _destination, text, parse)
+
+
+def _destination(public_key: PublicKey) -> bytes:
     """The last 20 bytes of the hash of the point."""
     return keccak256(public_key.format(False)[1:])[-_ADDRESS_BYTES:]
 

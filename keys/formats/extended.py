@@ -21,17 +21,23 @@ _PRIVATE_VERSIONS = frozenset(
         *("0488ade4", "049d7878", "04b2430c", "0295b005", "02aa7a99"),  # xprv yprv zprv Yprv Zprv
         *("04358394", "044a4e28", "045f18bc", "024285b5", "02575048"),  # tprv uprv vprv Uprv Vprv
         *("019d9cfe", "01b26792", "0436ef7d"),  # Ltpv Mtpv ttpv
+        *("02fac398", "02fe52f8"),  # dgpv drkv, of Dogecoin's and Dash's wallets
     )
 )
-_OTHER_PUBLIC_VERSIONS = {
+_NAMES = {
     bytes.fromhex(version): name
     for version, name in (
         *(("0488b21e", "xpub"), ("049d7cb2", "ypub"), ("04b24746", "zpub"), ("0295b43f", "Ypub"), ("02aa7ed3", "Zpub")),
         *(("043587cf", "tpub"), ("044a5262", "upub"), ("045f1cf6", "vpub"), ("024289ef", "Upub"), ("02575483", "Vpub")),
-        *(("019da462", "Ltub"), ("01b26ef6", "Mtub"), ("0436f6e1", "ttub")),
+        *(("019da462", "Ltub"), ("01b26ef6", "Mtub"), ("0436f6e1", "ttub"), ("02facafd", "dgub"), ("02fe52cc", "drkp")),
     )
 }
 """Named so that a person who took the wrong one of several exports is told which one it was."""
+
+
+def name_of(version: bytes) -> str:
+    """What people call keys of this version: xpub."""
+    return _NAMES.get(version, version.hex())
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,12 @@ def _check_version(version: bytes, chain: Chain) -> None:
         )
     if version in chain.extended_key_versions:
         return
-    name = _OTHER_PUBLIC_VERSIONS.get(version)
-    if name is None:
+    if version not in _NAMES:
         raise InvalidExtendedKey("Its version bytes are unknown.")
-    accepted = sorted(_OTHER_PUBLIC_VERSIONS.get(known, known.hex()) for known in chain.extended_key_versions)
+    accepted = sorted(map(name_of, chain.extended_key_versions))
     raise InvalidExtendedKey(
-        f"This {name} key is of another network or address form; {chain.title} takes: {', '.join(accepted)}."
+        f"This {name_of(version)} key is of another network or address form; "
+        f"{chain.title} takes: {', '.join(accepted)}."
     )
 
 

@@ -19,8 +19,9 @@ from bip_utils import Bip32Slip10Secp256k1
 from coincurve import PublicKey
 from coincurve._libsecp256k1 import ffi, lib
 
-from keys.derivation import Deriver
-from keys.formats.extended import parse
+from keys.derivation import deriver
+from keys.formats import Deriver
+from keys.importing import read
 from monitor.chains import CHAINS
 
 ROUNDS = 7
@@ -64,7 +65,7 @@ def _account(path: str) -> str:
 
 def _deriver(code: str) -> Deriver:
     chain = CHAINS[code]
-    return Deriver(parse(_account(chain.derivation_path), chain), chain)
+    return deriver(read(chain, _account(chain.derivation_path)), chain)
 
 
 def _medians(first: Callable[[], object], second: Callable[[], object], *counts: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from bip_utils import Bip32KeyNetVersions, Bip32Slip10Secp256k1
 
-from keys.importing import import_extended_key
+from keys.importing import import_credential
 from keys.models import MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS
@@ -49,4 +49,4 @@ def new_book() -> Callable[[], Book]:
 
 @pytest.fixture
 def new_master_key(new_book: Callable[[], Book], new_key: Callable[..., str]) -> Callable[[], MasterKey]:
-    return lambda: import_extended_key(new_book(), BITCOIN, new_key(), "Alice's device")
+    return lambda: import_credential(new_book(), BITCOIN, new_key(), "Alice's device")

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from keys.formats.base58 import encode
-from keys.importing import first_addresses, import_extended_key
+from keys.importing import first_addresses, import_credential
 from keys.issuing import issue_address
 from keys.models import AddressAlarm, MasterKey
 from ledger.models import Book
@@ -29,7 +29,7 @@ def staff() -> Client:
 
 
 def _submit(staff: Client, book: Book, text: str, **changed: Any) -> Any:
-    form = {"book": book.pk, "chain": BITCOIN.code, "label": "Trezor", "extended_key": text, **changed}
+    form = {"book": book.pk, "chain": BITCOIN.code, "label": "Trezor", "form": "", "credential": text, **changed}
     return staff.post(reverse(ADD), form, follow=True)
 
 
@@ -42,7 +42,7 @@ def test_a_key_is_imported_and_never_shown(
     master_key = MasterKey.objects.get(book=book)
     pages.append(staff.get(reverse("admin:keys_masterkey_changelist")).content.decode())
     pages.append(staff.get(reverse("admin:keys_masterkey_change", args=[master_key.pk])).content.decode())
-    key = master_key.extended_key()
+    key = master_key.credential().key
     for page in pages:
         assert "Trezor" in page
         for secret in (text, key.chain_code.hex(), key.public_key.hex(), bytes(master_key.sealed_key).hex()):
@@ -63,10 +63,10 @@ def test_a_wrong_key_is_explained_beside_its_field_and_not_repeated(
     for text, reason in (
         (private, "This is a private key"),
         ("tpub", "This is not an extended public key"),
-        (encode(used.extended_key().payload), "already in use"),
+        (encode(used.credential().key.payload), "already in use"),
     ):
         page = _submit(staff, book, text)
-        assert "extended_key" in page.context["adminform"].form.errors
+        assert "credential" in page.context["adminform"].form.errors
         assert reason in page.content.decode()
         assert len(text) < 9 or text not in page.content.decode()
     assert "chain" in _submit(staff, book, "tpub", chain="nowhere").context["adminform"].form.errors
@@ -119,7 +119,7 @@ def test_addresses_are_verified_before_they_are_listed_and_cannot_be_edited(
 def test_a_key_that_cannot_be_opened_says_so(
     staff: Client, new_book: Callable[[], Book], new_key: Callable[..., str], settings: Any
 ) -> None:
-    master_key = import_extended_key(new_book(), BITCOIN, new_key(), "x")
+    master_key = import_credential(new_book(), BITCOIN, new_key(), "x")
     settings.KEYS_ENCRYPTION_KEY = bytes(range(32))
     page = staff.get(reverse("admin:keys_masterkey_change", args=[master_key.pk]))
     assert "sealed under another secret" in page.content.decode()

@@ -7,9 +7,11 @@ import pytest
 from bip_utils import Bip32Slip10Secp256k1, EthAddrEncoder, P2WPKHAddrEncoder
 from coincurve import PrivateKey
 
-from keys.derivation import Deriver, Parent
+from keys.derivation import deriver
 from keys.errors import DerivationExhausted, NoChildKey
+from keys.formats.bip32 import Parent
 from keys.formats.extended import ExtendedKey, parse
+from keys.importing import read
 from monitor.chains import CHAINS, Chain
 
 BITCOIN, ETHEREUM = CHAINS["bitcoin"], CHAINS["ethereum"]
@@ -28,9 +30,9 @@ def test_bip32_vectors_public_derivations(bip32: dict[str, list[Any]]) -> None:
 
 
 def test_bip84_vectors() -> None:
-    deriver = Deriver(parse(BIP84_ACCOUNT, BITCOIN), BITCOIN)
-    assert deriver.address(0)[0] == "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
-    assert deriver.address(1)[0] == "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"
+    derive = deriver(read(BITCOIN, BIP84_ACCOUNT), BITCOIN)
+    assert derive.address(0)[0] == "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
+    assert derive.address(1)[0] == "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"
 
 
 def _second_opinion(external: Bip32Slip10Secp256k1, index: int, chain: Chain) -> str:
@@ -40,28 +42,28 @@ def _second_opinion(external: Bip32Slip10Secp256k1, index: int, chain: Chain) ->
     return P2WPKHAddrEncoder.EncodeKey(key.KeyObject(), hrp=chain.bech32_hrp)
 
 
-@pytest.mark.parametrize("chain", CHAINS.values(), ids=str)
+@pytest.mark.parametrize("chain", [chain for chain in CHAINS.values() if chain.extended_key_versions], ids=str)
 def test_a_second_library_derives_the_same(chain: Chain, new_account: Callable[..., Bip32Slip10Secp256k1]) -> None:
     """3,000 random keys over all chains, and the two ends of the range of indexes."""
     version = next(iter(chain.extended_key_versions)).hex()
     for _ in range(5):
         account = new_account(chain.derivation_path, version)
         account.ConvertToPublic()
-        deriver = Deriver(parse(account.PublicKey().ToExtended(), chain), chain)
+        derive = deriver(read(chain, account.PublicKey().ToExtended()), chain)
         external = account.ChildKey(0)
         for index in (0, 1, 2**31 - 1, *(secrets.randbelow(2**31) for _ in range(97))):
-            text, destination = deriver.address(index)
+            text, destination = derive.address(index)
             assert text == _second_opinion(external, index, chain)
-            assert deriver.confirms(index, text, destination)
+            assert derive.confirms(index, text, destination)
 
 
 def test_confirmation_notices_a_wrong_text_destination_and_index(new_key: Callable[..., str]) -> None:
-    deriver = Deriver(parse(new_key("m/84'/0'/0'", "0488b21e"), BITCOIN), BITCOIN)
-    (text, destination), (other_text, other_destination) = deriver.address(0), deriver.address(1)
-    assert deriver.confirms(0, text, destination)
-    assert not deriver.confirms(0, other_text, destination)
-    assert not deriver.confirms(0, text, other_destination)
-    assert not deriver.confirms(1, text, destination)
+    derive = deriver(read(BITCOIN, new_key("m/84'/0'/0'", "0488b21e")), BITCOIN)
+    (text, destination), (other_text, other_destination) = derive.address(0), derive.address(1)
+    assert derive.confirms(0, text, destination)
+    assert not derive.confirms(0, other_text, destination)
+    assert not derive.confirms(0, text, other_destination)
+    assert not derive.confirms(1, text, destination)
 
 
 @pytest.mark.parametrize("index", [-1, 2**31, 2**32])

@@ -6,10 +6,11 @@ import pytest
 from django.db import connection, transaction
 
 from keys import issuing
-from keys.derivation import Deriver, Parent
+from keys.derivation import deriver
 from keys.errors import AddressMismatch, DerivationExhausted, NoChildKey, NoMasterKey
 from keys.formats import format_of
-from keys.importing import import_extended_key
+from keys.formats.bip32 import AccountDeriver, Parent
+from keys.importing import import_credential
 from keys.issuing import issue_address, verified, verified_many
 from keys.models import Address, AddressAlarm, MasterKey
 from ledger.models import Book
@@ -50,13 +51,13 @@ def _alarms(book_id: int) -> int:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("chain", CHAINS.values(), ids=str)
+@pytest.mark.parametrize("chain", [chain for chain in CHAINS.values() if chain.extended_key_versions], ids=str)
 def test_addresses_are_issued_in_order_and_hold(
     chain: Chain, new_book: Callable[[], Book], new_key: Callable[..., str]
 ) -> None:
     book = new_book()
     version = next(iter(chain.extended_key_versions)).hex()
-    import_extended_key(book, chain, new_key(chain.derivation_path, version), "x")
+    import_credential(book, chain, new_key(chain.derivation_path, version), "x")
     addresses = [issue_address(book.pk, chain) for _ in range(5)]
     assert [address.index for address in addresses] == list(range(5))
     for address in Address.objects.filter(book=book):
@@ -115,13 +116,13 @@ def test_a_miscalculated_address_is_not_given_out(
     new_master_key: Callable[[], MasterKey], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One wrong bit in the first calculation, as bad memory makes it."""
-    real = Deriver.destination
+    real = AccountDeriver.destination
 
-    def destination(self: Deriver, index: int) -> bytes:
+    def destination(self: AccountDeriver, index: int) -> bytes:
         right = real(self, index)
         return right[:-1] + bytes([right[-1] ^ 1])
 
-    monkeypatch.setattr(Deriver, "destination", destination)
+    monkeypatch.setattr(AccountDeriver, "destination", destination)
     master_key = new_master_key()
     with pytest.raises(AddressMismatch), transaction.atomic():
         issue_address(master_key.book_id, BITCOIN)
@@ -200,7 +201,7 @@ def test_a_key_that_is_active_again_goes_on_with_its_own_free_indexes(
 ) -> None:
     book, texts = new_book(), (new_key(), new_key())
     for number, text in enumerate((*texts, texts[0])):
-        master_key = import_extended_key(book, BITCOIN, text, "x")
+        master_key = import_credential(book, BITCOIN, text, "x")
         assert [issue_address(book.pk, BITCOIN).index for _ in range(2)] == ([0, 1] if number < 2 else [2, 3])
         assert master_key.issued == (2 if number < 2 else 4)
 
@@ -215,7 +216,7 @@ def test_two_books_import_one_key_at_the_same_moment(new_book: Callable[[], Book
         def work(book: Book, text: str = text, start: threading.Barrier = start) -> None:
             start.wait()
             try:
-                import_extended_key(book, BITCOIN, text, "x")
+                import_credential(book, BITCOIN, text, "x")
             except issuing.KeysError:
                 pass
             finally:
@@ -240,7 +241,7 @@ def test_threat_35_1000_swapped_addresses_0_shown_1000_alarms(
         issue_address(book_id, BITCOIN)
     stored = list(Address.objects.filter(book_id=book_id))
     assert len(verified_many(stored)) == 1000
-    thief = Deriver(issuing.MasterKey.extended_key(new_master_key()), BITCOIN)
+    thief = deriver(new_master_key().credential(), BITCOIN)
     for address in stored:
         text, destination = thief.address(address.index)
         _tamper("UPDATE keys_address SET text = %s, destination = %s WHERE id = %s", text, destination, address.pk)

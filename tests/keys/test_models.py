@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 import keys
 from keys.errors import SealedKeyUnreadable
 from keys.formats import base58
-from keys.importing import import_extended_key
+from keys.importing import import_credential
 from keys.issuing import issue_address
 from keys.models import Address, AddressAlarm, FreeIndex, MasterKey
 from ledger.appendonly import RowIsPermanent
@@ -61,8 +61,8 @@ def test_an_issued_address_is_never_changed(new_master_key: Callable[[], MasterK
 
 def test_one_active_key_a_book_and_chain(new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:
     book = new_book()
-    retired = import_extended_key(book, BITCOIN, new_key(), "first")
-    import_extended_key(book, BITCOIN, new_key(), "second")
+    retired = import_credential(book, BITCOIN, new_key(), "first")
+    import_credential(book, BITCOIN, new_key(), "second")
     assert "one_active_key_a_chain" in _refused("UPDATE keys_masterkey SET active = true WHERE id = %s", retired.pk)
 
 
@@ -92,10 +92,10 @@ def test_a_free_index_stays_what_it_is_and_with_its_key(new_master_key: Callable
 def test_a_swapped_ciphertext_is_noticed(new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:
     """Both keys are of one book and chain, so the ciphertext opens; the fingerprint still gives it away."""
     book = new_book()
-    first, second = (import_extended_key(book, BITCOIN, new_key(), label) for label in ("first", "second"))
+    first, second = (import_credential(book, BITCOIN, new_key(), label) for label in ("first", "second"))
     first.sealed_key = second.sealed_key
     with pytest.raises(SealedKeyUnreadable, match="not the one"):
-        first.extended_key()
+        first.credential()
 
 
 def _raw_rows() -> bytes:
@@ -117,12 +117,12 @@ def test_threat_33_neither_half_of_the_attack_is_stored_or_exported(
 ) -> None:
     """Against `test_threat_33_parent_key_from_xpub_and_child_key`: rows and dumps hold no key and no chain code."""
     text = new_key()
-    master_key = import_extended_key(new_book(), BITCOIN, text, "x")
+    master_key = import_credential(new_book(), BITCOIN, text, "x")
     address = issue_address(master_key.book_id, BITCOIN)
     dump = serializers.serialize("json", [master_key, address]).encode() + repr((master_key, address)).encode()
     rows = _raw_rows()
     assert address.text.encode() in rows, "the search itself works"
-    key, payload = master_key.extended_key(), base58.decode(text)
+    key, payload = master_key.credential().key, base58.decode(text)
     for secret in (payload, payload[4:], key.public_key, key.public_key[1:], key.chain_code, text.encode()):
         for form in (secret, secret.hex().encode(), secret.hex().upper().encode(), base58.encode(secret).encode()):
             assert form not in rows
@@ -139,4 +139,4 @@ def test_threat_33_no_private_key_has_a_place_here() -> None:
     }
     assert not {column for column in columns if "private" in column or "secret" in column or "seed" in column}
     users = [path.name for path in Path(keys.__file__).parent.rglob("*.py") if "PrivateKey" in path.read_text()]
-    assert users == ["derivation.py"]
+    assert users == ["bip32.py"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from coincurve import PrivateKey
 
 from keys.formats import base58
-from keys.formats.bitcoin import hash160
+from keys.formats.hashes import hash160
 from keys.formats.extended import HARDENED
 from monitor.chains import Chain
 

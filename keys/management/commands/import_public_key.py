@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from keys.errors import KeysError
-from keys.importing import first_addresses, import_extended_key
+from keys.importing import first_addresses, import_credential
 from monitor.chains import CHAINS
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         # Not an argument: arguments stand in the shell's history and in the list of processes.
         text = sys.stdin.readline()
         try:
-            master_key = import_extended_key(owner, CHAINS[chain], text, label)
+            master_key = import_credential(owner, CHAINS[chain], text, label)
         except KeysError as error:
             raise CommandError(f"{error} [{error.code}]") from error
         self.stdout.write(f"{master_key} at {master_key.path}. Compare its first addresses with your wallet's:")

@@ -81,7 +81,7 @@ def test_a_key_of_another_tenant(alice: Caller, charlie: Caller) -> None:
     assert alice.post("/public-keys", asked).status_code == 201
     before = rows()
     taken = charlie.post("/public-keys", asked)
-    assert (taken.status_code, code(taken)) == (409, "extended_key_in_use")
+    assert (taken.status_code, code(taken)) == (409, "credential_in_use")
     assert rows() == before
 
 

@@ -23,7 +23,7 @@ from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import endpoints
-from keys.importing import import_extended_key
+from keys.importing import import_credential
 from keys.models import AddressAlarm, MasterKey
 from ledger import chart, manual, periods, proposals, rates
 from ledger.journal import Leg
@@ -84,7 +84,7 @@ def _shop(name: str) -> Shop:
         Membership.objects.create(merchant=merchant, user=user, role=role)
         members[role] = user
     shop = Shop(merchant, members)
-    import_extended_key(shop.book, CHAIN, XPUBS[name], label=f"{name}'s key")
+    import_credential(shop.book, CHAIN, XPUBS[name], label=f"{name}'s key")
     endpoints.create(shop.book.pk, f"https://{name.lower()}.example/hook")
     api_keys.create(merchant, f"{name}'s key", live=False, scopes=[ApiKey.Scope.INVOICES_READ])
     rates.record("BTC", "EUR", Decimal(60001), f"{name}'s desk", timezone.now(), book_id=shop.book.pk)

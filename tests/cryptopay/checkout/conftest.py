@@ -16,7 +16,7 @@ from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.merchants import onboarding
 from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.models import Invoice
-from keys.importing import import_extended_key
+from keys.importing import import_credential
 from ledger import rates
 from monitor import deposits
 from monitor.chains import CHAINS, Chain
@@ -39,7 +39,7 @@ class Till:
         self.merchant = onboarding.create_merchant("Café Zoë", currency="EUR")
         self.book = self.merchant.book(live=False)
         for code in ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev"):
-            import_extended_key(self.book, CHAINS[code], account_key(secrets.token_bytes(32), CHAINS[code]), "Till")
+            import_credential(self.book, CHAINS[code], account_key(secrets.token_bytes(32), CHAINS[code]), "Till")
             Cursor.objects.create(chain_code=code, height=HEIGHT, hash="00")
         for coin, price in PRICES.items():
             rates.record(coin, "EUR", Decimal(price), "test", timezone.now())

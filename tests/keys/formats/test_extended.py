@@ -66,11 +66,11 @@ def test_a_good_checksum_does_not_excuse_a_wrong_length(length: int) -> None:
 @pytest.mark.parametrize(
     ("version", "chain", "reason"),
     [
-        ("043587cf", "bitcoin", "This tpub key is of another network or address form; Bitcoin takes: xpub, zpub"),
-        ("049d7cb2", "bitcoin", "This ypub key is of another network or address form"),
+        ("043587cf", "bitcoin", "This tpub key is of another network or address form; Bitcoin takes: xpub, ypub, zpub"),
+        ("049d7cb2", "ethereum", "This ypub key is of another network or address form"),
         ("019da462", "bitcoin", "This Ltub key is of another network"),
         ("04b24746", "ethereum", "This zpub key is of another network or address form; Ethereum takes: xpub"),
-        ("0488b21e", "bitcoin-regtest", r"Bitcoin \(regtest\) takes: tpub, vpub"),
+        ("0488b21e", "bitcoin-regtest", r"Bitcoin \(regtest\) takes: tpub, upub, vpub"),
         ("04b2430c", "bitcoin", "This is a private key"),
         ("04358394", "bitcoin-regtest", "This is a private key"),
         ("019d9cfe", "litecoin", "This is a private key"),

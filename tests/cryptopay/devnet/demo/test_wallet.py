@@ -6,7 +6,7 @@ import pytest
 from bip_utils import Bip44, Bip44Changes, Bip44Coins, Bip84, Bip84Coins
 
 from cryptopay.devnet.demo import wallet
-from keys.derivation import Deriver
+from keys.derivation import deriver
 from keys.importing import read
 from monitor.chains import CHAINS
 
@@ -21,8 +21,8 @@ TREES = {
 def test_an_account_key_gives_the_addresses_of_the_standard(code: str) -> None:
     account = TREES[code].Purpose().Coin().Account(0).Change(Bip44Changes.CHAIN_EXT)
     expected = [account.AddressIndex(index).PublicKey().ToAddress() for index in range(3)]
-    deriver = Deriver(read(CHAINS[code], wallet.account_key(SEED, CHAINS[code])), CHAINS[code])
-    assert [deriver.address(index)[0] for index in range(3)] == expected
+    derive = deriver(read(CHAINS[code], wallet.account_key(SEED, CHAINS[code])), CHAINS[code])
+    assert [derive.address(index)[0] for index in range(3)] == expected
 
 
 def test_a_seed_is_made_once_and_each_owner_has_another(tmp_path: Path) -> None:
