@@ -4,11 +4,11 @@ No database, no keys, no confirmations, no reorgs here: those are written once, 
 `monitor.confirmations`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class NodeError(Exception):
@@ -135,3 +135,15 @@ class Connector(Protocol):
 
     def waiting(self, txids: AbstractSet[str]) -> AbstractSet[str]:
         """Of these transactions, those the node still holds unconfirmed. The others were mined, replaced or dropped."""
+
+
+@runtime_checkable
+class Examiner(Protocol):
+    """A connector that asks its node once more about a block when it is known who in it is watched.
+
+    Before the block is taken in, and outside any transaction. Raises `NodeError` and nothing else.
+    """
+
+    def examine(self, block: Block, watched: AbstractSet[bytes], polled: Callable[[], Sequence[bytes]]) -> Block:
+        """The same block without the transfers to `watched` that cannot be proved, which are parked, and with what only
+        the balances of some addresses tell: `polled` gives those."""

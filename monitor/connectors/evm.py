@@ -1,27 +1,27 @@
 """Ethereum and its family: anvil, geth and other execution nodes over JSON-RPC.
 
-Plain transfers of the chain's own coin, by whole blocks with their receipts. Sources: the Execution API specification
-(ethereum/execution-apis), EIP-658 (a receipt's status), EIP-695 (chain id).
+Whole blocks with their receipts: plain transfers of the chain's own coin, what contracts sent of it (`evm_internal`),
+and tokens (`evm_tokens`). Sources: the Execution API specification (ethereum/execution-apis), EIP-658 (a receipt's
+status), EIP-695 (chain id).
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 
 from msgspec import Struct
 
 from monitor.chains import Chain
-from monitor.connectors.base import BlockRef, NodeError, Parked, Tip, Transfer
+from monitor.connectors import evm_internal, evm_tokens
+from monitor.connectors.base import Block, BlockRef, NodeError, Parked, Tip, Transfer
+from monitor.connectors.evm_tokens import Log, TokenMoves
+from monitor.connectors.evm_values import address, checked_hash, number, time
 from monitor.connectors.jsonrpc import METHOD_MISSING, Call, JsonRpc, RpcRefused
 
-_is_quantity = re.compile(r"0x[0-9a-f]{1,64}").fullmatch
-_is_hash = re.compile(r"0x[0-9a-f]{64}").fullmatch
-_is_address = re.compile(r"0x[0-9a-fA-F]{40}").fullmatch
 _SUCCEEDED = "0x1"
-_LAST_SECOND = 2**37  # the year 6325: far beyond any block, within what a date can hold
 T = TypeVar("T")
 
 
@@ -31,6 +31,10 @@ class _Transaction(Struct, rename="camel"):
     to: str | None = None
     """None: the transaction creates a contract."""
     block_hash: str | None = None
+
+
+class _Waiting(_Transaction, rename="camel"):
+    input: str = ""
 
 
 class _Header(Struct, rename="camel"):
@@ -45,13 +49,14 @@ class _FullBlock(_Header, rename="camel"):
 
 
 class _Pending(Struct):
-    transactions: list[_Transaction]
+    transactions: list[_Waiting]
 
 
 class _Receipt(Struct, rename="camel"):
     transaction_hash: str
     block_hash: str
     status: str | None = None
+    logs: list[Log] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,9 @@ class EvmBlock(EvmTransfers):
     parent_hash: str
     time: datetime
     parked: Sequence[Parked] = ()
+    moved: TokenMoves = field(default_factory=TokenMoves)
+    own_coin_known: bool = True
+    """Whether what contracts sent of the chain's own coin is among the transfers."""
 
     def txids(self) -> AbstractSet[str]:
         return self.inspected
@@ -84,12 +92,14 @@ class EvmBlock(EvmTransfers):
 class EvmConnector:
     """See `base.Connector`."""
 
-    def __init__(self, chain: Chain, rpc: JsonRpc) -> None:
+    def __init__(self, chain: Chain, rpc: JsonRpc, contracts: AbstractSet[str] = frozenset()) -> None:
+        """`contracts`: the tokens to be read, in lower case."""
         self._chain = chain
         self._rpc = rpc
+        self._contracts = contracts
 
     def check(self) -> None:
-        chain_id = _number(self._rpc.call("eth_chainId", returns=str))
+        chain_id = number(self._rpc.call("eth_chainId", returns=str))
         if chain_id != self._chain.chain_id:
             raise NodeError(f"{self._chain}: the node has chain id {chain_id}", permanent=True)
         if self._chain.genesis and self.hash_at(0) != self._chain.genesis:
@@ -99,10 +109,10 @@ class EvmConnector:
         # Finalized is asked first: the tip then cannot be below it unless the node contradicts itself.
         final_height = self._final_height()
         latest = self._rpc.call("eth_getBlockByNumber", "latest", False, returns=_Header)
-        ref = BlockRef(_number(latest.number), _checked(latest.hash))
+        ref = BlockRef(number(latest.number), checked_hash(latest.hash))
         if final_height is not None and final_height > ref.height:
             raise NodeError(f"the final block {final_height} is above the tip {ref.height}")
-        return Tip(ref, _time(latest.timestamp), final_height)
+        return Tip(ref, time(latest.timestamp), final_height)
 
     def hash_at(self, height: int) -> str | None:
         header = self._rpc.find("eth_getBlockByNumber", hex(height), False, returns=_Header)
@@ -113,13 +123,35 @@ class EvmConnector:
         _checked_header(block, height)
         if any(transaction.block_hash != block.hash for transaction in block.transactions):
             raise NodeError(f"block {height} lists a transaction of another block")
-        succeeded = self._succeeded(block)
+        receipts = self._succeeded(block)
+        succeeded = {receipt.transaction_hash for receipt in receipts}
+        plain = [transfer for t in block.transactions if t.hash in succeeded and (transfer := _plain(t))]
+        moved = evm_tokens.moves(block.hash, ((r.transaction_hash, r.logs) for r in receipts), self._contracts)
+        txids = [receipt.transaction_hash for receipt in receipts]
+        internal = evm_internal.traced(self._rpc, height, block.hash, txids) if txids else []
         return EvmBlock(
             inspected={transaction.hash for transaction in block.transactions},
-            transfers=_transfers(t for t in block.transactions if t.hash in succeeded),
+            transfers=_in_order(block, [*plain, *(internal or ()), *moved.arrived]),
             ref=BlockRef(height, block.hash),
-            parent_hash=_checked(block.parent_hash),
-            time=_time(block.timestamp),
+            parent_hash=checked_hash(block.parent_hash),
+            time=time(block.timestamp),
+            moved=moved,
+            own_coin_known=internal is not None,
+        )
+
+    def examine(self, block: Block, watched: AbstractSet[bytes], polled: Callable[[], Sequence[bytes]]) -> Block:
+        """Tokens that do not move what they log are parked; without traces, the balances of `polled` are compared."""
+        assert isinstance(block, EvmBlock)  # noqa: S101 - our own, from `block`
+        refuted = evm_tokens.unproven(self._rpc, block.ref.hash, block.parent_hash, block.moved, watched)
+        doubtful = [t for t in block.transfers if (t.contract, t.destination) in refuted]
+        parked = {t.txid: Parked(t.txid, f"token {t.contract}: {refuted[t.contract, t.destination]}") for t in doubtful}
+        grown = [] if block.own_coin_known else self._grown(block, polled())
+        kept = [transfer for transfer in block.transfers if transfer not in doubtful]
+        return replace(
+            block,
+            transfers=(*kept, *(grown or ())),
+            parked=(*block.parked, *parked.values()),
+            own_coin_known=grown is not None,
         )
 
     def mempool(self, known: AbstractSet[str]) -> EvmTransfers:
@@ -132,7 +164,8 @@ class EvmConnector:
         except RpcRefused:
             pending = None
         new = [t for t in pending.transactions if t.hash not in known] if pending else []
-        return EvmTransfers({_checked(transaction.hash) for transaction in new}, _transfers(new))
+        transfers = (transfer for t in new for transfer in (_plain(t), self._token_on_its_way(t)) if transfer)
+        return EvmTransfers({checked_hash(transaction.hash) for transaction in new}, tuple(transfers))
 
     def waiting(self, txids: AbstractSet[str]) -> AbstractSet[str]:
         calls = (Call("eth_getTransactionByHash", (txid,)) for txid in txids)
@@ -144,38 +177,56 @@ class EvmConnector:
             header = self._rpc.find("eth_getBlockByNumber", "finalized", False, returns=_Header)
         except RpcRefused:
             return None
-        return None if header is None else _number(header.number)
+        return None if header is None else number(header.number)
 
-    def _succeeded(self, block: _FullBlock) -> set[str]:
-        """Transactions of that block whose receipt says success. A receipt of another block fails the whole reading."""
-        paying = [transaction.hash for transaction in block.transactions if _number(transaction.value)]
-        if not paying:
-            return set()
-        receipts = self._receipts(block.hash, paying)
+    def _succeeded(self, block: _FullBlock) -> list[_Receipt]:
+        """Receipts that say success, in the block's order. A receipt of another block fails the whole reading."""
+        if not block.transactions:
+            return []
+        names = [transaction.hash for transaction in block.transactions]
+        receipts = self._receipts(block.hash, names)
         if any(receipt.block_hash != block.hash for receipt in receipts):
             raise NodeError("a receipt belongs to another block: the chain changed meanwhile")
         by_transaction = {receipt.transaction_hash: receipt for receipt in receipts}
-        if not by_transaction.keys() >= set(paying):
+        if not by_transaction.keys() >= set(names):
             raise NodeError("receipts are missing")
-        return {name for name in paying if by_transaction[name].status == _SUCCEEDED}
+        return [by_transaction[name] for name in names if by_transaction[name].status == _SUCCEEDED]
 
-    def _receipts(self, block_hash: str, paying: list[str]) -> list[_Receipt]:
+    def _receipts(self, block_hash: str, names: Sequence[str]) -> list[_Receipt]:
         try:
             return self._rpc.call("eth_getBlockReceipts", block_hash, returns=list[_Receipt])
         except RpcRefused as refused:
             if refused.number != METHOD_MISSING:
                 raise
-        calls = (Call("eth_getTransactionReceipt", (name,)) for name in paying)
+        calls = (Call("eth_getTransactionReceipt", (name,)) for name in names)
         found = (_accepted(answer) for answer in self._rpc.each(calls, returns=_Receipt))
         return [receipt for receipt in found if receipt is not None]
 
+    def _token_on_its_way(self, transaction: _Waiting) -> Transfer | None:
+        contract = (transaction.to or "").lower()
+        return (
+            evm_tokens.expected(transaction.hash, contract, transaction.input) if contract in self._contracts else None
+        )
 
-def _transfers(transactions: Iterable[_Transaction]) -> tuple[Transfer, ...]:
-    return tuple(
-        Transfer(_checked(transaction.hash), transaction.hash, _address(transaction.to), base_units)
-        for transaction in transactions
-        if transaction.to is not None and (base_units := _number(transaction.value))
-    )
+    def _grown(self, block: EvmBlock, polled: Sequence[bytes]) -> list[Transfer] | None:
+        known = Counter[bytes]()
+        for transfer in block.transfers:
+            if not transfer.contract:
+                known[transfer.destination] += transfer.base_units
+        return evm_internal.grown(self._rpc, block.ref.hash, block.parent_hash, polled, known)
+
+
+def _plain(transaction: _Transaction) -> Transfer | None:
+    """The transaction's own value, if it has one and creates no contract."""
+    base_units = number(transaction.value)
+    if transaction.to is None or not base_units:
+        return None
+    return Transfer(checked_hash(transaction.hash), transaction.hash, address(transaction.to), base_units)
+
+
+def _in_order(block: _FullBlock, transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
+    places = {transaction.hash: place for place, transaction in enumerate(block.transactions)}
+    return tuple(sorted(transfers, key=lambda transfer: places[transfer.txid]))
 
 
 def _accepted(answer: T | RpcRefused) -> T:
@@ -185,32 +236,7 @@ def _accepted(answer: T | RpcRefused) -> T:
 
 
 def _checked_header(header: _Header, height: int) -> _Header:
-    if _number(header.number) != height:
-        raise NodeError(f"the node gave block {_number(header.number)} for height {height}")
-    _checked(header.hash)
+    if number(header.number) != height:
+        raise NodeError(f"the node gave block {number(header.number)} for height {height}")
+    checked_hash(header.hash)
     return header
-
-
-def _checked(name: str) -> str:
-    if not _is_hash(name):
-        raise NodeError("the node's answer is not a hash")
-    return name
-
-
-def _number(quantity: str) -> int:
-    if not _is_quantity(quantity):
-        raise NodeError("the node's answer is not a quantity")
-    return int(quantity, 16)
-
-
-def _address(text: str) -> bytes:
-    if not _is_address(text):
-        raise NodeError("the node's answer is not an address")
-    return bytes.fromhex(text[2:])
-
-
-def _time(quantity: str) -> datetime:
-    seconds = _number(quantity)
-    if seconds > _LAST_SECOND:
-        raise NodeError("the node's answer is not a time")
-    return datetime.fromtimestamp(seconds, UTC)

@@ -143,14 +143,17 @@ def test_threat_07_a_contract_that_pays_three_times_and_reverts_has_paid_nobody(
 
 
 def test_threat_07_the_same_contract_without_the_revert(stage: Stage) -> None:
-    """The money sent to the contract arrived; what it passed on is no plain transfer and is not taken for one."""
+    """The money sent to the contract arrived, and so did what it passed on, coin by coin."""
     customer = new_address()
     contract = stage.deploy(3 * _PAY_1_WEI + _STOP)
     word = "0x" + raw(customer).rjust(32, b"\0").hex()
     tx = stage.send(to=contract, value=hex(10), data=word, gas=hex(500_000))
     stage.node.mine()
     assert stage.node.rpc("eth_getBalance", customer, "latest") == "0x3"
-    assert stage.in_tip(contract, customer) == [Transfer(tx, tx, raw(contract), 10)]
+    to_contract, *passed_on = stage.in_tip(contract, customer)
+    assert to_contract == Transfer(tx, tx, raw(contract), 10)
+    assert [(t.txid, t.destination, t.base_units) for t in passed_on] == [(tx, raw(customer), 1)] * 3
+    assert len({t.key for t in passed_on}) == 3
 
 
 def test_threat_07_a_failed_transfer_among_good_ones(stage: Stage) -> None:
