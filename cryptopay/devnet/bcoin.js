@@ -1,9 +1,10 @@
 'use strict';
 
-/* Bitcoin on regtest where bitcoind cannot be had: bcoin 1.0.2 from npm (2018, no taproot), made to speak as Bitcoin Core
- * does wherever `drive.py` and the connector look. For development and tests alone.
+/* Bitcoin on regtest where bitcoind cannot be had, by bcoin 1.0.2 (2018, no taproot); Bitcoin Cash by bcash 1.1.1 (2019,
+ * the rules of that year). Both come from npm and are patched here to speak as Bitcoin Core does wherever `drive.py` and
+ * the connector look. For development and tests alone.
  *
- * usage: BCOIN_HTTP_PORT=.. BCOIN_API_KEY=.. node bcoin.js FOLDER      (or: node bcoin.js --version)
+ * usage: BCOIN_HTTP_PORT=.. BCOIN_API_KEY=.. node bcoin.js bcoin|bcash FOLDER      (or: node bcoin.js bcoin --version)
  *
  * FOLDER keeps the blocks. The mempool is forgotten at the end, and the wallet is one key that everybody knows. */
 
@@ -13,37 +14,47 @@ const fs = require('fs');
 const path = require('path');
 const Module = require('module');
 
+const [PACKAGE, FOLDER] = process.argv.slice(2);
+
 const loadModule = Module._load;
 Module._load = function load(request, ...others) {
   // The chain database lives in memory, so the native LevelDB that was not compiled is never touched.
-  return request === 'leveldown' ? class NoLevelDown {} : loadModule.call(this, request, ...others);
+  if (request === 'leveldown')
+    return class NoLevelDown {};
+  const loaded = loadModule.call(this, request, ...others);
+  return request === 'loady' ? (name, folder) => (name === 'leveldown' ? {} : loaded(name, folder)) : loaded;
 };
 
-const { version } = require('bcoin/package.json');
-const networks = require('bcoin/lib/protocol/networks');
+const { version } = require(`${PACKAGE}/package.json`);
+const networks = require(`${PACKAGE}/lib/protocol/networks`);
 
-// Core's prefixes; bcoin has its own for regtest. Set before anything reads them.
-Object.assign(networks.regtest.addressPrefix, { pubkeyhash: 0x6f, scripthash: 0xc4, bech32: 'bcrt' });
+// Core's prefixes; bcoin and bcash have their own for regtest. Set before anything reads them.
+Object.assign(networks.regtest.addressPrefix, { pubkeyhash: 0x6f, scripthash: 0xc4 });
+if (PACKAGE === 'bcoin')
+  networks.regtest.addressPrefix.bech32 = 'bcrt';
 Object.assign(networks.regtest.keyPrefix, {
   privkey: 0xef, xpubkey: 0x043587cf, xprivkey: 0x04358394, xpubkey58: 'tpub', xprivkey58: 'tprv',
 });
-require('bcoin/lib/protocol/network').set('regtest');
+require(`${PACKAGE}/lib/protocol/network`).set('regtest');
 
-const FullNode = require('bcoin/lib/node/fullnode');
-const Address = require('bcoin/lib/primitives/address');
-const Block = require('bcoin/lib/primitives/block');
-const KeyRing = require('bcoin/lib/primitives/keyring');
-const MTX = require('bcoin/lib/primitives/mtx');
-const Output = require('bcoin/lib/primitives/output');
-const TX = require('bcoin/lib/primitives/tx');
+const FullNode = require(`${PACKAGE}/lib/node/fullnode`);
+const Address = require(`${PACKAGE}/lib/primitives/address`);
+const Block = require(`${PACKAGE}/lib/primitives/block`);
+const Coin = require(`${PACKAGE}/lib/primitives/coin`);
+const KeyRing = require(`${PACKAGE}/lib/primitives/keyring`);
+const MTX = require(`${PACKAGE}/lib/primitives/mtx`);
+const Output = require(`${PACKAGE}/lib/primitives/output`);
+const TX = require(`${PACKAGE}/lib/primitives/tx`);
 const { BufferReader } = require('bufio');
 
 const OWN_KEY = KeyRing.fromPrivate(Buffer.alloc(32, 1));
+const keys = [OWN_KEY]; // and those made for the asking: they are forgotten at the end
 const FEE_RATE = 20000; // satoshi per 1000 bytes, as bitcoind's -fallbackfee here
 const SHOWN_VERSION = 220000; // of Bitcoin Core; what it speaks here is that old
 // Core's rpc/protocol.h
 const NOT_FOUND = -5;
 const REFUSED = -26;
+const INVALID = -25;
 
 class Refusal extends Error {
   constructor(code, message) {
@@ -68,16 +79,25 @@ function speakAsCore(node) {
     getblock: ([hash, verbosity = 1]) => block([hash, verbosity > 0, verbosity > 1]),
     createwallet: ([name]) => ({ name, warning: '' }),
     loadwallet: ([name]) => ({ name, warning: '' }),
-    getnewaddress: () => OWN_KEY.getAddress('string', node.network),
+    getnewaddress: ([, kind]) => (kind === 'fresh' ? freshKey() : OWN_KEY).getAddress('string', node.network),
     fundrawtransaction: async ([raw]) => fund(node, raw),
-    signrawtransactionwithwallet: async ([raw]) => sign(node, raw),
+    signrawtransactionwithwallet: async ([raw, spent]) => sign(node, raw, spent),
     sendrawtransaction: async ([raw]) => send(node, raw),
-    reorg: async ([depth, blocks]) => reorg(node, depth, blocks),
+    hearfirst: async ([raw]) => hearFirst(node, raw),
+    generateblock: async ([address, transactions]) => generateBlock(node, address, transactions),
+    scantxoutset: async ([, descriptors]) => scan(node, descriptors),
+    reorg: async ([depth, blocks, transactions]) => reorg(node, depth, blocks, transactions),
   };
   for (const name of ['getmempoolentry', 'getrawtransaction'])
     calls[name] = notFoundAsCore(original(name));
   for (const [name, call] of Object.entries(calls))
     stock[name] = async (args) => call(args);
+  for (const [name, call] of Object.entries(stock)) {
+    stock[name] = async (args, help) => {
+      await indexed(node);
+      return call.call(node.rpc, args, help);
+    };
+  }
   node.http.post('/wallet/:name', async (request, response) => {
     response.json(200, await node.rpc.call(request.body, request.query));
   });
@@ -93,6 +113,11 @@ function notFoundAsCore(call) {
   };
 }
 
+function freshKey() {
+  keys.push(KeyRing.generate());
+  return keys[keys.length - 1];
+}
+
 /** Adds inputs of ours, and change as the last output. bcoin would take "no inputs" for the mark of a witness. */
 async function fund(node, raw) {
   const reader = new BufferReader(Buffer.from(raw, 'hex'));
@@ -103,20 +128,30 @@ async function fund(node, raw) {
   for (let left = reader.readVarint(); left > 0; left--)
     transaction.outputs.push(Output.fromReader(reader));
   const changeAddress = OWN_KEY.getAddress();
-  const coins = await node.getCoinsByAddress([changeAddress]);
+  const coins = await node.getCoinsByAddress(keys.map((key) => key.getAddress()));
   const { fee } = await transaction.fund(coins, { rate: FEE_RATE, height: node.chain.height, changeAddress, selection: 'age' });
   return { hex: transaction.toRaw().toString('hex'), fee: fee / 1e8, changepos: transaction.changeIndex };
 }
 
-async function sign(node, raw) {
+/** `spent`: as in Core, what inputs spend where the node no longer has it. */
+async function sign(node, raw, spent = []) {
   const transaction = MTX.fromRaw(Buffer.from(raw, 'hex'));
-  for (const { prevout } of transaction.inputs) {
-    const coin = node.mempool.getCoin(prevout.hash, prevout.index) || await node.chain.getCoin(prevout.hash, prevout.index);
+  for (const [place, { prevout }] of transaction.inputs.entries()) {
+    const known = node.mempool.getCoin(prevout.hash, prevout.index) || await node.chain.getCoin(prevout.hash, prevout.index);
+    const coin = known || spentCoin(prevout, spent[place]);
     if (coin)
       transaction.view.addCoin(coin);
   }
-  await transaction.signAsync(OWN_KEY);
+  await transaction.signAsync(keys);
   return { hex: transaction.toRaw().toString('hex'), complete: transaction.isSigned() };
+}
+
+function spentCoin(prevout, said) {
+  if (!said)
+    return null;
+  const value = Math.round(Number(said.amount) * 1e8);
+  const coin = Coin.fromJSON({ version: 1, height: 1, value, script: said.scriptPubKey, coinbase: false });
+  return Object.assign(coin, { hash: prevout.hash, index: prevout.index });
 }
 
 /** Stock bcoin answers with an id even where its mempool refused. */
@@ -133,17 +168,75 @@ async function send(node, raw) {
   return transaction.txid();
 }
 
-/** Mines `count` empty blocks on the block `depth` below the tip; with `count` > `depth` they become the chain. */
-async function reorg(node, depth, count) {
+/** As if this node had heard of the transaction before those that it conflicts with: neither package replaces by fee. */
+async function hearFirst(node, raw) {
+  for (const { prevout } of TX.fromRaw(Buffer.from(raw, 'hex')).inputs) {
+    const spender = node.mempool.getSpent(prevout.hash, prevout.index);
+    if (spender)
+      node.mempool.evictEntry(spender);
+  }
+  return send(node, raw);
+}
+
+/** Mines exactly these transactions, ids in the mempool or raw hex, on `tip`; the new chain entry. */
+async function mineOn(node, tip, address, transactions) {
+  const job = await node.miner.cpu.createJob(tip, address);
+  Object.assign(job.attempt, { items: [], fees: 0 });
+  for (const given of transactions)
+    job.attempt.pushTX(given.length === 64 ? waiting(node, given) : TX.fromRaw(Buffer.from(given, 'hex')));
+  if (job.attempt.sort) // Bitcoin Cash orders a block by transaction id
+    job.attempt.sort();
+  job.attempt.refresh();
+  try {
+    return await node.chain.add(await node.miner.cpu.mineAsync(job));
+  } catch (error) {
+    throw new Refusal(INVALID, error.message);
+  }
+}
+
+function waiting(node, txid) {
+  for (const { tx } of node.mempool.map.values()) {
+    if (tx.txid() === txid)
+      return tx;
+  }
+  throw new Refusal(NOT_FOUND, `${txid} is not in the mempool`);
+}
+
+async function generateBlock(node, address, transactions) {
+  const entry = await mineOn(node, node.chain.tip, Address.fromString(address, node.network), transactions);
+  return { hash: entry.rhash() };
+}
+
+/** Core's answer in short, for descriptors of the form addr(...): coins of the chain alone, whatever waits. */
+async function scan(node, descriptors) {
+  const coins = node.addrindex || node.chain;
+  let total = 0;
+  for (const descriptor of descriptors) {
+    const address = Address.fromString(/^addr\((.+)\)$/.exec(descriptor)[1], node.network);
+    for (const { value } of await coins.getCoinsByAddress([address]))
+      total += value;
+  }
+  return { success: true, height: node.chain.height, total_amount: total / 1e8 };
+}
+
+/**
+ * Mines `count` blocks on the block `depth` below the tip, the first of these transactions, the others empty; with
+ * `count` > `depth` they become the chain.
+ */
+async function reorg(node, depth, count, transactions = []) {
   const hashes = [];
   let tip = await node.chain.getEntry(node.chain.height - depth);
-  for (; hashes.length < count; hashes.push(tip.rhash())) {
-    const job = await node.miner.cpu.createJob(tip, OWN_KEY.getAddress());
-    Object.assign(job.attempt, { items: [], fees: 0 });
-    job.attempt.refresh();
-    tip = await node.chain.add(await node.miner.cpu.mineAsync(job));
-  }
+  for (; hashes.length < count; hashes.push(tip.rhash()))
+    tip = await mineOn(node, tip, OWN_KEY.getAddress(), hashes.length ? [] : transactions);
   return hashes;
+}
+
+/** bcash writes its indexes behind the chain's back; whoever asks meanwhile would miss what was just mined. */
+async function indexed(node) {
+  for (const index of [node.txindex, node.addrindex]) {
+    while (index && index.height !== node.chain.height)
+      await new Promise((done) => setTimeout(done, 1));
+  }
 }
 
 /**
@@ -177,7 +270,7 @@ async function keepBlocks(chain, file) {
   lines.pop(); // empty, or what was being written when the power went
   for (const line of lines) {
     const block = Block.fromRaw(Buffer.from(line, 'hex'));
-    if (!await chain.hasEntry(block.hash('hex')))
+    if (!await chain.hasEntry(PACKAGE === 'bcoin' ? block.hash('hex') : block.hash()))
       await chain.add(block);
   }
   fs.writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
@@ -203,10 +296,10 @@ async function main(folder) {
   await listen();
 }
 
-if (process.argv[2] === '--version') {
-  console.log(`bcoin ${version}`);
+if (FOLDER === '--version') {
+  console.log(`${PACKAGE} ${version}`);
 } else {
-  main(process.argv[2]).catch((error) => {
+  main(FOLDER).catch((error) => {
     console.error(error.stack);
     process.exit(1);
   });

@@ -23,10 +23,7 @@ Outputs = Mapping[str, int] | Sequence[tuple[str, int]]
 
 
 class BitcoinNode:
-    """bitcoind or litecoind on regtest, with a funded wallet of its own.
-
-    bcoin in the place of bitcoind can be funded, paid from and mined on; its blocks are taken back by its call `reorg`.
-    """
+    """bitcoind or litecoind on regtest, with a funded wallet of its own."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -120,6 +117,30 @@ class BitcoinNode:
         output = self.rpc("getrawtransaction", vin["txid"], True)["vout"][vin["vout"]]
         script: str = output["scriptPubKey"]["hex"]
         return {"txid": vin["txid"], "vout": vin["vout"], "scriptPubKey": script, "amount": Decimal(output["value"])}
+
+
+class BcoinNode(BitcoinNode):
+    """bcoin or bcash, driven by the calls that their launcher adds."""
+
+    def new_address(self) -> str:
+        return str(self.rpc("getnewaddress", "", "fresh"))
+
+    def mine(self, blocks: int = 1, address: str | None = None) -> list[str]:
+        """As a wallet would: what is mined stays spendable after a restart, which forgets fresh addresses."""
+        return super().mine(blocks, address or str(self.rpc("getnewaddress")))
+
+    def replace(self, txid: str, address: str | None = None) -> str:
+        """Neither package replaces by fee, nor do Bitcoin Cash's miners: what they heard first stays.
+
+        The node is made to have heard the double spend first.
+        """
+        return str(self.rpc("hearfirst", self.conflicting(txid, address)))
+
+    def reorg(self, depth: int, blocks: int | None = None, transactions: Sequence[str] = ()) -> list[str]:
+        blocks = depth + 1 if blocks is None else blocks
+        if not 0 < depth < blocks:
+            raise ValueError("the new branch must be longer than the old one")
+        return list(self.rpc("reorg", depth, blocks, list(transactions)))
 
 
 class EthereumNode:

@@ -12,7 +12,7 @@ import httpx
 from cryptopay.devnet import ports, processes
 from cryptopay.devnet.drive import BitcoinNode
 from cryptopay.devnet.errors import NodeRefused, PartFailed, PartMissing
-from cryptopay.devnet.programs import ANVIL, BCOIN, BITCOIND, LITECOIND, Program
+from cryptopay.devnet.programs import ANVIL, BCASH, BCOIN, BITCOIND, LITECOIND, Program
 from cryptopay.devnet.rpc import Rpc
 
 ANVIL_CHAIN_ID = 31337
@@ -76,7 +76,17 @@ def start_bcoin(folder: Path) -> Running:
 
     Raises `PartMissing`, `PartFailed`.
     """
-    command = BCOIN.command()
+    return _funded(_start_from_npm(BCOIN, folder), blocks=_SEGWIT_ACTIVE_HEIGHT)
+
+
+def start_bcash(folder: Path) -> Running:
+    """Starts Bitcoin Cash on regtest with its blocks kept in `folder`, funded. Raises `PartMissing`, `PartFailed`."""
+    return _funded(_start_from_npm(BCASH, folder))
+
+
+def _start_from_npm(program: Program, folder: Path) -> Running:
+    """Both packages have the same launcher and speak the same calls."""
+    command = program.command()
     folder.mkdir(parents=True, exist_ok=True)
     password = secrets.token_hex(16)
 
@@ -84,12 +94,12 @@ def start_bcoin(folder: Path) -> Running:
         port = ports.free()
         # By the environment: a password on the command line is everybody's to read.
         settings = {"PATH": os.defpath, "BCOIN_HTTP_PORT": str(port), "BCOIN_API_KEY": password}
-        child = processes.start(BCOIN.name, [*command, folder], log=folder / "output.log", environment=settings)
+        child = processes.start(program.name, [*command, folder], log=folder / "output.log", environment=settings)
         url = f"http://{_LOGIN}:{password}@{ports.HOST}:{port}"
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
         return Running(child, url)
 
-    return _funded(_first_success(attempt), blocks=_SEGWIT_ACTIVE_HEIGHT)
+    return _first_success(attempt)
 
 
 def start_bitcoind_or_bcoin(folder: Path) -> Running:

@@ -55,7 +55,8 @@ class Program:
         if self.launcher:
             node = shutil.which("node")
             here = (places.NODE_MODULES / self.package / "package.json").exists()
-            return [node, str(Path(__file__).with_name(self.launcher))] if node and here else None
+            launcher = str(Path(__file__).with_name(self.launcher))
+            return [node, launcher, self.package] if node and here else None
         found = sorted(places.NODE_MODULES.glob(f"@foundry-rs/{self.name}-*/bin/{self.name}"))
         return [str(found[0])] if found else None
 
@@ -74,7 +75,11 @@ BCOIN = Program(
     "bcoin", "", "bcoin", (1, 0), "npm install --ignore-scripts --no-package-lock, or make install", launcher="bcoin.js"
 )
 """Stands in for bitcoind where that cannot be had."""
-PROGRAMS = (BITCOIND, LITECOIND, ANVIL)
+BCASH = Program(
+    "bcash", "", "bcash", (1, 1), "npm install --ignore-scripts --no-package-lock, or make install", launcher="bcoin.js"
+)
+"""Bitcoin Cash, patched by its launcher to speak as Bitcoin Core does."""
+PROGRAMS = (BITCOIND, LITECOIND, BCASH, ANVIL)
 _TOOL_FIX = "make test, on a system with apt-get; or put {} on the PATH"
 HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("hledger 1.25 or later"))
 LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))

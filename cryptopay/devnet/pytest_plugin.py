@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cryptopay.devnet import nodes, places, programs, servers
-from cryptopay.devnet.drive import BitcoinNode, EthereumNode
+from cryptopay.devnet.drive import BcoinNode, BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import DevnetError
 
 
@@ -40,10 +40,19 @@ def bitcoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
 
 
 @pytest.fixture(scope="session")
-def bcoin(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
+def bcoin(request: pytest.FixtureRequest) -> Iterator[BcoinNode]:
     """What stands in for bitcoind where that cannot be had, funded; one for the session."""
     with _running(request, nodes.start_bcoin, "bcoin") as running:
-        node = BitcoinNode(running.url)
+        node = BcoinNode(running.url)
+        yield node
+        node.close()
+
+
+@pytest.fixture(scope="session")
+def bcash(request: pytest.FixtureRequest) -> Iterator[BcoinNode]:
+    """Bitcoin Cash on regtest, funded; one for the session."""
+    with _running(request, nodes.start_bcash, "bcash") as running:
+        node = BcoinNode(running.url)
         yield node
         node.close()
 
