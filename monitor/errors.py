@@ -17,3 +17,15 @@ class SteppedAside(Exception):
     """Another worker is reading this chain; nothing was written here."""
 
     code = "chain_busy"
+
+
+class WatchConflict(Exception):
+    """Watched already, in another way than is asked now."""
+
+    code = "watch_conflict"
+
+
+class TooManyWatches(Exception):
+    """A book has only so many open watches."""
+
+    code = "too_many_watches"

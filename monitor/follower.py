@@ -15,7 +15,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from monitor import deposits
+from monitor import deposits, watched_transactions
 from monitor.chains import Chain
 from monitor.connectors.base import Block, BlockRef, Connector, NodeError, Tip
 from monitor.deposits import Sighting
@@ -76,7 +76,7 @@ def rescan(chain: Chain, connector: Connector, first: int, last: int) -> int:
                 break
             _refuse_foreign(chain, block)
             found += _take_in(chain, block)
-            deposits.confirm_due(chain, cursor)
+            _confirm_due(chain, cursor)
     return found
 
 
@@ -141,6 +141,7 @@ def _unwind(chain: Chain, cursor: Cursor, ancestor: BlockRef) -> int:
     with _alone(chain):
         _expect(cursor)
         taken_back = deposits.unwind(chain, ancestor.height, timezone.now())
+        watched_transactions.unwind(chain, ancestor.height, timezone.now())
         ReadBlock.objects.filter(chain_code=chain.code, height__gt=ancestor.height).delete()
         _move(cursor, ancestor)
     _looked_at.pop(chain.code, None)  # the mempool holds again what those blocks held
@@ -155,15 +156,21 @@ def _advance(chain: Chain, cursor: Cursor, block: Block, tip: Tip) -> None:
     ReadBlock.objects.filter(chain_code=chain.code, height__lt=block.ref.height - chain.reorg_limit).delete()
     cursor.node_height, cursor.final_height = tip.ref.height, tip.final_height
     _move(cursor, block.ref)
-    deposits.confirm_due(chain, cursor)
+    _confirm_due(chain, cursor)
 
 
 def _take_in(chain: Chain, block: Block) -> int:
+    at = min(block.time, timezone.now())  # miners may date their blocks hours ahead
+    watched_transactions.take_in(chain, block, at)
     found = watched(chain, list(block.destinations()))
     if not found:
         return 0
-    at = min(block.time, timezone.now())  # miners may date their blocks hours ahead
     return deposits.take_in(Sighting(chain, at, block.ref), block.transfers_to(found.keys()), found)
+
+
+def _confirm_due(chain: Chain, cursor: Cursor) -> None:
+    deposits.confirm_due(chain, cursor)
+    watched_transactions.confirm_due(chain, cursor)
 
 
 def _note_tip(chain: Chain, cursor: Cursor, tip: Tip) -> None:
@@ -172,7 +179,7 @@ def _note_tip(chain: Chain, cursor: Cursor, tip: Tip) -> None:
     cursor.node_height, cursor.final_height, cursor.checked_at = tip.ref.height, tip.final_height, timezone.now()
     cursor.failing_since, cursor.failure = None, ""
     cursor.save()
-    deposits.confirm_due(chain, cursor)
+    _confirm_due(chain, cursor)
 
 
 def _look_at_mempool(chain: Chain, connector: Connector, cursor: Cursor) -> None:
@@ -181,7 +188,7 @@ def _look_at_mempool(chain: Chain, connector: Connector, cursor: Cursor) -> None
     pool = connector.mempool(known)
     found = watched(chain, list(pool.destinations()))
     transfers = pool.transfers_to(found.keys()) if found else []
-    expected = deposits.unconfirmed_txids(chain)
+    expected = deposits.unconfirmed_txids(chain) | watched_transactions.to_ask_for(chain)
     gone = expected - connector.waiting(expected) if expected else set()
     if connector.tip().ref.hash != cursor.hash:
         return  # a block came in between: what left the mempool may be in it
@@ -189,6 +196,7 @@ def _look_at_mempool(chain: Chain, connector: Connector, cursor: Cursor) -> None
         _expect(cursor)
         deposits.take_in(Sighting(chain, timezone.now()), transfers, found)
         deposits.drop(chain, gone, timezone.now())
+        watched_transactions.look(chain, (pool.inspected | expected) - gone, gone, timezone.now())
     if len(known) > MEMPOOL_REMEMBERED:
         known.clear()
     known |= pool.inspected

@@ -6,10 +6,15 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from ulid import ULID
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.money import BaseUnitsField
 from monitor.chains import CHAINS, Chain
+
+
+def watch_id() -> str:
+    return f"wat_{ULID()}".lower()
 
 
 class Cursor(models.Model):
@@ -57,19 +62,23 @@ class ReadBlock(models.Model):
 
 
 class WatchedAddress(models.Model):
-    """A destination a book wants to hear of. Watched for good: an address once shown may be paid years later."""
+    """A destination a book wants to hear of. Its own are watched for good: one once shown may be paid years later."""
 
     book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
     chain_code = models.CharField(max_length=32)
     address = models.CharField(max_length=128)
     destination = models.BinaryField()
     least_confirmations = models.PositiveIntegerField(default=0)
+    own = models.BooleanField(db_default=True)
+    """Given to payers, and so watched for good; else somebody's who asked to hear of it, until they end it."""
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "watched addresses"
         constraints = [
             models.UniqueConstraint(fields=["book", "chain_code", "destination"], name="watched_once_a_book"),
+            models.CheckConstraint(condition=Q(own=False) | Q(ended_at__isnull=True), name="own_address_for_good"),
         ]
         indexes = [models.Index(fields=["chain_code", "destination"], name="watched_by_destination")]
 
@@ -160,3 +169,121 @@ class ChainEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.deposit_id}"
+
+
+class WatchedTransaction(models.Model):
+    """A transaction a book wants to hear of, whoever it pays. Nothing of it is booked.
+
+    `state` moves as a deposit's does, from awaited on; each move is a `TransactionEvent` in the same commit.
+    """
+
+    class State(models.TextChoices):
+        AWAITED = "awaited", "Awaited"
+        SEEN = "seen", "Seen"
+        CONFIRMED = "confirmed", "Confirmed"
+        DROPPED = "dropped", "Dropped"
+        ORPHANED = "orphaned", "Orphaned"
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain_code = models.CharField(max_length=32)
+    txid = models.CharField(max_length=66)
+    state = models.CharField(max_length=10, choices=State, default=State.AWAITED)
+    appearance = models.PositiveIntegerField(default=0)
+    """Counts how often it was seen anew."""
+    block_height = models.BigIntegerField(null=True)
+    block_hash = models.CharField(max_length=66, default="", blank=True)
+    block_time = models.DateTimeField(null=True)
+    required_confirmations = models.PositiveIntegerField(null=True)
+    """Depth at which it counts; null where the chain itself says what is final."""
+    looked_for = models.BooleanField(default=False)
+    """The node was asked once whether it waits there already; from then on the mempool's newcomers tell."""
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["book", "chain_code", "txid"],
+                condition=Q(ended_at__isnull=True),
+                name="transaction_watched_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="confirmed") | Q(block_height__isnull=False), name="watched_confirmed_in_a_block"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["chain_code", "txid"],
+                condition=Q(ended_at__isnull=True) & ~Q(state="confirmed"),
+                name="transaction_open",
+            ),
+            models.Index(
+                fields=["chain_code", "block_height"],
+                condition=Q(ended_at__isnull=True, block_height__isnull=False),
+                name="transaction_by_block",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.txid} ({self.get_state_display()})"
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class TransactionEvent(AppendOnly):
+    """What happened to a watched transaction. Ids grow in commit order within a chain, as a `ChainEvent`'s do."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain_code = models.CharField(max_length=32)
+    transaction = models.ForeignKey(WatchedTransaction, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=10, choices=ChainEvent.Kind)
+    appearance = models.PositiveIntegerField()
+    block_height = models.BigIntegerField(null=True)
+    block_hash = models.CharField(max_length=66, default="", blank=True)
+    happened_at = models.DateTimeField()
+    """Time of the block, or of the observation where there is none."""
+
+    objects = AppendOnlyQuerySet["TransactionEvent"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        indexes = [models.Index(fields=["chain_code", "id"], name="transaction_event_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.transaction_id}"
+
+
+class Watch(models.Model):
+    """A program asked to hear of an address or of a transaction, until it ends the watch."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=watch_id, editable=False)
+    chain_code = models.CharField(max_length=32)
+    address = models.ForeignKey(WatchedAddress, null=True, on_delete=models.PROTECT, related_name="watches")
+    transaction = models.OneToOneField(WatchedTransaction, null=True, on_delete=models.PROTECT, related_name="watch")
+    confirmations = models.PositiveIntegerField(default=0, help_text="Asked beyond the chain's own policy.")
+    since_height = models.BigIntegerField(null=True)
+    """Blocks from here on are read again for it."""
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "watches"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(address__isnull=True) ^ Q(transaction__isnull=True), name="watch_of_one_thing"
+            ),
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(ended_at__isnull=True), name="watch_open_once_an_address"
+            ),
+        ]
+        indexes = [models.Index(fields=["book", "-id"], name="watch_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]

@@ -1,4 +1,4 @@
-"""What is watched. Every address ever issued is watched for good."""
+"""Addresses that are watched: every one ever given to payers, for good, and what somebody asked to hear of."""
 
 from django.db import connection
 
@@ -9,12 +9,13 @@ _FIELDS = [field.attname for field in WatchedAddress._meta.concrete_fields]
 _WATCH_ONCE = f"""
 INSERT INTO monitor_watchedaddress (book_id, chain_code, address, destination, least_confirmations, created_at)
 VALUES (%s, %s, %s, %s, %s, now())
-ON CONFLICT (book_id, chain_code, destination) DO NOTHING RETURNING {", ".join(_FIELDS)}
+ON CONFLICT (book_id, chain_code, destination) DO UPDATE SET own = true, ended_at = NULL
+WHERE NOT monitor_watchedaddress.own RETURNING {", ".join(_FIELDS)}
 """  # noqa: S608
 
 
 def watch(book_id: int, chain: Chain, address: str, destination: bytes, least_confirmations: int = 0) -> WatchedAddress:
-    """Tell this book of deposits at `destination`; the same again is the same row."""
+    """Tell this book for good of deposits at `destination`, an address of its own; the same again is the same row."""
     with connection.cursor() as sql:  # plain: every invoice comes here
         sql.execute(_WATCH_ONCE, [book_id, chain.code, address, destination, least_confirmations])
         row = sql.fetchone()
@@ -27,7 +28,7 @@ def watched(chain: Chain, destinations: list[bytes]) -> dict[bytes, list[Watched
     """Who watches any of these: one query, however many are watched."""
     found: dict[bytes, list[WatchedAddress]] = {}
     rows = WatchedAddress.objects.extra(  # one array parameter; IN would send one each
-        where=["chain_code = %s AND destination = ANY(%s)"], params=[chain.code, destinations]
+        where=["chain_code = %s AND destination = ANY(%s) AND ended_at IS NULL"], params=[chain.code, destinations]
     )
     for row in rows:
         found.setdefault(bytes(row.destination), []).append(row)

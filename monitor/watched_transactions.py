@@ -1,0 +1,123 @@
+"""Follows watched transactions: each change is told as a `TransactionEvent` in the same commit.
+
+Called by the follower alone, beside `deposits` and like it: a block's or the mempool's ids are matched set by set, so
+the work grows with the block and not with what is watched. A replay changes nothing.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from monitor import confirmations
+from monitor.chains import Chain
+from monitor.connectors.base import Block
+from monitor.deposits import AT_ONCE
+from monitor.models import ChainEvent, Cursor, TransactionEvent, WatchedTransaction
+
+ASKED_AT_ONCE = 500
+"""Newly watched transactions that one step asks the node for."""
+
+_State = WatchedTransaction.State
+_ABSENT = (_State.AWAITED, _State.DROPPED, _State.ORPHANED)
+_PLACE = ["state", "appearance", "block_height", "block_hash", "block_time"]
+
+
+def take_in(chain: Chain, block: Block, at: datetime) -> int:
+    """What of this block is watched; the number of new appearances."""
+    if not _open(chain).exists():
+        return 0
+    rows = [row for row in _named(chain, block.txids()) if row.block_hash != block.ref.hash]
+    new = _appear(rows)
+    for row in rows:
+        row.block_height, row.block_hash, row.block_time = block.ref.height, block.ref.hash, at
+    WatchedTransaction.objects.bulk_update(rows, _PLACE, batch_size=AT_ONCE)
+    _tell(new, ChainEvent.Kind.SEEN, at)
+    return len(new)
+
+
+def confirm_due(chain: Chain, cursor: Cursor) -> None:
+    """Confirm what is deep enough or final."""
+    seen = _open(chain).filter(state=_State.SEEN, block_height__isnull=False)
+    rows = list(seen.filter(confirmations.due(cursor)).order_by("block_height", "pk"))
+    for row in rows:
+        row.state = _State.CONFIRMED
+    WatchedTransaction.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
+    _tell(rows, ChainEvent.Kind.CONFIRMED)
+
+
+def unwind(chain: Chain, above_height: int, at: datetime) -> None:
+    """The blocks above that height are no longer the chain's: what was confirmed there is taken back."""
+    rows = list(
+        WatchedTransaction.objects.filter(
+            chain_code=chain.code, ended_at__isnull=True, block_height__gt=above_height
+        ).order_by("-block_height", "-pk")
+    )
+    taken_back = [row for row in rows if row.state == _State.CONFIRMED]
+    _tell(taken_back, ChainEvent.Kind.REORGED, at)
+    for row in taken_back:
+        row.state = _State.ORPHANED
+    for row in rows:
+        row.block_height, row.block_hash, row.block_time = None, "", None
+    WatchedTransaction.objects.bulk_update(rows, _PLACE, batch_size=AT_ONCE)
+
+
+def to_ask_for(chain: Chain) -> set[str]:
+    """Those that were seen and are in no block, and the newly watched: does the node hold them unconfirmed?"""
+    unmined = _open(chain).filter(state=_State.SEEN, block_height__isnull=True)
+    new = _open(chain).filter(looked_for=False).order_by("pk")
+    return set(unmined.values_list("txid", flat=True)) | set(new.values_list("txid", flat=True)[:ASKED_AT_ONCE])
+
+
+def look(chain: Chain, present: AbstractSet[str], gone: AbstractSet[str], at: datetime) -> None:
+    """What the node's mempool holds, as far as it was asked, and what it does not hold.
+
+    What was seen there and is gone is dropped. Advice, as all of the mempool is.
+    """
+    if not _open(chain).exists():
+        return
+    rows = list(_named(chain, present | gone))
+    new = _appear([row for row in rows if row.txid in present])
+    lost = [row for row in rows if row.txid in gone and row.state == _State.SEEN and row.block_height is None]
+    for row in lost:
+        row.state = _State.DROPPED
+    for row in rows:
+        row.looked_for = True
+    WatchedTransaction.objects.bulk_update(rows, ["state", "appearance", "looked_for"], batch_size=AT_ONCE)
+    _tell(new, ChainEvent.Kind.SEEN, at)
+    _tell(lost, ChainEvent.Kind.DROPPED, at)
+
+
+def _open(chain: Chain) -> QuerySet[WatchedTransaction]:
+    """Those that wait for something."""
+    return WatchedTransaction.objects.filter(~Q(state=_State.CONFIRMED), chain_code=chain.code, ended_at__isnull=True)
+
+
+def _named(chain: Chain, txids: Iterable[str]) -> QuerySet[WatchedTransaction]:
+    return _open(chain).extra(where=["txid = ANY(%s)"], params=[list(txids)]).order_by("pk")
+
+
+def _appear(rows: Iterable[WatchedTransaction]) -> list[WatchedTransaction]:
+    new = [row for row in rows if row.state in _ABSENT]
+    for row in new:
+        row.state, row.appearance = _State.SEEN, row.appearance + 1
+    return new
+
+
+def _tell(rows: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetime | None = None) -> None:
+    """At the time of the block, where none is given."""
+    events = [
+        TransactionEvent(
+            book_id=row.book_id,
+            chain_code=row.chain_code,
+            transaction=row,
+            kind=kind,
+            appearance=row.appearance,
+            block_height=row.block_height,
+            block_hash=row.block_hash,
+            happened_at=at or row.block_time,
+        )
+        for row in rows
+    ]
+    TransactionEvent.objects.bulk_create(events, batch_size=AT_ONCE)
