@@ -110,6 +110,10 @@ class JsonRpc:
         while portion := list(islice(left, at_once)):
             yield from self._batch(portion, returns)
 
+    def ask(self, path: str, body: object, *, returns: type[T]) -> T:
+        """A plain POST to a path below the node's URL, as nodes speak that do not put everything into JSON-RPC."""
+        return self._decode(path, self._post(path, body, path), returns)
+
     def _batch(self, calls: Sequence[Call], returns: type[T]) -> list[T | RpcRefused | None]:
         name = f"{len(calls)} x {calls[0].method}"
         body = self._post(name, [_request(number, call) for number, call in enumerate(calls)])
@@ -139,9 +143,9 @@ class JsonRpc:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise NodeError(f"{name}: an answer of another form: {_shown(str(error))}") from error
 
-    def _post(self, name: str, payload: object) -> bytes:
+    def _post(self, name: str, payload: object, path: str = "") -> bytes:
         request = {
-            "url": str(self._url),
+            "url": str(self._below(path) if path else self._url),
             "headers": self._headers.raw,
             "content": msgspec.json.encode(payload),
             "extensions": {"timeout": self._timeout},
@@ -153,6 +157,9 @@ class JsonRpc:
             raise NodeError(f"{name}: {type(error).__name__}: {_shown(str(error))}") from error
         _check_status(name, response.status, body)
         return body
+
+    def _below(self, path: str) -> httpx.URL:
+        return self._url.copy_with(path=f"{self._url.path.rstrip('/')}/{path}")
 
     def _read(self, name: str, response: httpcore.Response) -> bytes:
         chunks, size = [], 0

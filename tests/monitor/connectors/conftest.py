@@ -22,6 +22,7 @@ class FakeNode:
     """Set at the end of the test: a hanging answer waits for it."""
     connections: set[tuple[str, int]] = field(default_factory=set)
     authorizations: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def results(self, by_method: dict[str, Any]) -> None:
         """Answer each call with what stands under its method; a `LookupError(number, message)` is an RPC error."""
@@ -50,6 +51,7 @@ def fake_node() -> Iterator[FakeNode]:
         def do_POST(self) -> None:
             node.connections.add(self.client_address)
             node.authorizations.append(self.headers["Authorization"])
+            node.paths.append(self.path)
             status, body = node.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -46,6 +46,13 @@ def test_amounts_stay_exact(fake_node: Any, opened: Any) -> None:
     assert opened(fake_node.url).call("getbalance", returns=Decimal) == Decimal("20999999.97690001")
 
 
+@pytest.mark.parametrize("below", ["", "/", "/node/"])
+def test_asks_at_a_path_below_the_url(fake_node: Any, opened: Any, below: str) -> None:
+    fake_node.answer = lambda request: (200, b'{"name":"%s"}' % request["who"].encode())
+    assert opened(f"{fake_node.url}{below}").ask("v1/names", {"who": "alice"}, returns=Named) == Named("alice")
+    assert fake_node.paths == [f"{below.rstrip('/')}/v1/names"]
+
+
 def test_batches_keep_the_order_of_the_calls(fake_node: Any, opened: Any) -> None:
     fake_node.results({"double": lambda n: 2 * n, "null": None})
     rpc = opened(fake_node.url)
