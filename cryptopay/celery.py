@@ -48,8 +48,13 @@ def _schedule() -> dict[str, dict[str, Any]]:
         )
         for code in settings.NODE_URLS
     }
+    looks = {
+        f"look out on {code}": _entry("monitor.look_out", CHAINS[code].poll_seconds, code)
+        for code in settings.NODE_URLS
+    }
     return {
         **steps,
+        **looks,
         "seal the journal": _entry("ledger.seal", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),

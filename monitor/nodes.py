@@ -5,8 +5,9 @@ from functools import cache
 from django.conf import settings
 
 from monitor.chains import CHAINS, Chain
-from monitor.connectors import connect
+from monitor.connectors import connect, fee_queue
 from monitor.connectors.base import Connector
+from monitor.connectors.fees import FeeQueue
 from monitor.errors import ChainOff
 
 
@@ -25,6 +26,11 @@ def switched_on() -> list[Chain]:
 def connector(chain: Chain) -> Connector:
     """The connector to this chain's node; connections are opened at the first call."""
     return _connector(chain, settings.NODE_URLS[chain.code])
+
+
+def fees(chain: Chain) -> FeeQueue | None:
+    """The fee queue of this chain's node; None where there is no such queue. Raises `NodeError`: the URL is no URL."""
+    return fee_queue(chain, settings.NODE_URLS[chain.code])
 
 
 @cache

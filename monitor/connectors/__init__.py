@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from types import MappingProxyType
 
 from monitor.chains import Chain
 from monitor.connectors.base import Connector
 from monitor.connectors.bitcoin import BitcoinConnector
+from monitor.connectors.bitcoin_fees import BitcoinFees
 from monitor.connectors.evm import EvmConnector
+from monitor.connectors.evm_fees import EvmFees
+from monitor.connectors.fees import FeeQueue
 from monitor.connectors.jsonrpc import JsonRpc, node_at
 
 _FAMILIES: Mapping[str, Callable[[Chain, JsonRpc, AbstractSet[str]], Connector]] = MappingProxyType(
@@ -22,3 +26,17 @@ def connect(chain: Chain, url: str, contracts: AbstractSet[str] = frozenset()) -
     cannot be read; nothing else is checked before `Connector.check`.
     """
     return _FAMILIES[chain.family](chain, node_at(url), contracts)
+
+
+_QUEUES: Mapping[str, Callable[[Chain, JsonRpc], FeeQueue]] = MappingProxyType({"bitcoin": BitcoinFees, "evm": EvmFees})
+"""Families whose payers bid for their turn. Elsewhere depth and finality say all there is to say."""
+
+
+@lru_cache(maxsize=256)
+def fee_queue(chain: Chain, url: str) -> FeeQueue | None:
+    """That node's fee queue; None where the chain has none. Raises `NodeError` for a URL that cannot be read.
+
+    It has connections of its own and little patience: what is only advice must not keep the follower waiting.
+    """
+    queue = _QUEUES.get(chain.family)
+    return queue(chain, JsonRpc(url, read_seconds=5, answer_seconds=10)) if queue else None
