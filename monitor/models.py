@@ -287,3 +287,44 @@ class Watch(models.Model):
     @property
     def chain(self) -> Chain:
         return CHAINS[self.chain_code]
+
+
+class QueueLook(models.Model):
+    """What was seen of a chain's fee queue, one row a chain. Advice alone: nothing is booked by it."""
+
+    chain_code = models.CharField(max_length=32, unique=True)
+    queue = models.JSONField(default=dict)
+    """`connectors.fees.Queue`."""
+    looked_at = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
+    """A worker asks the node, and has so long; it holds no lock meanwhile."""
+    failure = models.CharField(max_length=300, default="", blank=True)
+    """Why the newest look found nothing out; empty: it did."""
+
+    def __str__(self) -> str:
+        return self.chain.title
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class Expectation(models.Model):
+    """What is to be expected of an unconfirmed deposit, as the queue was at `as_of`. Not of those the node never knew."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="expectation")
+    state = models.CharField(max_length=12)
+    reason = models.CharField(max_length=20, default="", blank=True)
+    mined_low = models.PositiveIntegerField(null=True)
+    """Blocks until it is in one, at least and at most; null: nobody can say, or it will not be."""
+    mined_high = models.PositiveIntegerField(null=True)
+    fee_rate = BaseUnitsField()
+    """As the chain's connector counts them: base units per 1,000 virtual bytes, or wei per gas."""
+    replaceable = models.BooleanField(null=True)
+    replaced_by = models.CharField(max_length=66, default="", blank=True)
+    spends = models.JSONField(default=list)
+    as_of = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.deposit_id}: {self.state}"
