@@ -3,7 +3,7 @@
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,9 @@ class Running:
         self.child.stop(patience_seconds=60)
 
 
-def start_bitcoin(program: Program, folder: Path, *, extension_blocks: bool = False) -> Running:
+def start_bitcoin(
+    program: Program, folder: Path, *, extension_blocks: bool = False, more_switches: Sequence[str] = ()
+) -> Running:
     """Starts bitcoind or litecoind on regtest with its data in `folder`, wallet open and funded.
 
     `extension_blocks`: Litecoin's, from height 432 on.
@@ -56,7 +58,7 @@ def start_bitcoin(program: Program, folder: Path, *, extension_blocks: bool = Fa
     settings = folder / "devnet.conf"
     settings.touch(mode=0o600)
     settings.write_text(f"rpcuser={_LOGIN}\nrpcpassword={password}\n")
-    switches = list(_BITCOIN_SWITCHES)
+    switches = [*_BITCOIN_SWITCHES, *more_switches]
     if program is LITECOIND:
         switches += [*_LITECOIN_SWITCHES, *(() if extension_blocks else _WITHOUT_EXTENSION_BLOCKS)]
 
