@@ -11,6 +11,7 @@ from ulid import ULID
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.money import BaseUnitsField
 from monitor.chains import CHAINS, Chain
+from monitor.tokens import Token as Token  # tokens are a subject of their own
 
 
 def watch_id() -> str:

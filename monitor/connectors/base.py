@@ -4,7 +4,7 @@ No database, no keys, no confirmations, no reorgs here: those are written once, 
 `monitor.confirmations`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -137,6 +137,18 @@ class Connector(Protocol):
         """Of these transactions, those the node still holds unconfirmed. The others were mined, replaced or dropped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What the database knows of a block that was read: asked for as it is needed."""
+
+    watched: AbstractSet[bytes]
+    """Of the block's destinations."""
+    polled: Callable[[], Sequence[bytes]]
+    """Destinations whose balances are worth looking at: given out lately."""
+    recorded: Callable[[], Mapping[str, bytes]]
+    """Key and destination of deposits of the chain's own coin that were found in this very block before."""
+
+
 @runtime_checkable
 class Examiner(Protocol):
     """A connector that asks its node once more about a block when it is known who in it is watched.
@@ -144,6 +156,6 @@ class Examiner(Protocol):
     Before the block is taken in, and outside any transaction. Raises `NodeError` and nothing else.
     """
 
-    def examine(self, block: Block, watched: AbstractSet[bytes], polled: Callable[[], Sequence[bytes]]) -> Block:
-        """The same block without the transfers to `watched` that cannot be proved, which are parked, and with what only
-        the balances of some addresses tell: `polled` gives those."""
+    def examine(self, block: Block, ours: Ours) -> Block:
+        """The same block without the transfers to us that cannot be proved, which are parked, and with those that only
+        balances tell."""

@@ -6,7 +6,7 @@ status), EIP-695 (chain id).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from monitor.chains import Chain
 from monitor.connectors import evm_internal, evm_tokens
-from monitor.connectors.base import Block, BlockRef, NodeError, Parked, Tip, Transfer
+from monitor.connectors.base import Block, BlockRef, NodeError, Ours, Parked, Tip, Transfer
 from monitor.connectors.evm_tokens import Log, TokenMoves
 from monitor.connectors.evm_values import address, checked_hash, number, time
 from monitor.connectors.jsonrpc import METHOD_MISSING, Call, JsonRpc, RpcRefused
@@ -139,17 +139,17 @@ class EvmConnector:
             own_coin_known=internal is not None,
         )
 
-    def examine(self, block: Block, watched: AbstractSet[bytes], polled: Callable[[], Sequence[bytes]]) -> Block:
-        """Tokens that do not move what they log are parked; without traces, the balances of `polled` are compared."""
+    def examine(self, block: Block, ours: Ours) -> Block:
+        """Tokens that do not move what they log are parked; without traces, balances are compared."""
         assert isinstance(block, EvmBlock)  # noqa: S101 - our own, from `block`
-        refuted = evm_tokens.unproven(self._rpc, block.ref.hash, block.parent_hash, block.moved, watched)
+        refuted = evm_tokens.unproven(self._rpc, block.ref.hash, block.parent_hash, block.moved, ours.watched)
         doubtful = [t for t in block.transfers if (t.contract, t.destination) in refuted]
         parked = {t.txid: Parked(t.txid, f"token {t.contract}: {refuted[t.contract, t.destination]}") for t in doubtful}
-        grown = [] if block.own_coin_known else self._grown(block, polled())
-        kept = [transfer for transfer in block.transfers if transfer not in doubtful]
+        grown = [] if block.own_coin_known else self._grown(block, ours.polled())
+        told = [transfer for transfer in (*block.transfers, *(grown or ())) if transfer not in doubtful]
         return replace(
             block,
-            transfers=(*kept, *(grown or ())),
+            transfers=_once(block.ref.hash, told, ours),
             parked=(*block.parked, *parked.values()),
             own_coin_known=grown is not None,
         )
@@ -227,6 +227,19 @@ def _plain(transaction: _Transaction) -> Transfer | None:
 def _in_order(block: _FullBlock, transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
     places = {transaction.hash: place for place, transaction in enumerate(block.transactions)}
     return tuple(sorted(transfers, key=lambda transfer: places[transfer.txid]))
+
+
+def _once(block_hash: str, transfers: Sequence[Transfer], ours: Ours) -> tuple[Transfer, ...]:
+    """What contracts sent is told by traces or by balances. A block that was read the other way before stays as it was:
+    the same coins would count twice."""
+    found = (t for t in transfers if t.destination in ours.watched or t.txid == block_hash)
+    sent = {t.key for t in found if evm_internal.is_key(t.key, block_hash)}
+    if not sent:
+        return tuple(transfers)
+    recorded = ours.recorded()
+    settled = {place for key, place in recorded.items() if evm_internal.is_key(key, block_hash)}
+    again = {t.key for t in transfers if t.key in sent and t.destination in settled and t.key not in recorded}
+    return tuple(transfer for transfer in transfers if transfer.key not in again)
 
 
 def _accepted(answer: T | RpcRefused) -> T:

@@ -16,6 +16,7 @@ from monitor.connectors.jsonrpc import Call, JsonRpc, RpcRefused
 
 AT_ONCE = 500
 """Balances a request: small answers, unlike what `jsonrpc.AT_ONCE` is made for."""
+_CALL = ":call:"
 
 
 class _Action(Struct, rename="camel"):
@@ -84,6 +85,11 @@ def grown(
     return found
 
 
+def is_key(key: str, block_hash: str) -> bool:
+    """Whether a deposit of that key was sent by a contract, told by traces or by the block's balances."""
+    return _CALL in key or key.startswith(f"{block_hash}:")
+
+
 def _traced_by_hash(rpc: JsonRpc, block_hash: str, txids: Sequence[str]) -> list[Transfer] | None:
     try:
         answer = rpc.find("debug_traceBlockByHash", block_hash, {"tracer": "flatCallTracer"}, returns=list[_Traced])
@@ -124,4 +130,4 @@ def _paid(frame: _Frame) -> tuple[bytes | None, int]:
 def _key(txid: str, path: tuple[int, ...], payee: bytes, base_units: int) -> str:
     """The same in whatever block; a path may be longer than a key, so its digest stands for it."""
     content = f"{path}:{payee.hex()}:{base_units}".encode()
-    return f"{txid}:call:{hashlib.blake2b(content, digest_size=16).hexdigest()}"
+    return f"{txid}{_CALL}{hashlib.blake2b(content, digest_size=16).hexdigest()}"
