@@ -10,7 +10,7 @@ from types import MappingProxyType
 from coincurve import PublicKey
 
 from keys.errors import InvalidAddress, NoChildKey
-from keys.formats import accounts, base58, bech32
+from keys.formats import accounts, base58, bech32, cashaddr
 from keys.formats.accounts import Account
 from keys.formats.bip32 import AccountDeriver
 from keys.formats.hashes import hash160
@@ -63,6 +63,8 @@ def deriver(account: Account, chain: Chain) -> AccountDeriver:
 
 def text(script: bytes, chain: Chain) -> str:
     """The address of a standard script. Raises `InvalidAddress` for others, and for forms the chain does not have."""
+    if chain.cashaddr_prefix:
+        return _in_cashaddr(script, chain)
     if len(script) == _P2PKH_BYTES and (script[:3], script[-2:]) == _P2PKH and chain.p2pkh_version:
         return base58.encode(chain.p2pkh_version + script[3:-2])
     if len(script) == _P2SH_BYTES and (script[:2], script[-1:]) == _P2SH and chain.p2sh_version:
@@ -79,11 +81,20 @@ def text(script: bytes, chain: Chain) -> str:
 def parse(address: str, chain: Chain) -> bytes:
     """The script an address of any form stands for. Raises `InvalidAddress`."""
     try:
+        if chain.cashaddr_prefix:
+            return cashaddr.script(chain.cashaddr_prefix, address)
         if chain.bech32_hrp and address[: len(chain.bech32_hrp) + 1].lower() == f"{chain.bech32_hrp}1":
             return _of_witness(address, chain)
         return _of_base58(address, chain)
-    except (bech32.NotBech32, base58.NotBase58) as error:
+    except (bech32.NotBech32, base58.NotBase58, cashaddr.NotCashAddr) as error:
         raise InvalidAddress(f"This is not an address of {chain.title}: {error}.") from None
+
+
+def _in_cashaddr(script: bytes, chain: Chain) -> str:
+    try:
+        return cashaddr.text(chain.cashaddr_prefix, script)
+    except cashaddr.NotCashAddr as error:
+        raise InvalidAddress(f"This script has no address on {chain.title}: {error}.") from None
 
 
 def _of_witness(address: str, chain: Chain) -> bytes:
