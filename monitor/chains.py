@@ -50,6 +50,8 @@ class Chain:
     quote_decimals: int
     """Quotes are rounded up to so many decimals: an amount a person can read and a payer can type."""
     confirmation_tiers: tuple[Tier, ...] = ()
+    confirmations_floor: int = 1
+    """Nobody, not even the operator, has a deposit count with fewer: an output of Monero can be spent 10 deep."""
     maturity_blocks: int = 0
     """A coinbase output can be spent, and so counts, only that deep."""
     chain_id: int | None = None

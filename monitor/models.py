@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pgtrigger
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from ulid import ULID
 
@@ -30,7 +30,14 @@ class Cursor(models.Model):
     checked_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     failure = models.CharField(max_length=300, default="", blank=True)
+    """In the node's own words: for those who run it. What everybody may know is `failure_code`."""
+    failure_code = models.CharField(max_length=40, default="", blank=True)
     halted_at = models.DateTimeField(null=True)
+    second_failing_since = models.DateTimeField(null=True)
+    second_failure = models.CharField(max_length=300, default="", blank=True)
+    """The second node's, where large deposits need two: they are held meanwhile, and reading goes on."""
+    retired_at = models.DateTimeField(null=True)
+    """Switched off for good by a person: nothing waits for this chain any more. A node that is set again undoes it."""
 
     class Meta:
         verbose_name = "chain"
@@ -119,6 +126,11 @@ class Deposit(models.Model):
     block_time = models.DateTimeField(null=True)
     required_confirmations = models.PositiveIntegerField(null=True)
     """Depth at which it counts; null where the chain itself says what is final."""
+    agreed_hash = models.CharField(max_length=66, default="", blank=True)
+    """Of the block in which the second node has it, too. Another `block_hash` than this: no agreement yet."""
+    held_since = models.DateTimeField(null=True)
+    held_because = models.CharField(max_length=100, default="", blank=True)
+    """It would count by its depth, but needs two nodes, and they do not agree."""
     seen_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -288,6 +300,113 @@ class Watch(models.Model):
     @property
     def chain(self) -> Chain:
         return CHAINS[self.chain_code]
+
+
+class ParkedTransaction(models.Model):
+    """A transaction that could not be read or taken in, set aside for a person; its chain is read on. Nobody's book's.
+
+    It may have paid us. `monitor.backfill` reads its block again, for instance after an update; or a person dismisses
+    it and says why.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        READ = "read", "Read since"
+        DISMISSED = "dismissed", "Dismissed"
+        ORPHANED = "orphaned", "Taken back by the chain"
+
+    chain_code = models.CharField(max_length=32)
+    height = models.BigIntegerField()
+    hash = models.CharField(max_length=66)
+    txid = models.CharField("transaction", max_length=100)
+    reason = models.CharField(max_length=300)
+    raw = models.BinaryField(default=bytes)
+    """As the node gave it, where that was short; else empty."""
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    parked_at = models.DateTimeField(db_default=Now(), editable=False)
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=150, default="", blank=True)
+    resolved_because = models.CharField(max_length=300, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chain_code", "hash", "txid"], name="parked_once_a_block"),
+            models.CheckConstraint(
+                condition=~Q(state="dismissed") | ~Q(resolved_by="") & ~Q(resolved_because=""),
+                name="parked_dismissed_by_somebody",
+            ),
+        ]
+        indexes = [models.Index(fields=["chain_code", "height"], condition=Q(state="open"), name="parked_open")]
+        triggers = [pgtrigger.Protect(name="parked_is_kept", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.txid
+
+
+class Backfill(models.Model):
+    """Blocks that are to be read again, worked off in slices: for addresses that are watched later than they were paid.
+
+    Those from `next_height` to `last_height` are still to be read, in this order and without a gap.
+    """
+
+    chain_code = models.CharField("chain", max_length=32)
+    first_height = models.BigIntegerField("from")
+    last_height = models.BigIntegerField("to", null=True)
+    """Null: to where the chain has been read when the work begins, which no height known now can say."""
+    next_height = models.BigIntegerField()
+    hash = models.CharField(max_length=66, default="", blank=True)
+    """Of the block below `next_height`, which must be the next one's parent; empty before the first."""
+    asked_for = models.CharField(max_length=200, default="", blank=True)
+    found = models.PositiveIntegerField(default=0)
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+    worked_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=300, default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    first_height__gte=0,
+                    first_height__lte=F("next_height"),
+                    next_height__lte=F("last_height") + 1,
+                ),
+                name="backfill_within_its_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=True) | Q(next_height=F("last_height") + 1),
+                name="backfill_finished_when_read",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["chain_code", "worked_at"], condition=Q(finished_at__isnull=True), name="backfill_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain_code} {self.first_height} – {self.last_height}"
+
+
+class ConfirmationTier(models.Model):
+    """What the operator asks in the place of the chain's own tiers: so deep for a deposit up to that size."""
+
+    chain_code = models.CharField("chain", max_length=32)
+    up_to_base_units = BaseUnitsField(null=True, blank=True)
+    """Null: of any size."""
+    confirmations = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["chain_code", "up_to_base_units"], nulls_distinct=False, name="tier_once_an_amount"
+            ),
+            models.CheckConstraint(condition=Q(confirmations__gte=1), name="tier_of_one_confirmation_at_least"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain_code}: {self.confirmations} confirmations"
 
 
 class QueueLook(models.Model):
