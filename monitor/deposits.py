@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 from django.db.models import Q, QuerySet
 
-from monitor import confirmations
+from monitor import confirmations, tokens
 from monitor.chains import Chain
 from monitor.connectors.base import BlockRef, Transfer
 from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
@@ -32,10 +32,11 @@ class Sighting:
 
 def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[bytes, list[WatchedAddress]]) -> int:
     """Record transfers to watched destinations; the number of new appearances."""
+    least = tokens.minimums(sighting.chain, {transfer.contract for transfer in transfers})
     wanted = [
         (watch, transfer)
         for transfer in transfers
-        if not _is_dust(sighting.chain, transfer)
+        if not _is_dust(sighting.chain, transfer, least.get(transfer.contract, 1))
         for watch in watched[transfer.destination]
     ]
     known = {
@@ -112,8 +113,8 @@ def _unmined(chain: Chain) -> QuerySet[Deposit]:
     return Deposit.objects.filter(Q(chain_code=chain.code, state=Deposit.State.SEEN, block_height__isnull=True))
 
 
-def _is_dust(chain: Chain, transfer: Transfer) -> bool:
-    dust = transfer.base_units < chain.minimum_base_units
+def _is_dust(chain: Chain, transfer: Transfer, least: int) -> bool:
+    dust = transfer.base_units < least
     if dust:
         log.info("deposit.dust", chain=chain.code, key=transfer.key, base_units=transfer.base_units)
     return dust

@@ -4,6 +4,7 @@ from functools import cache
 
 from django.conf import settings
 
+from monitor import tokens
 from monitor.chains import CHAINS, Chain
 from monitor.connectors import connect, fee_queue
 from monitor.connectors.base import Connector
@@ -24,8 +25,8 @@ def switched_on() -> list[Chain]:
 
 
 def connector(chain: Chain) -> Connector:
-    """The connector to this chain's node; connections are opened at the first call."""
-    return _connector(chain, settings.NODE_URLS[chain.code])
+    """The connector to this chain's node, which reads the tokens that are switched on now; opens nothing yet."""
+    return _connector(chain, settings.NODE_URLS[chain.code], tokens.contracts(chain))
 
 
 def fees(chain: Chain) -> FeeQueue | None:
@@ -34,5 +35,5 @@ def fees(chain: Chain) -> FeeQueue | None:
 
 
 @cache
-def _connector(chain: Chain, url: str) -> Connector:
-    return connect(chain, url)
+def _connector(chain: Chain, url: str, contracts: frozenset[str] = frozenset()) -> Connector:
+    return connect(chain, url, contracts)
