@@ -2,10 +2,11 @@
 
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import ledger.money
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.db import migrations, models
+
+import ledger.money
 
 
 class Migration(migrations.Migration):
