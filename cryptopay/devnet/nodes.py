@@ -70,7 +70,7 @@ def start_bitcoin(
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
         return Running(child, url)
 
-    return _funded(_first_success(attempt))
+    return _funded(first_success(attempt))
 
 
 def start_bcoin(folder: Path) -> Running:
@@ -101,7 +101,7 @@ def _start_from_npm(program: Program, folder: Path) -> Running:
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
         return Running(child, url)
 
-    return _first_success(attempt)
+    return first_success(attempt)
 
 
 def start_bitcoind_or_bcoin(folder: Path) -> Running:
@@ -136,7 +136,7 @@ def start_anvil(folder: Path) -> Running:
         child.wait_until(lambda: _answers(url, "eth_chainId"), timeout_seconds=60)
         return Running(child, url)
 
-    return _first_success(attempt)
+    return first_success(attempt)
 
 
 def _funded(running: Running, blocks: int = 0) -> Running:
@@ -154,7 +154,7 @@ def _funded(running: Running, blocks: int = 0) -> Running:
     return running
 
 
-def _first_success(attempt: Callable[[], Running]) -> Running:
+def first_success(attempt: Callable[[], Running]) -> Running:
     """A free port may be taken between finding and using it; asking again is the whole cure."""
     for _ in range(_ATTEMPTS - 1):
         try:

