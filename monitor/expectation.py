@@ -12,6 +12,9 @@ from monitor.chains import Chain
 from monitor.connectors.fees import Queue, Standing
 
 NEXT_BLOCKS = 3
+ROOM_BLOCKS = 6
+"""So many at most, where the next block has room by now."""
+LONG_BLOCKS = 144
 SOON_SECONDS, STUCK_SECONDS = 2 * 3600, 24 * 3600
 _FALLS = 200  # empty blocks after which a base fee is a billion times lower; further nobody looks
 
@@ -152,21 +155,30 @@ def _finality_lag(chain: Chain, depth: Depth | None) -> Span:
 
 
 def _by_size(chain: Chain, queue: Queue, fee_rate: int) -> Turn:
-    """Where payers bid by size: what pays more goes first, and a block takes so much.
-
-    The node's own estimate, which has seen how many newcomers overtake, moves the upper end only.
-    """
+    """Where payers bid by size: what pays more goes first, and a block takes so much."""
     place = _place(queue, fee_rate)
-    high = place.high
-    if queue.estimates:
-        kept = [blocks for blocks, least in queue.estimates if fee_rate >= least]
-        high = max(high, min(kept)) if kept and high is not None else None
-    mined_in = Span(place.low, high)
+    mined_in = Span(place.low, _with_newcomers(place, queue, fee_rate))
     if fee_rate < queue.least_fee_rate:
         return Turn(State.STUCK, Reason.BELOW_MINIMUM, Span(place.low, None))
     if place.low * chain.interval_seconds > STUCK_SECONDS:
         return Turn(State.STUCK, Reason.LONG_QUEUE, mined_in)
     return Turn(_pace(chain, mined_in), Reason.NONE, mined_in)
+
+
+def _with_newcomers(place: Span, queue: Queue, fee_rate: int) -> int | None:
+    """The upper end, for those who come later and pay more: the node has seen how long such a fee took.
+
+    Its estimates follow the queue slowly. So they count for little where there is room in the next block, and a fee
+    below all of them is hopeless only if they reach back a day.
+    """
+    if place.high is None or not queue.estimates:
+        return place.high
+    longest = max(blocks for blocks, _ in queue.estimates)
+    unseen = None if longest >= LONG_BLOCKS else max(2 * longest, ROOM_BLOCKS)
+    seen = min((blocks for blocks, least in queue.estimates if fee_rate >= least), default=unseen)
+    if place.low == 1:
+        seen = ROOM_BLOCKS if seen is None else min(seen, ROOM_BLOCKS)
+    return None if seen is None else max(place.high, seen)
 
 
 def _place(queue: Queue, fee_rate: int) -> Span:

@@ -165,9 +165,9 @@ class BitcoinFees:
 
     def _estimates(self) -> Iterator[tuple[int, int]]:
         answers = self._rpc.each((Call("estimatesmartfee", (target,)) for target in TARGETS), returns=_Estimate)
-        for target, answer in zip(TARGETS, answers, strict=True):
-            if isinstance(answer, _Estimate) and answer.feerate is not None and answer.feerate > 0:
-                yield max(answer.blocks, target), _rate(answer.feerate, _THOUSAND)
+        for answer in answers:  # with too little data for a target, of the nearest there is: `blocks` says which
+            if isinstance(answer, _Estimate) and answer.feerate is not None and answer.blocks > 0:
+                yield answer.blocks, _rate(answer.feerate, _THOUSAND)
 
     def _spenders_waiting(self, outpoints: Sequence[str]) -> dict[str, str]:
         asked = [{"txid": txid, "vout": int(vout)} for txid, vout in (each.split(":") for each in outpoints)]
