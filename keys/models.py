@@ -44,6 +44,7 @@ class MasterKey(models.Model):
 
     class Meta:
         verbose_name = "public key"
+        permissions = [("export_masterkey", "Can see an extended public key")]
         constraints = [
             models.UniqueConstraint(fields=["book", "chain"], condition=Q(active=True), name="one_active_key_a_chain"),
             models.UniqueConstraint(fields=["book", "chain", "fingerprint", "form"], name="key_once_a_chain"),
@@ -220,3 +221,20 @@ class AddressAlarm(AppendOnly):
 
     def __str__(self) -> str:
         return self.found
+
+
+class KeyExport(AppendOnly):
+    """Somebody was shown an extended public key, and with it all that the merchant receives. Kept for ever."""
+
+    book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
+    master_key = models.ForeignKey(MasterKey, on_delete=models.PROTECT, related_name="exports", db_index=False)
+    exported_by = models.CharField("by", max_length=200)
+    exported_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["KeyExport"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        indexes = [models.Index("book", F("exported_at").desc(), name="exports_of_a_book")]
+
+    def __str__(self) -> str:
+        return f"Key {self.master_key_id}, shown to {self.exported_by}"

@@ -20,6 +20,11 @@ def path_of(chain: Chain, form: str) -> str:
     return "/".join(["m", f"{PURPOSES[form]}'", *rest])
 
 
+def neutral_version(chain: Chain) -> bytes:
+    """Of extended keys that other programs of the chain read, whatever the form: an xpub."""
+    return next(version for version, form in chain.extended_key_versions.items() if not form)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account key and the form its addresses take."""

@@ -98,7 +98,7 @@ def test_a_swapped_ciphertext_is_noticed(new_book: Callable[[], Book], new_key: 
         first.credential()
 
 
-def _raw_rows() -> bytes:
+def raw_rows() -> bytes:
     """Every byte of every row of this room's tables, as the database stores them."""
     with connection.cursor() as cursor:
         raw = b""
@@ -120,7 +120,7 @@ def test_threat_33_neither_half_of_the_attack_is_stored_or_exported(
     master_key = import_credential(new_book(), BITCOIN, text, "x")
     address = issue_address(master_key.book_id, BITCOIN)
     dump = serializers.serialize("json", [master_key, address]).encode() + repr((master_key, address)).encode()
-    rows = _raw_rows()
+    rows = raw_rows()
     assert address.text.encode() in rows, "the search itself works"
     key, payload = master_key.credential().key, base58.decode(text)
     for secret in (payload, payload[4:], key.public_key, key.public_key[1:], key.chain_code, text.encode()):
@@ -130,7 +130,7 @@ def test_threat_33_neither_half_of_the_attack_is_stored_or_exported(
 
 
 def test_threat_33_no_private_key_has_a_place_here() -> None:
-    """No column can hold one. The one use of the library's class multiplies the curve's point by a public number."""
+    """No column can hold one. BIP32 uses the class for a public number; what `create_master_key` makes is not kept."""
     columns = {
         field.column
         for model in (MasterKey, FreeIndex, Address, AddressAlarm)
@@ -139,4 +139,4 @@ def test_threat_33_no_private_key_has_a_place_here() -> None:
     }
     assert not {column for column in columns if "private" in column or "secret" in column or "seed" in column}
     users = [path.name for path in Path(keys.__file__).parent.rglob("*.py") if "PrivateKey" in path.read_text()]
-    assert users == ["bip32.py"]
+    assert sorted(users) == ["bip32.py", "mnemonics.py"]

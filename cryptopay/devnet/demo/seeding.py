@@ -15,6 +15,7 @@ from cryptopay.merchants import api_keys, onboarding
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.webhooks import endpoints
 from keys.importing import import_credential
+from keys.mnemonics import account_key
 from keys.models import MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS
@@ -58,7 +59,7 @@ def _import_keys(merchant: Merchant, wallets: Path) -> None:
     for code in CHAIN_CODES:
         if not MasterKey.objects.filter(book_id=book.pk, chain=code, active=True).exists():
             seed = wallet.seed(wallets, f"{merchant.name}, {code}")
-            import_credential(book, CHAINS[code], wallet.account_key(seed, CHAINS[code]), "Demo wallet")
+            import_credential(book, CHAINS[code], account_key(seed, CHAINS[code]), "Demo wallet")
 
 
 def _seed_people(shop: Merchant, other: Merchant, kept: Kept, shop_url: str) -> None:

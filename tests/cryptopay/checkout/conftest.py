@@ -12,11 +12,11 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 from pytest_django.fixtures import Settings
 
-from cryptopay.devnet.demo.wallet import account_key
 from cryptopay.merchants import onboarding
 from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.models import Invoice
 from keys.importing import import_credential
+from keys.mnemonics import account_key
 from ledger import rates
 from monitor import deposits
 from monitor.chains import CHAINS, Chain

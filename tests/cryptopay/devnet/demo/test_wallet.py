@@ -8,6 +8,7 @@ from bip_utils import Bip44, Bip44Changes, Bip44Coins, Bip84, Bip84Coins
 from cryptopay.devnet.demo import wallet
 from keys.derivation import deriver
 from keys.importing import read
+from keys.mnemonics import account_key
 from monitor.chains import CHAINS
 
 SEED = bytes(range(32))
@@ -21,7 +22,7 @@ TREES = {
 def test_an_account_key_gives_the_addresses_of_the_standard(code: str) -> None:
     account = TREES[code].Purpose().Coin().Account(0).Change(Bip44Changes.CHAIN_EXT)
     expected = [account.AddressIndex(index).PublicKey().ToAddress() for index in range(3)]
-    derive = deriver(read(CHAINS[code], wallet.account_key(SEED, CHAINS[code])), CHAINS[code])
+    derive = deriver(read(CHAINS[code], account_key(SEED, CHAINS[code])), CHAINS[code])
     assert [derive.address(index)[0] for index in range(3)] == expected
 
 
