@@ -106,7 +106,7 @@ def _appear(rows: Iterable[WatchedTransaction]) -> list[WatchedTransaction]:
 
 
 def _tell(rows: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetime | None = None) -> None:
-    """At the time of the block, where none is given."""
+    """At the time of its block, where none is given."""
     events = [
         TransactionEvent(
             book_id=row.book_id,
@@ -116,8 +116,13 @@ def _tell(rows: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetim
             appearance=row.appearance,
             block_height=row.block_height,
             block_hash=row.block_hash,
-            happened_at=at or row.block_time,
+            happened_at=at or _block_time(row),
         )
         for row in rows
     ]
     TransactionEvent.objects.bulk_create(events, batch_size=AT_ONCE)
+
+
+def _block_time(row: WatchedTransaction) -> datetime:
+    assert row.block_time is not None  # noqa: S101 - a constraint has confirmed ones in a block
+    return row.block_time

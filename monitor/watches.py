@@ -79,8 +79,8 @@ def end(watch: Watch) -> None:
     """Nothing more is told of it. What was given to payers stays watched. Ending twice keeps the first moment."""
     _one_by_one(watch.book_id)
     Watch.objects.filter(pk=watch.pk, ended_at__isnull=True).update(ended_at=Now())
-    WatchedAddress.objects.filter(pk=watch.address_id, own=False, ended_at__isnull=True).update(ended_at=Now())
-    WatchedTransaction.objects.filter(pk=watch.transaction_id, ended_at__isnull=True).update(ended_at=Now())
+    WatchedAddress.objects.filter(watches=watch, own=False, ended_at__isnull=True).update(ended_at=Now())
+    WatchedTransaction.objects.filter(watch=watch, ended_at__isnull=True).update(ended_at=Now())
     watch.refresh_from_db(fields=["ended_at"])
 
 

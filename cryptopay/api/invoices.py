@@ -47,7 +47,7 @@ class NewInvoiceBody(StrictSerializer):
     )
     order_id = TextField(max_length=100, required=False, allow_blank=True, help_text="Your own number for it.")
     description = TextField(max_length=300, required=False, allow_blank=True, help_text="Shown to the payer.")
-    customer_ref = TextField(max_length=64, required=False, allow_blank=True, help_text="Your own name for the payer.")
+    customer_ref = TextField(max_length=128, required=False, allow_blank=True, help_text="Your own name for the payer.")
     return_url = WebAddressField(required=False, allow_blank=True)
     metadata = MetadataField(required=False)
     expires_in_seconds = WholeNumberField(

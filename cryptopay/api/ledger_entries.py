@@ -63,7 +63,7 @@ class NewEntryBody(StrictSerializer):
         required=False, help_text="Not yet certain: no balance moves before it is settled; what it takes is set aside."
     )
     order_id = TextField(max_length=100, required=False, help_text="Your own number for an order.")
-    customer_ref = TextField(max_length=64, required=False, help_text="Your own name for a customer.")
+    customer_ref = TextField(max_length=128, required=False, help_text="Your own name for a customer.")
     metadata = MetadataField(required=False)
 
 

@@ -86,7 +86,7 @@ class Customer(models.Model):
     """Somebody who pays a merchant. `external_ref` joins the merchant's own user system."""
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    external_ref = models.CharField(max_length=64)
+    external_ref = models.CharField(max_length=128)
     name = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -6,7 +6,7 @@ from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import Customer, Merchant
 from ledger.models import Book
 
-_LONGEST_REFERENCE = 64
+LONGEST_REFERENCE = 128
 
 
 @transaction.atomic
@@ -24,8 +24,8 @@ def customer(book: Book, external_ref: str, name: str = "") -> Customer:
 
     `name` counts for a newcomer only. Raises `ReferenceRefused`.
     """
-    if not 0 < len(external_ref) <= _LONGEST_REFERENCE or external_ref != external_ref.strip():
-        raise ReferenceRefused(f"A customer's reference has 1 to {_LONGEST_REFERENCE} characters.", "/external_ref")
+    if not 0 < len(external_ref) <= LONGEST_REFERENCE or external_ref != external_ref.strip():
+        raise ReferenceRefused(f"A customer's reference has 1 to {LONGEST_REFERENCE} characters.", "/external_ref")
     if not external_ref.isprintable():
         raise ReferenceRefused("A customer's reference has visible characters only.", "/external_ref")
     found, _ = Customer.objects.get_or_create(book=book, external_ref=external_ref, defaults={"name": name})

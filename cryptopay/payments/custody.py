@@ -2,8 +2,8 @@
 
 from ledger.checking import Invariant
 
-# What the monitor told and the intake took in: of each deposit to an invoice's address, the last event up to the
-# intake's position. What people enter by hand is no chain fact and is left out of the account.
+# What the monitor told and the intake took in: of each deposit to an invoice's or a customer's address, the
+# last event up to the intake's position. What people enter by hand is no chain fact and is left out of the account.
 _HELD_IS_RECEIVED = """
     SELECT 'ledger_account', h.account_id, coalesce(c.book_id, h.book_id), h.account_id, NULL::bigint,
            format('%%s base units received on %%s', coalesce(c.coins, 0), coalesce(c.chain, h.chain)),
@@ -11,7 +11,9 @@ _HELD_IS_RECEIVED = """
     FROM (
         SELECT d.book_id, d.chain_code AS chain, d.contract, sum(d.base_units) AS coins
         FROM monitor_deposit d
-        JOIN payments_paymentmethod m ON m.watched_id = d.watched_id
+        JOIN (
+            SELECT watched_id FROM payments_paymentmethod UNION ALL SELECT watched_id FROM payments_customeraddress
+        ) own ON own.watched_id = d.watched_id
         JOIN payments_intakeposition i ON i.chain_code = d.chain_code
         CROSS JOIN LATERAL (
             SELECT e.kind FROM monitor_chainevent e

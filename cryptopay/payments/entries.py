@@ -13,11 +13,13 @@ Nobody can refuse what a chain tells. So what falls into a closed period is carr
 accountant has reversed by hand is not taken back once more.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from cryptopay.payments.models import CustomerAddress, Invoice, PaymentMethod
 from ledger import balances, chart, journal, rates
 from ledger.errors import AlreadyReversed, BelowFloor, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
@@ -34,46 +36,69 @@ _WORDS: dict[str, str] = {
 }
 
 
-def seen(event: ChainEvent, method: PaymentMethod) -> int:
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the books must know of coins that arrive: which, whose they are, and what for."""
+
+    book: Book
+    asset: Asset
+    customer: str
+    """Their reference; empty: a guest."""
+    purpose: str
+    references: Mapping[str, str]
+
+
+def payment_of(invoice: Invoice, method: PaymentMethod) -> Receipt:
+    """Coins for an invoice."""
+    return Receipt(invoice.book, method.asset, _customer(invoice), f"payment for {invoice}", _references(invoice))
+
+
+def deposit_of(address: CustomerAddress, asset: Asset) -> Receipt:
+    """Coins at a customer's own address."""
+    customer = address.customer.external_ref
+    references = {"customer": customer, "address": address.public_id}
+    return Receipt(address.book, asset, customer, f"deposit of {address.customer}", references)
+
+
+def seen(event: ChainEvent, receipt: Receipt) -> int:
     """Coins were seen on their way; the pending entry's id."""
-    deposit, invoice = event.deposit, method.invoice
+    base_units = event.deposit.base_units
     return journal.record(
         Entry(
             book_id=event.book_id,
             idem=idem(event),
             legs=[
-                Leg(_custody(event.book_id, method.asset), debit=deposit.base_units),
-                Leg(chart.customer(event.book_id, _customer(invoice), method.asset), credit=deposit.base_units),
+                Leg(_custody(event.book_id, receipt.asset), debit=base_units),
+                Leg(chart.customer(event.book_id, receipt.customer, receipt.asset), credit=base_units),
             ],
             effective_at=event.happened_at,
-            description=f"Payment for {invoice}",
+            description=receipt.purpose[:1].upper() + receipt.purpose[1:],
             source=f"chain:{event.chain_code}",
-            meta=_references(invoice, deposit),
+            meta={**receipt.references, **_of_deposit(event.deposit)},
             carry=True,
         )
     )
 
 
-def confirmed(event: ChainEvent, payment: Payment) -> int:
+def confirmed(event: ChainEvent, receipt: Receipt, pending_entry_id: int) -> int:
     """The chain confirmed them: validated, at the rate of the day; the settling entry's id."""
-    rate = _rate_now(payment.invoice.book, payment.method.asset)
-    return journal.settle(_resolution(event, payment, payment.pending_entry_id, "Received", rate.pk if rate else None))
+    rate = _rate_now(receipt.book, receipt.asset)
+    return journal.settle(_resolution(event, receipt, pending_entry_id, "Received", rate.pk if rate else None))
 
 
-def dropped(event: ChainEvent, payment: Payment) -> int:
+def dropped(event: ChainEvent, receipt: Receipt, pending_entry_id: int) -> int:
     """The transaction was replaced, double-spent or forgotten; the voiding entry's id."""
-    return journal.void(_resolution(event, payment, payment.pending_entry_id, "Dropped"))
+    return journal.void(_resolution(event, receipt, pending_entry_id, "Dropped"))
 
 
-def taken_back(event: ChainEvent, payment: Payment) -> None:
-    """A reorganisation took a confirmed payment back. What the customer has spent of it meanwhile, suspense lends."""
-    assert payment.settled_entry_id is not None  # noqa: S101 - the intake has checked the state
-    resolution = _resolution(event, payment, payment.settled_entry_id, "Taken back by a reorg")
+def taken_back(event: ChainEvent, receipt: Receipt, settled_entry_id: int) -> None:
+    """A reorganisation took confirmed coins back. What the customer has spent of them meanwhile, suspense lends."""
+    resolution = _resolution(event, receipt, settled_entry_id, "Taken back by a reorg")
     try:
         _reverse(resolution)
     except BelowFloor:
-        log.warning("entries.spent_and_taken_back", book=event.book_id, payment=payment.public_id)
-        _lend(event, payment)
+        log.warning("entries.spent_and_taken_back", book=event.book_id, deposit=event.deposit.key)
+        _lend(event, receipt)
         _reverse(resolution)
 
 
@@ -124,20 +149,20 @@ def _reverse(resolution: Resolution) -> None:
         log.warning("entries.reversed_by_hand", book=resolution.book_id, entry=resolution.entry)
 
 
-def _lend(event: ChainEvent, payment: Payment) -> None:
+def _lend(event: ChainEvent, receipt: Receipt) -> None:
     """One merchant's missing coins must not hold up a chain: an accountant finds them in suspense."""
-    asset, invoice = payment.method.asset, payment.invoice
-    customer = chart.customer(event.book_id, _customer(invoice), asset)
-    missing = payment.base_units - balances.balance(customer).available
+    customer = chart.customer(event.book_id, receipt.customer, receipt.asset)
+    suspense = chart.find(event.book_id, "suspense", receipt.asset)
+    missing = event.deposit.base_units - balances.balance(customer).available
     journal.post(
         Entry(
             book_id=event.book_id,
             idem=f"{idem(event)}:lent",
-            legs=[Leg(chart.find(event.book_id, "suspense", asset), debit=missing), Leg(customer, credit=missing)],
+            legs=[Leg(suspense, debit=missing), Leg(customer, credit=missing)],
             effective_at=event.happened_at,
-            description=f"Spent before a reorg took it back: payment for {invoice}",
+            description=f"Spent before a reorg took it back: {receipt.purpose}",
             source=f"chain:{event.chain_code}",
-            meta=_references(invoice, event.deposit),
+            meta={**receipt.references, **_of_deposit(event.deposit)},
             carry=True,
         )
     )
@@ -158,17 +183,17 @@ def idem(event: ChainEvent) -> str:
 
 
 def _resolution(
-    event: ChainEvent, payment: Payment, entry_id: int, what: str, rate_id: int | None = None
+    event: ChainEvent, receipt: Receipt, entry_id: int, what: str, rate_id: int | None = None
 ) -> Resolution:
     return Resolution(
         book_id=event.book_id,
         entry=entry_id,
         idem=idem(event),
         effective_at=event.happened_at,
-        description=f"{what}: payment for {payment.invoice}",
+        description=f"{what}: {receipt.purpose}",
         source=f"chain:{event.chain_code}",
         rate_id=rate_id,
-        meta=_references(payment.invoice, event.deposit),
+        meta={**receipt.references, **_of_deposit(event.deposit)},
         carry=True,
     )
 
@@ -181,11 +206,13 @@ def _customer(invoice: Invoice) -> str:
     return invoice.customer.external_ref if invoice.customer else ""
 
 
-def _references(invoice: Invoice, deposit: Deposit | None = None) -> dict[str, str]:
+def _references(invoice: Invoice) -> dict[str, str]:
     references = {"invoice": invoice.public_id, "order": invoice.order_id, "customer": _customer(invoice)}
-    if deposit is not None:
-        references |= {"chain": deposit.chain_code, "txid": deposit.txid, "key": deposit.key}
     return {name: value for name, value in references.items() if value}
+
+
+def _of_deposit(deposit: Deposit) -> dict[str, str]:
+    return {"chain": deposit.chain_code, "txid": deposit.txid, "key": deposit.key}
 
 
 def _rate_of_sale(invoice: Invoice, method: PaymentMethod) -> Rate | None:

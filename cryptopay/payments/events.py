@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from cryptopay.payments import representation
-from cryptopay.payments.models import Invoice
+from cryptopay.payments.models import ChainNotice, Invoice
 from cryptopay.payments.status import InvoiceState, state_of
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Event
@@ -132,6 +132,41 @@ class PeriodReopened(PeriodEvent):
     type = "ledger.period_reopened"
 
 
+@dataclass(frozen=True, slots=True)
+class ChainNoticeEvent:
+    """Something happened at an address or to a transaction that a program asked for; `data.chain_event` says what."""
+
+    type: ClassVar[str]
+    notice: ChainNotice
+
+    def data(self) -> dict[str, Any]:
+        return {"chain_event": self.notice.payload}
+
+
+class ChainSeen(ChainNoticeEvent):
+    """Seen, in the mempool or in a block. Advice, not money."""
+
+    type = "chain.seen"
+
+
+class ChainConfirmed(ChainNoticeEvent):
+    """Deep enough, or final."""
+
+    type = "chain.confirmed"
+
+
+class ChainDropped(ChainNoticeEvent):
+    """Replaced, double-spent or forgotten before it was confirmed."""
+
+    type = "chain.dropped"
+
+
+class ChainReversed(ChainNoticeEvent):
+    """A reorganisation of the chain took back what was confirmed."""
+
+    type = "chain.reversed"
+
+
 REACHED: dict[str, type[InvoiceEvent]] = {
     Invoice.Status.NEW: InvoiceReopened,
     Invoice.Status.PROCESSING: InvoiceProcessing,
@@ -141,11 +176,25 @@ REACHED: dict[str, type[InvoiceEvent]] = {
 }
 """What is told when an invoice reaches a status."""
 
+HEARD: dict[str, type[ChainNoticeEvent]] = {
+    ChainNotice.Kind.SEEN: ChainSeen,
+    ChainNotice.Kind.CONFIRMED: ChainConfirmed,
+    ChainNotice.Kind.DROPPED: ChainDropped,
+    ChainNotice.Kind.REVERSED: ChainReversed,
+}
+"""What is told of a notice."""
+
 
 def tell(event: InvoiceEvent) -> Event:
     """Put it into the outbox, in the caller's transaction; events of one invoice keep their order."""
     invoice, first = event.invoice, isinstance(event, InvoiceCreated)
     return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), first=first)
+
+
+def tell_of_chain(notice: ChainNotice) -> Event:
+    """The webhook of a notice; those of one subject keep their order."""
+    event = HEARD[notice.kind](notice)
+    return outbox.enqueue(notice.book_id, event.type, notice.subject, event.data())
 
 
 def tell_of_period(change: PeriodChange, closed_before: date | None) -> Event:

@@ -5,17 +5,19 @@ any statement, the next run starts at the same event; run twice, it finds the po
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from cryptopay.payments import entries, events, lifecycle
+from cryptopay.payments import crediting, entries, events, lifecycle, notices
+from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.errors import IntakeOutOfStep
-from cryptopay.payments.models import IntakePosition, Invoice, Payment, PaymentMethod
+from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod
 from ledger import journal
-from monitor.models import ChainEvent
+from monitor.models import ChainEvent, TransactionEvent
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ EVENTS_A_COMMIT = 200
 def drain(chain_code: str) -> int:
     """Take in all events of a chain; how many. One that cannot be taken in stops the chain's intake and is raised."""
     IntakePosition.objects.get_or_create(chain_code=chain_code)
-    total = 0
+    total = _tell_of_transactions(chain_code)
     try:
         while taken := _take(chain_code, EVENTS_A_COMMIT):
             total += taken
@@ -57,27 +59,72 @@ def _take(chain_code: str, most: int) -> int:
         .select_related("deposit__watched")
         .order_by("pk")[:most]
     )
+    owners = _owners(batch)
     with journal.together():
         for event in batch:
-            _take_in(event)
+            _take_in(event, owners)
             position.last_event_id = event.pk
     if batch:
+        notices.tell_of_deposits(batch, owners.customers)
         position.failing_since, position.failure = None, ""
         position.save()
     return len(batch)
 
 
-def _take_in(event: ChainEvent) -> None:
-    method = PaymentMethod.objects.filter(watched_id=event.deposit.watched_id).select_related("asset").first()
-    if method is None:
-        return  # watched for another reason than an invoice
-    invoice = Invoice.objects.select_for_update().get(pk=method.invoice_id)
-    method.invoice = invoice
-    _ACTIONS[ChainEvent.Kind(event.kind)](event, method, invoice)
+def _tell_of_transactions(chain_code: str) -> int:
+    """Watched transactions are told and not booked, so that nothing the books say holds them up."""
+    told = 0
+    while taken := _take_transactions(chain_code):
+        told += taken
+    return told
+
+
+@transaction.atomic
+def _take_transactions(chain_code: str) -> int:
+    position = IntakePosition.objects.select_for_update().get(chain_code=chain_code)
+    batch = list(
+        TransactionEvent.objects.filter(chain_code=chain_code, pk__gt=position.last_transaction_event_id)
+        .select_related("transaction__watch")
+        .order_by("pk")[:EVENTS_A_COMMIT]
+    )
+    if batch:
+        notices.tell_of_transactions(batch)
+        position.last_transaction_event_id = batch[-1].pk
+        position.save(update_fields=["last_transaction_event_id"])
+    return len(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """What a batch's addresses were given for, by the row that watches them."""
+
+    methods: Mapping[int, PaymentMethod]
+    customers: Mapping[int, CustomerAddress]
+
+
+def _owners(batch: list[ChainEvent]) -> _Owners:
+    """In two questions."""
+    watched = {event.deposit.watched_id for event in batch}
+    if not watched:
+        return _Owners({}, {})
+    methods = PaymentMethod.objects.filter(watched__in=watched).select_related("asset")
+    customers = CustomerAddress.objects.filter(watched__in=watched).select_related("customer", "book", "address")
+    return _Owners({row.watched_id: row for row in methods}, {row.watched_id: row for row in customers})
+
+
+def _take_in(event: ChainEvent, owners: _Owners) -> None:
+    watched_id = event.deposit.watched_id
+    method, address = owners.methods.get(watched_id), owners.customers.get(watched_id)
+    if method is not None:
+        invoice = Invoice.objects.select_for_update(of=("self",)).select_related("book").get(pk=method.invoice_id)
+        method.invoice = invoice
+        _ACTIONS[ChainEvent.Kind(event.kind)](event, method, invoice)
+    elif address is not None:
+        crediting.take_in(event, address)
 
 
 def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
-    entry_id = entries.seen(event, method)
+    entry_id = entries.seen(event, entries.payment_of(invoice, method))
     payment, made = Payment.objects.get_or_create(
         deposit=event.deposit,
         defaults={
@@ -90,35 +137,37 @@ def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
         },
     )
     if not made:
-        _expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
-        _move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
+        expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
+        move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentDetected(invoice, payment.public_id))
 
 
 def _confirmed(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     payment = _payment(event, method, invoice)
-    _expect(payment, Payment.State.SEEN)
-    _move(payment, Payment.State.CONFIRMED, settled_entry_id=entries.confirmed(event, payment))
+    expect(payment, Payment.State.SEEN)
+    settled_entry_id = entries.confirmed(event, entries.payment_of(invoice, method), payment.pending_entry_id)
+    move(payment, Payment.State.CONFIRMED, settled_entry_id=settled_entry_id)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentConfirmed(invoice, payment.public_id))
 
 
 def _dropped(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     payment = _payment(event, method, invoice)
-    _expect(payment, Payment.State.SEEN)
-    entries.dropped(event, payment)
-    _move(payment, Payment.State.DROPPED)
+    expect(payment, Payment.State.SEEN)
+    entries.dropped(event, entries.payment_of(invoice, method), payment.pending_entry_id)
+    move(payment, Payment.State.DROPPED)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentDropped(invoice, payment.public_id))
 
 
 def _taken_back(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     """The sale goes first: the coins must be back on the customer's account before they can leave it."""
     payment = _payment(event, method, invoice)
-    _expect(payment, Payment.State.CONFIRMED)
+    expect(payment, Payment.State.CONFIRMED)
     was_settled = invoice.status == Invoice.Status.SETTLED
     if was_settled:
         entries.sale_taken_back(invoice, event.happened_at)
-    entries.taken_back(event, payment)
-    _move(payment, Payment.State.REVERSED)
+    assert payment.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
+    entries.taken_back(event, entries.payment_of(invoice, method), payment.settled_entry_id)
+    move(payment, Payment.State.REVERSED)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentReversed(invoice, payment.public_id))
     if was_settled and invoice.status == Invoice.Status.SETTLED:
         lifecycle.settle(invoice, event.happened_at)  # other payments still suffice: sold again from them
@@ -141,18 +190,6 @@ def _payment(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> Paym
         raise IntakeOutOfStep(f"{event.kind} of a deposit that was never seen: {event.deposit.key}")
     payment.method, payment.invoice = method, invoice
     return payment
-
-
-def _expect(payment: Payment, *states: Payment.State) -> None:
-    if payment.state not in states:
-        raise IntakeOutOfStep(f"{payment} is {payment.state}, not {' or '.join(states)}")
-
-
-def _move(payment: Payment, state: Payment.State, **changes: int | None) -> None:
-    payment.state = state
-    for name, value in changes.items():
-        setattr(payment, name, value)
-    payment.save(update_fields=["state", *changes])
 
 
 def _note_failure(chain_code: str, error: Exception) -> None:

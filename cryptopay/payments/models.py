@@ -1,4 +1,7 @@
-"""What the merchant asks (invoice), how it may be paid (payment method), and what arrived (payment)."""
+"""What the merchant asks (invoice), how it may be paid (payment method), and what arrived (payment).
+
+Beside them what is asked of CryptoPay without an invoice: an address for a customer, and what arrived there (credit).
+"""
 
 from decimal import Decimal
 
@@ -9,6 +12,7 @@ from ulid import ULID
 
 from cryptopay.merchants.models import Customer
 from keys.models import Address
+from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Asset, Book, JournalEntry, Rate
 from ledger.money import BaseUnitsField
 from monitor.chains import CHAINS, Chain
@@ -21,6 +25,14 @@ def invoice_id() -> str:
 
 def payment_id() -> str:
     return f"pay_{ULID()}".lower()
+
+
+def customer_address_id() -> str:
+    return f"adr_{ULID()}".lower()
+
+
+def notice_id() -> str:
+    return f"cev_{ULID()}".lower()
 
 
 class Invoice(models.Model):
@@ -134,11 +146,92 @@ class Payment(models.Model):
         return self.public_id
 
 
+class CustomerAddress(models.Model):
+    """An address of a customer's own, without an invoice: what arrives there is theirs. Given for good."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=customer_address_id, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="addresses")
+    chain_code = models.CharField(max_length=32)
+    address = models.OneToOneField(Address, on_delete=models.PROTECT, related_name="customer_address")
+    watched = models.OneToOneField(WatchedAddress, on_delete=models.PROTECT, related_name="customer_address")
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "customers' addresses"
+        indexes = [models.Index(fields=["book", "-id"], name="customer_address_newest")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def chain(self) -> Chain:
+        return CHAINS[self.chain_code]
+
+
+class Credit(models.Model):
+    """What arrived at a customer's address: one deposit. Its journal entry is pending until the chain confirms it."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    address = models.ForeignKey(CustomerAddress, on_delete=models.PROTECT, related_name="credits")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="credit")
+    base_units = BaseUnitsField()
+    state = models.CharField(max_length=10, choices=Payment.State, default=Payment.State.SEEN)
+    pending_entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="+", db_index=False)
+    settled_entry = models.ForeignKey(
+        JournalEntry, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    seen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.asset} for {self.address_id}"
+
+
+class ChainNotice(AppendOnly):
+    """What a program was told of an address or a transaction it asked for (`subject`), word for word, kept for good.
+
+    A book's ids grow in commit order, on all its chains together, so a reader resumes after the last one.
+    """
+
+    class Kind(models.TextChoices):
+        SEEN = "seen", "Seen"
+        CONFIRMED = "confirmed", "Confirmed"
+        DROPPED = "dropped", "Dropped"
+        REVERSED = "reversed", "Reversed"
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=notice_id, editable=False)
+    chain_code = models.CharField(max_length=32)
+    kind = models.CharField(max_length=10, choices=Kind)
+    subject = models.CharField(max_length=32)
+    sequence = models.PositiveIntegerField()
+    txid = models.CharField(max_length=66)
+    address = models.CharField(max_length=128, default="", blank=True)
+    payload = models.JSONField()
+    told_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["ChainNotice"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        verbose_name = "chain event"
+        constraints = [models.UniqueConstraint(fields=["book", "subject", "sequence"], name="notice_in_sequence")]
+        indexes = [
+            models.Index(fields=["book", "id"], name="notice_in_order"),
+            models.Index(fields=["book", "address", "id"], name="notice_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+
 class IntakePosition(models.Model):
     """The last chain event taken in, one row a chain. It moves in the same commit as what the event caused."""
 
     chain_code = models.CharField(max_length=32, unique=True)
     last_event_id = models.BigIntegerField(default=0)
+    last_transaction_event_id = models.BigIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)
     failure = models.CharField(max_length=300, default="", blank=True)
 

@@ -3,11 +3,13 @@
 Amounts are exact decimal text and base units, both as strings: a JSON number may become a float where it is read.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
-from ledger.money import Amount
+from ledger.money import Amount, Unit, to_text
+from monitor.models import ChainEvent, TransactionEvent
 
 
 def invoice(state: InvoiceState) -> dict[str, Any]:
@@ -55,3 +57,39 @@ def payment(state: PaymentState) -> dict[str, Any]:
 
 def amount(value: Amount) -> dict[str, str]:
     return {"asset": value.asset.code, "amount": value.text, "base_units": str(value.base_units)}
+
+
+def deposit_notice(event: ChainEvent, unit: Unit | None) -> dict[str, Any]:
+    """What happened to coins at an address. `unit` None: a token nobody here has named, told in base units alone."""
+    deposit = event.deposit
+    return {
+        "txid": deposit.txid,
+        "amount": {
+            "asset": unit.code if unit else None,
+            "amount": to_text(deposit.base_units, unit.decimals) if unit else None,
+            "base_units": str(deposit.base_units),
+            "contract": deposit.contract or None,
+        },
+        **_place(event, deposit.required_confirmations),
+    }
+
+
+def transaction_notice(event: TransactionEvent) -> dict[str, Any]:
+    """What happened to a transaction, whatever it pays."""
+    row = event.transaction
+    return {"txid": row.txid, "amount": None, **_place(event, row.required_confirmations)}
+
+
+def _place(event: ChainEvent | TransactionEvent, required_confirmations: int | None) -> dict[str, Any]:
+    return {
+        "appearance": event.appearance,
+        "height": event.block_height,
+        "block_hash": event.block_hash or None,
+        "required_confirmations": required_confirmations,
+        "happened_at": moment(event.happened_at),
+    }
+
+
+def moment(at: datetime) -> str:
+    """ISO 8601 in UTC."""
+    return at.astimezone(UTC).isoformat()

@@ -27,8 +27,12 @@ def told(watch: Watch) -> list[tuple[str, int]]:
     return list(events.values_list("kind", "appearance"))
 
 
+def row(watch: Watch) -> WatchedTransaction:
+    return WatchedTransaction.objects.get(watch=watch)
+
+
 def state(watch: Watch) -> str:
-    return WatchedTransaction.objects.get(pk=watch.transaction_id).state
+    return row(watch).state
 
 
 def test_from_the_mempool_to_confirmed(bitcoin: Watching, bitcoind: BitcoinNode) -> None:
@@ -82,7 +86,9 @@ def test_the_chain_says_what_is_final(ethereum: Watching, anvil: EthereumNode) -
     anvil.mine()
     ethereum.step()
     assert told(watch) == [(SEEN, 1)]
-    while (ethereum.cursor.final_height or 0) < WatchedTransaction.objects.get(pk=watch.transaction_id).block_height:  # type: ignore[operator]
+    height = row(watch).block_height
+    assert height is not None
+    while (ethereum.cursor.final_height or 0) < height:
         anvil.mine(16)
         ethereum.step()
     assert told(watch) == [(SEEN, 1), (CONFIRMED, 1)]

@@ -30,7 +30,7 @@ def test_a_customer_is_made_once_and_per_book() -> None:
     assert customer(bob.test_book, "c-1") != first
 
 
-@pytest.mark.parametrize("reference", ["", " ", " c-1", "c-1 ", "c\n1", "c\x001", "c\u200b1", "c" * 65])
+@pytest.mark.parametrize("reference", ["", " ", " c-1", "c-1 ", "c\n1", "c\x001", "c\u200b1", "c" * 129])
 def test_a_reference_is_visible_text(reference: str) -> None:
     with pytest.raises(ReferenceRefused) as refusal:
         customer(create_merchant("Alice's").test_book, reference)

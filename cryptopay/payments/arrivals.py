@@ -1,0 +1,20 @@
+"""Where what arrived stands: a payment to an invoice, a credit to a customer. Both move alike, with the chain."""
+
+from cryptopay.payments.errors import IntakeOutOfStep
+from cryptopay.payments.models import Credit, Payment
+
+Arrival = Payment | Credit
+
+
+def expect(arrival: Arrival, *states: Payment.State) -> None:
+    """Raises `IntakeOutOfStep`."""
+    if arrival.state not in states:
+        raise IntakeOutOfStep(f"{arrival} is {arrival.state}, not {' or '.join(states)}")
+
+
+def move(arrival: Arrival, state: Payment.State, **changes: int | None) -> None:
+    """To that state, with the entries that go with it."""
+    arrival.state = state
+    for name, value in changes.items():
+        setattr(arrival, name, value)
+    arrival.save(update_fields=["state", *changes])
