@@ -66,6 +66,16 @@ class Chain:
     """Where addresses are CashAddr and nothing else."""
     pegout_maturity_blocks: int = 0
     """Litecoin's MWEB: an output pegged out of the extension block matures that deep."""
+    fork_blocks: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """Hashes by height where chains of one block 0 parted: checked at connect, for nothing below tells them apart."""
+    cash_tokens: bool = False
+    """Outputs may carry tokens before their script."""
+    auxpow: bool = False
+    """Merged mining: a block's header is followed by another chain's proof."""
+    special_transactions: bool = False
+    """Dash's, with a type and a payload (DIP-2)."""
+    named_by_double_sha256: bool = True
+    """How blocks are named. Where it is not so, we cannot compute the name and take the node's word for the header."""
     minimum_node_version: int = 0
     block_vsize: int = 0
     """Virtual bytes that fit into one block, for `expectation`; 0: not a chain whose payers bid for room by size."""
@@ -90,11 +100,31 @@ _TEST_SEGWIT = MappingProxyType({_TPUB: "", _UPUB: "p2sh-p2wpkh", _VPUB: "p2wpkh
 _BTC_FORMS = ("p2wpkh", "p2tr", "p2sh-p2wpkh", "p2pkh")
 _LTC_FORMS = ("p2wpkh", "p2sh-p2wpkh", "p2pkh")
 
+_DGUB, _DRKP = bytes.fromhex("02facafd"), bytes.fromhex("02fe52cc")
+_LEGACY_FORMS = ("p2pkh",)
+
 _BTC = NativeAsset("BTC", 8)
 _LTC = NativeAsset("LTC", 8)
+_BCH = NativeAsset("BCH", 8)
+_DOGE = NativeAsset("DOGE", 8)
+_DASH = NativeAsset("DASH", 8)
 _ETH = NativeAsset("ETH", 18)
 _BTC_TIERS = (Tier(10_000_000, 2), Tier(None, 6))
 _LTC_TIERS = (Tier(1_000_000_000, 15), Tier(None, 30))
+_BCH_TIERS = (Tier(100_000_000, 6), Tier(None, 15))
+# Where Bitcoin Cash left Bitcoin (2017), Bitcoin SV left it (2018) and eCash left it (2020).
+_BTC_FORKS = MappingProxyType({478_559: "00000000000000000019f112ec0a9982926f1258cdcc558dd7c3b7e5dc7fa148"})
+_BCH_FORKS = MappingProxyType(
+    {
+        478_559: "000000000000000000651ef99cb9fcbe0dadde1d424bd9f15ff20136191a5eec",
+        556_767: "0000000000000000004626ff6e3b936941d341c5932ece4357eeccac44e6d56c",
+        661_648: "0000000000000000029e471c41818d24b8b74c911071c4ef0b4a0509f9b5a8ce",
+    }
+)
+_XMR = NativeAsset("XMR", 12)
+_XMR_TIERS = (Tier(10 * 10**12, 20), Tier(None, 60))
+_XMR_GENESIS = "418015bb9ae982a1975da7d79277c2705727a56894ba0fb246adaabb1f4632e3"
+"""Of mainnet and of a node in regtest mode alike."""
 
 _ROWS = (
     Chain(
@@ -104,7 +134,7 @@ _ROWS = (
         derivation_path="m/84'/0'/0'", uri_scheme="bitcoin", minimum_base_units=546, quote_decimals=8,
         confirmation_tiers=_BTC_TIERS, maturity_blocks=100, block_vsize=1_000_000,
         address_forms=_BTC_FORMS, p2pkh_version=b"\x00", p2sh_version=b"\x05", bech32_hrp="bc",
-        minimum_node_version=250000, extended_key_versions=_LIVE_SEGWIT,
+        minimum_node_version=250000, extended_key_versions=_LIVE_SEGWIT, fork_blocks=_BTC_FORKS,
     ),
     Chain(
         code="bitcoin-regtest", title="Bitcoin (regtest)", family="bitcoin", native=_BTC, live=False,
@@ -135,6 +165,43 @@ _ROWS = (
         extended_key_versions=_TEST_SEGWIT,
     ),
     Chain(
+        code="bitcoincash", title="Bitcoin Cash", family="bitcoin", native=_BCH, live=True,
+        poll_seconds=10, interval_seconds=600, reorg_limit=100,
+        genesis="000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f", fork_blocks=_BCH_FORKS,
+        derivation_path="m/44'/145'/0'", uri_scheme="bitcoincash", minimum_base_units=546, quote_decimals=8,
+        confirmation_tiers=_BCH_TIERS, maturity_blocks=100, cash_tokens=True,
+        address_forms=_LEGACY_FORMS, cashaddr_prefix="bitcoincash",
+        minimum_node_version=29_000_000, extended_key_versions=MappingProxyType({_XPUB: ""}),
+    ),
+    Chain(
+        code="bitcoincash-regtest", title="Bitcoin Cash (regtest)", family="bitcoin", native=_BCH, live=False,
+        poll_seconds=1, interval_seconds=600, reorg_limit=100,
+        genesis="0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206",
+        derivation_path="m/44'/1'/0'", uri_scheme="bchreg", minimum_base_units=546, quote_decimals=8,
+        confirmation_tiers=_BCH_TIERS, maturity_blocks=100, cash_tokens=True,
+        address_forms=_LEGACY_FORMS, cashaddr_prefix="bchreg",
+        extended_key_versions=MappingProxyType({_TPUB: ""}),
+    ),
+    Chain(
+        code="dogecoin", title="Dogecoin", family="bitcoin", native=_DOGE, live=True,
+        poll_seconds=5, interval_seconds=60, reorg_limit=200,
+        genesis="1a91e3dace36e2be3bf030a65679fe821aa1d6ef92e7c9902eb318182c355691",
+        derivation_path="m/44'/3'/0'", uri_scheme="dogecoin", minimum_base_units=1_000_000, quote_decimals=8,
+        confirmation_tiers=(Tier(100_000_000_000, 20), Tier(None, 60)), maturity_blocks=240, auxpow=True,
+        address_forms=_LEGACY_FORMS, p2pkh_version=b"\x1e", p2sh_version=b"\x16",
+        minimum_node_version=1_140_600, extended_key_versions=MappingProxyType({_DGUB: "", _XPUB: ""}),
+    ),
+    Chain(
+        code="dash", title="Dash", family="bitcoin", native=_DASH, live=True,
+        poll_seconds=5, interval_seconds=158, reorg_limit=100,
+        genesis="00000ffd590b1485b3caadc19b22e6379c733355108f107a430458cdf3407ab6",
+        derivation_path="m/44'/5'/0'", uri_scheme="dash", minimum_base_units=5460, quote_decimals=8,
+        confirmation_tiers=(Tier(1_000_000_000, 6), Tier(None, 24)), maturity_blocks=100,
+        special_transactions=True, named_by_double_sha256=False,
+        address_forms=_LEGACY_FORMS, p2pkh_version=b"\x4c", p2sh_version=b"\x10",
+        minimum_node_version=210_000, extended_key_versions=MappingProxyType({_XPUB: "", _DRKP: ""}),
+    ),
+    Chain(
         code="ethereum", title="Ethereum", family="evm", native=_ETH, live=True,
         poll_seconds=4, interval_seconds=12, reorg_limit=128,
         genesis="0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3",
@@ -147,6 +214,19 @@ _ROWS = (
         derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
         chain_id=31337, epoch_blocks=1, address_forms=("eip55",),
         extended_key_versions=MappingProxyType({_XPUB: "", _TPUB: ""}),
+    ),
+    Chain(
+        code="monero", title="Monero", family="monero", native=_XMR, live=True,
+        poll_seconds=10, interval_seconds=120, reorg_limit=100, genesis=_XMR_GENESIS,
+        derivation_path="", uri_scheme="monero", minimum_base_units=10**8, quote_decimals=8,
+        confirmation_tiers=_XMR_TIERS, confirmations_floor=10, maturity_blocks=60, address_forms=("subaddress",),
+        minimum_node_version=3 << 16 | 14,
+    ),
+    Chain(
+        code="monero-regtest", title="Monero (regtest)", family="monero", native=_XMR, live=False,
+        poll_seconds=1, interval_seconds=120, reorg_limit=100, genesis=_XMR_GENESIS,
+        derivation_path="", uri_scheme="monero", minimum_base_units=10**8, quote_decimals=8,
+        confirmation_tiers=_XMR_TIERS, confirmations_floor=10, maturity_blocks=60, address_forms=("subaddress",),
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Payment URIs that wallets open: BIP-321 (and its kin) for UTXO chains, EIP-681 for EVM chains."""
+"""Payment URIs that wallets open: BIP-321 (and its kin) for UTXO chains, EIP-681 for EVM chains, Monero's own."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -22,4 +22,11 @@ def _eip681(chain: Chain, address: str, amount: Amount) -> str:
     return f"{chain.uri_scheme}:{address}@{chain.chain_id}{query}"
 
 
-_FORMS: Mapping[str, Callable[[Chain, str, Amount], str]] = MappingProxyType({"bitcoin": _bip321, "evm": _eip681})
+def _monero(chain: Chain, address: str, amount: Amount) -> str:
+    query = f"?tx_amount={amount.text.rstrip('0').rstrip('.')}" if amount.base_units else ""
+    return f"{chain.uri_scheme}:{address}{query}"
+
+
+_FORMS: Mapping[str, Callable[[Chain, str, Amount], str]] = MappingProxyType(
+    {"bitcoin": _bip321, "evm": _eip681, "monero": _monero}
+)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from keys.errors import UnknownFamily
-from keys.formats import bitcoin, evm
+from keys.formats import bitcoin, evm, monero
 from monitor.chains import Chain
 
 
@@ -72,6 +72,7 @@ _FAMILIES: Mapping[str, Format] = MappingProxyType(
     {
         "bitcoin": bitcoin,
         "evm": evm,
+        "monero": monero,
     }
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from types import MappingProxyType
 
+from monitor import viewing
 from monitor.chains import Chain
 from monitor.connectors.base import Connector
 from monitor.connectors.bitcoin import BitcoinConnector
@@ -13,9 +14,14 @@ from monitor.connectors.evm import EvmConnector
 from monitor.connectors.evm_fees import EvmFees
 from monitor.connectors.fees import FeeQueue
 from monitor.connectors.jsonrpc import JsonRpc, node_at
+from monitor.connectors.monero import MoneroConnector
 
 _FAMILIES: Mapping[str, Callable[[Chain, JsonRpc, AbstractSet[str]], Connector]] = MappingProxyType(
-    {"bitcoin": lambda chain, rpc, _: BitcoinConnector(chain, rpc), "evm": EvmConnector}
+    {
+        "bitcoin": lambda chain, rpc, _: BitcoinConnector(chain, rpc),
+        "evm": EvmConnector,
+        "monero": lambda chain, rpc, _: MoneroConnector(chain, rpc, viewing.view_keys),
+    }
 )
 
 

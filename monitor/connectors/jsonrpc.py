@@ -144,7 +144,7 @@ class JsonRpc:
             raise NodeError(f"{name}: an answer of another form: {_shown(str(error))}") from error
 
     def _post(self, name: str, payload: object, path: str = "") -> bytes:
-        request = {
+        request: dict[str, Any] = {
             "url": str(self._below(path) if path else self._url),
             "headers": self._headers.raw,
             "content": msgspec.json.encode(payload),
