@@ -75,6 +75,23 @@ NODE_URLS: dict[str, str] = {
     row.code: url for row in CHAINS.values() if (url := env.str(f"{row.setting_name}_NODE_URL", default=""))
 }
 """Chains that are switched on: those with a node."""
+SECOND_NODE_URLS: dict[str, str] = {
+    row.code: url for row in CHAINS.values() if (url := env.str(f"{row.setting_name}_SECOND_NODE_URL", default=""))
+}
+"""Chains on which two nodes must agree before a large deposit counts."""
+AGREEMENT_ABOVE: dict[str, int] = {
+    row.code: env.int(name)
+    for row in CHAINS.values()
+    if env.str(name := f"{row.setting_name}_AGREEMENT_ABOVE", default="")
+}
+"""Base units up to which one node suffices; 0 where it is not said."""
+for _code in {*SECOND_NODE_URLS, *AGREEMENT_ABOVE}:
+    if _code not in NODE_URLS or _code not in SECOND_NODE_URLS or AGREEMENT_ABOVE.get(_code, 0) < 0:
+        _name = CHAINS[_code].setting_name
+        raise ImproperlyConfigured(
+            f"{_name}_AGREEMENT_ABOVE and {_name}_SECOND_NODE_URL say when a second node must agree with "
+            f"{_name}_NODE_URL: set both URLs, and the limit in base units (0 or more), or none of them."
+        )
 
 DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
 """Where `make run` puts the demo shop; empty elsewhere."""

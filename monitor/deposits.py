@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from monitor import confirmations, tokens
-from monitor.chains import Chain
+from monitor import confirmations, nodes, tokens
+from monitor.chains import Chain, Tier
 from monitor.connectors.base import BlockRef, Transfer
 from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
 
@@ -45,7 +45,9 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
             book_id__in={watch.book_id for watch, _ in wanted}, chain_code=sighting.chain.code
         ).extra(where=["key = ANY(%s)"], params=[[transfer.key for _, transfer in wanted]])
     }
-    new = [_deposit(sighting, w, t) for w, t in wanted if (w.book_id, t.key) not in known]
+    unknown = [(w, t) for w, t in wanted if (w.book_id, t.key) not in known]
+    tiers = confirmations.policy(sighting.chain) if unknown else []
+    new = [_deposit(sighting, w, t, tiers) for w, t in unknown]
     back = [row for row in known.values() if row.state in (Deposit.State.DROPPED, Deposit.State.ORPHANED)]
     mined = [row for row in known.values() if row.state == Deposit.State.SEEN and _is_elsewhere(row, sighting)]
     for row in back:
@@ -61,18 +63,31 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     return len(new) + len(back)
 
 
+def due(chain: Chain, cursor: Cursor) -> QuerySet[Deposit]:
+    """Deposits that are deep enough or final, and not confirmed yet."""
+    seen = Deposit.objects.filter(chain_code=chain.code, state=Deposit.State.SEEN, block_height__isnull=False)
+    return seen.filter(confirmations.due(cursor)).order_by("block_height", "pk")
+
+
 def confirm_due(chain: Chain, cursor: Cursor) -> int:
-    """Confirm what is deep enough or final; returns how many."""
-    rows = list(
-        Deposit.objects.filter(
-            confirmations.due(cursor), chain_code=chain.code, state=Deposit.State.SEEN, block_height__isnull=False
-        ).order_by("block_height", "pk")
-    )
+    """Confirm what is deep enough or final, and agreed on where two nodes must agree; returns how many."""
+    rows = list(due(chain, cursor).filter(agreed(chain)))
     for row in rows:
-        row.state = Deposit.State.CONFIRMED
-    Deposit.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
+        row.state, row.held_since, row.held_because = Deposit.State.CONFIRMED, None, ""
+    Deposit.objects.bulk_update(rows, ["state", "held_since", "held_because"], batch_size=AT_ONCE)
     _tell(rows, ChainEvent.Kind.CONFIRMED, None)
     return len(rows)
+
+
+def agreed(chain: Chain) -> Q:
+    """Deposits that need one node alone, and those that the second one has in the same block.
+
+    A token's amounts cannot be held against a limit in the chain's own coin, so tokens need both.
+    """
+    limit = nodes.agreement_above(chain)
+    if limit is None:
+        return Q()
+    return Q(contract="", base_units__lte=limit) | Q(agreed_hash=F("block_hash"))
 
 
 def unwind(chain: Chain, above_height: int, at: datetime) -> int:
@@ -90,7 +105,9 @@ def unwind(chain: Chain, above_height: int, at: datetime) -> int:
         row.state = Deposit.State.ORPHANED
     for row in rows:
         row.block_height, row.block_hash, row.block_time = None, "", None
-    Deposit.objects.bulk_update(rows, ["state", "block_height", "block_hash", "block_time"], batch_size=AT_ONCE)
+        row.held_since, row.held_because = None, ""
+    changed = ["state", "block_height", "block_hash", "block_time", "held_since", "held_because"]
+    Deposit.objects.bulk_update(rows, changed, batch_size=AT_ONCE)
     return len(taken_back)
 
 
@@ -120,7 +137,7 @@ def _is_dust(chain: Chain, transfer: Transfer, least: int) -> bool:
     return dust
 
 
-def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer) -> Deposit:
+def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer, tiers: Sequence[Tier]) -> Deposit:
     row = Deposit(
         book_id=watch.book_id,
         watched=watch,
@@ -130,7 +147,7 @@ def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer) -> D
         contract=transfer.contract,
         base_units=transfer.base_units,
         required_confirmations=confirmations.required(
-            sighting.chain, transfer.base_units, watch.least_confirmations, transfer.maturity_blocks
+            sighting.chain, transfer.base_units, watch.least_confirmations, transfer.maturity_blocks, tiers=tiers
         ),
     )
     _place(row, sighting)

@@ -1,4 +1,24 @@
-"""The monitor's errors. A node's are `monitor.connectors.base.NodeError`."""
+"""The monitor's errors. A node's are `monitor.connectors.base.NodeError`, and these of the follower's about it."""
+
+from monitor.connectors.base import NodeError
+
+
+class TipStale(NodeError):
+    """The node's newest block is too old, or of the future: it is cut off, or misled."""
+
+    code = "tip_stale"
+
+
+class NodeBehind(NodeError):
+    """The node does not know blocks yet that were read before. It is waited for."""
+
+    code = "node_behind"
+
+
+class ReorgTooDeep(NodeError):
+    """The chain turned below all blocks that are kept, or is another one: a person must look."""
+
+    code = "reorg_too_deep"
 
 
 class ChainHalted(Exception):
@@ -29,3 +49,15 @@ class TooManyWatches(Exception):
     """A book has only so many open watches."""
 
     code = "too_many_watches"
+
+
+class ReasonMissing(Exception):
+    """What a person decides against the program's proposal needs a reason."""
+
+    code = "reason_missing"
+
+
+class RangeInvalid(Exception):
+    """No such blocks can be asked for."""
+
+    code = "range_invalid"

@@ -29,6 +29,17 @@ def connector(chain: Chain) -> Connector:
     return _connector(chain, settings.NODE_URLS[chain.code], tokens.contracts(chain))
 
 
+def second(chain: Chain) -> Connector | None:
+    """The connector to the node that must agree on large deposits; None where one node suffices."""
+    url = settings.SECOND_NODE_URLS.get(chain.code)
+    return _connector(chain, url) if url else None
+
+
+def agreement_above(chain: Chain) -> int | None:
+    """Deposits of more base units count only if two nodes agree on their block; None where one node suffices."""
+    return settings.AGREEMENT_ABOVE.get(chain.code, 0) if chain.code in settings.SECOND_NODE_URLS else None
+
+
 def fees(chain: Chain) -> FeeQueue | None:
     """The fee queue of this chain's node; None where there is no such queue. Raises `NodeError`: the URL is no URL."""
     return fee_queue(chain, settings.NODE_URLS[chain.code])

@@ -91,7 +91,7 @@ class Block(Protocol):
     def time(self) -> datetime: ...
     @property
     def parked(self) -> Sequence[Parked]:
-        """Transactions that could not be read, mostly none. None of their transfers is among the others."""
+        """Transactions of which not all could be read, mostly none; what could not is not among the transfers."""
 
     def destinations(self) -> AbstractSet[bytes]:
         """Every destination paid in this block."""

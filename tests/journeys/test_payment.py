@@ -7,7 +7,7 @@ from django.urls import reverse
 from cryptopay.devnet.drive import EthereumNode
 from cryptopay.payments.models import Invoice
 from ledger.models import JournalEntry, Posting
-from monitor import follower, nodes
+from monitor import backfill, nodes
 from monitor.models import ChainEvent, Cursor, Deposit
 from tests.journeys.conftest import DEEP, Coin, Shop, address_of, pay, pay_together
 
@@ -205,7 +205,7 @@ def test_replaying_all_blocks_changes_nothing(shop: Shop, coin: Coin) -> None:
     before = _everything()
     height = Cursor.objects.get(chain_code=coin.chain.code).height
     assert height is not None
-    found = follower.rescan(coin.chain, nodes.connector(coin.chain), 1, height)
+    found = backfill.rescan(coin.chain, nodes.connector(coin.chain), 1, height)
     shop.turn()
     assert found == 0
     assert _everything() == before

@@ -17,7 +17,7 @@ from monitor.follower import Step
 from monitor.models import ChainEvent, Cursor, Deposit, ReadBlock, WatchedAddress
 from monitor.watching import watch
 
-BOOK_KEEPING = ("node_height", "checked_at", "failing_since", "failure", "final_height")
+BOOK_KEEPING = ("node_height", "checked_at", "failing_since", "failure", "failure_code", "final_height")
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from ledger.models import Book
-from monitor import deposits, follower
+from monitor import backfill, deposits, follower
 from monitor.chains import CHAINS
 from monitor.connectors import connect
 from monitor.connectors.base import Transfer
@@ -165,7 +165,7 @@ def test_reading_the_same_blocks_again_changes_no_row(bitcoin: Watching, bitcoin
     _pay(bitcoind, bitcoin)
     bitcoin.step()
     before = dump()
-    assert follower.rescan(bitcoin.chain, bitcoin.connector, 0, bitcoind.height()) == 0
+    assert backfill.rescan(bitcoin.chain, bitcoin.connector, 0, bitcoind.height()) == 0
     bitcoin.step()
     assert dump() == before
 
@@ -178,14 +178,14 @@ def test_an_address_imported_late_is_found_by_reading_again(bitcoin: Watching, b
     bitcoin.hear_of(address)
     bitcoin.step()
     assert bitcoin.told() == []
-    assert follower.rescan(bitcoin.chain, bitcoin.connector, first, first + 1) == 1
+    assert backfill.rescan(bitcoin.chain, bitcoin.connector, first, first + 1) == 1
     assert bitcoin.told(f"{txid}:0") == [(SEEN, 1), (CONFIRMED, 1)]
 
 
 def test_reading_again_leaves_unread_blocks_to_the_follower(bitcoin: Watching, bitcoind: BitcoinNode) -> None:
     key = _pay(bitcoind, bitcoin)
     bitcoind.mine()
-    assert follower.rescan(bitcoin.chain, bitcoin.connector, 1, bitcoind.height()) == 0
+    assert backfill.rescan(bitcoin.chain, bitcoin.connector, 1, bitcoind.height()) == 0
     bitcoin.step()
     assert bitcoin.told(key) == [(SEEN, 1)]
 

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
-from monitor import follower, watches
+from monitor import backfill, watches
 from monitor.models import TransactionEvent, Watch, WatchedTransaction
 from tests.monitor.conftest import Watching
 
@@ -103,7 +103,7 @@ def test_blocks_read_before_are_read_again_for_it(bitcoin: Watching, bitcoind: B
     assert told(watch) == []
     tip = bitcoind.height()
     for _ in range(2):
-        follower.rescan(bitcoin.chain, bitcoin.connector, tip - DEEP, tip)
+        backfill.rescan(bitcoin.chain, bitcoin.connector, tip - DEEP, tip)
         assert told(watch) == [(SEEN, 1), (CONFIRMED, 1)]
 
 

@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from cryptopay.devnet.drive import BitcoinNode
-from monitor import follower
+from monitor import backfill, follower
 from monitor.connectors import connect
 from monitor.errors import SteppedAside
 from monitor.follower import Step
+from monitor.locking import alone, expect
 from monitor.models import ChainEvent, Deposit, ReadBlock
 from tests.database import past_triggers
 from tests.monitor.conftest import Watching, dump
@@ -75,7 +76,7 @@ def test_a_worker_steps_aside_for_the_one_that_reads(bitcoin: Watching, bitcoind
     key = _pay(bitcoind, bitcoin)
     bitcoind.mine(2)
     before = dump()
-    with follower._alone(bitcoin.chain):
+    with alone(bitcoin.chain):
         (aside,) = _at_once(bitcoin.step)
     assert aside == Step()
     assert dump() == before
@@ -107,7 +108,7 @@ def test_a_worker_that_steps_aside_half_way_tells_what_it_did(bitcoin: Watching,
 
 def test_each_chain_has_a_lock_of_its_own(bitcoin: Watching, litecoin: Watching, litecoind: BitcoinNode) -> None:
     litecoind.mine()
-    with follower._alone(bitcoin.chain):
+    with alone(bitcoin.chain):
         (step,) = _at_once(litecoin.step)
     assert step.blocks == 1
 
@@ -122,12 +123,12 @@ def test_reading_again_waits_its_turn(bitcoin: Watching, bitcoind: BitcoinNode) 
 
     def rescan() -> None:
         try:
-            rescanned.append(follower.rescan(bitcoin.chain, bitcoin.connector, first, first + 2))
+            rescanned.append(backfill.rescan(bitcoin.chain, bitcoin.connector, first, first + 2))
         finally:
             connection.close()
 
     thread = threading.Thread(target=rescan)
-    with follower._alone(bitcoin.chain):
+    with alone(bitcoin.chain):
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
@@ -141,7 +142,7 @@ def test_a_cursor_that_moved_meanwhile_is_not_written_over(bitcoin: Watching, bi
     bitcoind.mine()
     bitcoin.step()
     with pytest.raises(SteppedAside), transaction.atomic():
-        follower._expect(late)
+        expect(late)
 
 
 @contextmanager
