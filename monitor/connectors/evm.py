@@ -154,6 +154,10 @@ class EvmConnector:
             own_coin_known=grown is not None,
         )
 
+    def token(self, contract: str) -> tuple[str, int]:
+        """Symbol and decimals of a contract, for a person to look at before they are pinned. Raises `NodeError`."""
+        return evm_tokens.about(self._rpc, contract)
+
     def mempool(self, known: AbstractSet[str]) -> EvmTransfers:
         """By the block the node would build now: every node of the family has that view, few open their whole pool.
 
