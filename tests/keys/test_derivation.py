@@ -4,11 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bip_utils import Bip32Slip10Secp256k1, EthAddrEncoder, P2WPKHAddrEncoder
+from bip_utils import (
+    BchP2PKHAddrEncoder,
+    Bip32Slip10Secp256k1,
+    EthAddrEncoder,
+    P2PKHAddrEncoder,
+    P2SHAddrEncoder,
+    P2TRAddrEncoder,
+    P2WPKHAddrEncoder,
+)
 from coincurve import PrivateKey
 
 from keys.derivation import deriver
 from keys.errors import DerivationExhausted, NoChildKey
+from keys.formats.accounts import neutral_version, path_of
 from keys.formats.bip32 import Parent
 from keys.formats.extended import ExtendedKey, parse
 from keys.importing import read
@@ -17,6 +26,18 @@ from monitor.chains import CHAINS, Chain
 BITCOIN, ETHEREUM = CHAINS["bitcoin"], CHAINS["ethereum"]
 BIP84_ACCOUNT = (
     "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs"
+)
+SLIP132_XPUB = (
+    "xpub6BosfCnifzxcFwrSzQiqu2DBVTshkCXacvNsWGYJVVhhawA7d4R5WSWGFNbi8Aw6ZRc1brxMyWMzG3DSSSSoekkudhUd9yLb6qx39T9nMdj"
+)
+SLIP132_YPUB = (
+    "ypub6Ww3ibxVfGzLrAH1PNcjyAWenMTbbAosGNB6VvmSEgytSER9azLDWCxoJwW7Ke7icmizBMXrzBx9979FfaHxHcrArf3zbeJJJUZPf663zsP"
+)
+BIP49_ACCOUNT = (
+    "upub5EFU65HtV5TeiSHmZZm7FUffBGy8UKeqp7vw43jYbvZPpoVsgU93oac7Wk3u6moKegAEWtGNF8DehrnHtv21XXEMYRUocHqguyjknFHYfgY"
+)
+BIP86_ACCOUNT = (
+    "xpub6BgBgsespWvERF3LHQu6CnqdvfEvtMcQjYrcRzx53QJjSxarj2afYWcLteoGVky7D3UKDP9QyrLprQ3VCECoY49yfdDEHGCtMMj92pReUsQ"
 )
 CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -29,31 +50,73 @@ def test_bip32_vectors_public_derivations(bip32: dict[str, list[Any]]) -> None:
         assert parent.point_again(step["index"]) == parent.point(step["index"])
 
 
-def test_bip84_vectors() -> None:
-    derive = deriver(read(BITCOIN, BIP84_ACCOUNT), BITCOIN)
-    assert derive.address(0)[0] == "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"
-    assert derive.address(1)[0] == "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"
+@pytest.mark.parametrize(
+    ("chain", "account", "form", "first"),
+    [
+        # SLIP-132, "Bitcoin Test Vectors": BIP44, BIP49, BIP84 of the words "abandon ... about"
+        ("bitcoin", SLIP132_XPUB, "p2pkh", ["1LqBGSKuX5yYUonjxT5qGfpUsXKYYWeabA"]),
+        ("bitcoin", SLIP132_YPUB, "", ["37VucYSaXLCAsxYyAPfbSi9eh4iEcbShgf"]),
+        # BIP49, "Test vectors"
+        ("bitcoin-regtest", BIP49_ACCOUNT, "p2sh-p2wpkh", ["2Mww8dCYPUpKHofjgcXcBCEGmniw9CoaiD2"]),
+        # BIP84, "Test vectors"
+        (
+            "bitcoin",
+            BIP84_ACCOUNT,
+            "",
+            ["bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"],
+        ),
+        # BIP86, "Test vectors"
+        (
+            "bitcoin",
+            BIP86_ACCOUNT,
+            "p2tr",
+            [
+                "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
+                "bc1p4qhjn9zdvkux4e44uhx8tc55attvtyu358kutcqkudyccelu0was9fqzwh",
+            ],
+        ),
+    ],
+    ids=["BIP44", "SLIP-132 ypub", "BIP49", "BIP84", "BIP86"],
+)
+def test_the_standards_own_vectors(chain: str, account: str, form: str, first: list[str]) -> None:
+    derive = deriver(read(CHAINS[chain], account, form), CHAINS[chain])
+    assert [derive.address(index)[0] for index in range(len(first))] == first
 
 
-def _second_opinion(external: Bip32Slip10Secp256k1, index: int, chain: Chain) -> str:
-    key = external.ChildKey(index).PublicKey()
-    if chain.family == "evm":
-        return EthAddrEncoder.EncodeKey(key.KeyObject())
-    return P2WPKHAddrEncoder.EncodeKey(key.KeyObject(), hrp=chain.bech32_hrp)
+FORMS = [(chain, form) for chain in CHAINS.values() if chain.extended_key_versions for form in chain.address_forms]
+KEYS = 10_000
+ACCOUNTS = 10
 
 
-@pytest.mark.parametrize("chain", [chain for chain in CHAINS.values() if chain.extended_key_versions], ids=str)
-def test_a_second_library_derives_the_same(chain: Chain, new_account: Callable[..., Bip32Slip10Secp256k1]) -> None:
-    """3,000 random keys over all chains, and the two ends of the range of indexes."""
-    version = next(iter(chain.extended_key_versions)).hex()
-    for _ in range(5):
-        account = new_account(chain.derivation_path, version)
+def _second_opinion(key: Any, chain: Chain, form: str) -> str:
+    match form:
+        case "eip55":
+            return str(EthAddrEncoder.EncodeKey(key))
+        case "p2pkh" if chain.cashaddr_prefix:
+            return str(BchP2PKHAddrEncoder.EncodeKey(key, hrp=chain.cashaddr_prefix, net_ver=b"\0"))
+        case "p2pkh":
+            return str(P2PKHAddrEncoder.EncodeKey(key, net_ver=chain.p2pkh_version))
+        case "p2sh-p2wpkh":
+            return str(P2SHAddrEncoder.EncodeKey(key, net_ver=chain.p2sh_version))
+        case "p2tr":
+            return str(P2TRAddrEncoder.EncodeKey(key, hrp=chain.bech32_hrp))
+    return str(P2WPKHAddrEncoder.EncodeKey(key, hrp=chain.bech32_hrp))
+
+
+@pytest.mark.parametrize(("chain", "form"), FORMS, ids=str)
+def test_a_second_library_derives_the_same(
+    chain: Chain, form: str, new_account: Callable[..., Bip32Slip10Secp256k1]
+) -> None:
+    """10,000 random keys over all chains and forms, and the two ends of the range of indexes."""
+    each = -(-KEYS // (len(FORMS) * ACCOUNTS))
+    for _ in range(ACCOUNTS):
+        account = new_account(path_of(chain, form), neutral_version(chain).hex())
         account.ConvertToPublic()
-        derive = deriver(read(chain, account.PublicKey().ToExtended()), chain)
+        derive = deriver(read(chain, account.PublicKey().ToExtended(), form), chain)
         external = account.ChildKey(0)
-        for index in (0, 1, 2**31 - 1, *(secrets.randbelow(2**31) for _ in range(97))):
+        for index in (0, 1, 2**31 - 1, *(secrets.randbelow(2**31) for _ in range(each - 3))):
             text, destination = derive.address(index)
-            assert text == _second_opinion(external, index, chain)
+            assert text == _second_opinion(external.ChildKey(index).PublicKey().KeyObject(), chain, form)
             assert derive.confirms(index, text, destination)
 
 

@@ -55,6 +55,26 @@ programs = st.one_of(
 )
 
 
+@pytest.mark.parametrize(
+    ("text", "constant"),
+    [
+        # BIP173 and BIP350, "valid checksum": no addresses, but of the same code. Our reader wants data in them.
+        ("abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw", bech32._BECH32),
+        ("split1checkupstagehandshakeupstreamerranterredcaperred2y9e3w", bech32._BECH32),
+        ("abcdef1l7aum6echk45nj3s0wdvt2fg8x9yrzpqzd3ryx", bech32._BECH32M),
+        ("split1checkupstagehandshakeupstreamerranterredcaperredlc445v", bech32._BECH32M),
+    ],
+)
+def test_checksums_of_both_bips(text: str, constant: int) -> None:
+    prefix = text.rpartition("1")[0]
+    values = bech32._expand(prefix) + bech32._symbols(prefix, text)
+    assert bech32._polymod(values) == constant
+    for place in range(len(prefix) + 1, len(text)):
+        wrong = text[:place] + ("q" if text[place] != "q" else "p") + text[place + 1 :]
+        values = bech32._expand(prefix) + bech32._symbols(prefix, wrong)
+        assert bech32._polymod(values) not in (bech32._BECH32, bech32._BECH32M)
+
+
 @pytest.mark.parametrize(("text", "script"), VALID)
 def test_bip350_valid(text: str, script: str) -> None:
     raw = bytes.fromhex(script)
