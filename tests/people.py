@@ -35,5 +35,5 @@ def merchant(name: str) -> Merchant:
 
 def record_rates() -> None:
     """Fresh rates in EUR."""
-    for code, value in {"BTC": "60000", "LTC": "80", "ETH": "3000"}.items():
+    for code, value in {"BTC": "60000", "LTC": "80", "BCH": "400", "ETH": "3000"}.items():
         rates.record(code, "EUR", Decimal(value), "test", timezone.now())

@@ -24,6 +24,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
     "bitcoin-regtest": nodes.start_bitcoind_or_bcoin,
     "litecoin-regtest": lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder),
+    "bitcoincash-regtest": nodes.start_bcash,
     "ethereum-dev": nodes.start_anvil,
 }
 """The chains that have a node on the stage."""
@@ -38,9 +39,9 @@ class Stage:
         self._children: list[processes.Child] = []
         self._stack = stack
 
-    def add(self, child: processes.Child, stop: Callable[[], None]) -> None:
-        """`stop` is called when the stage is struck, last part first."""
-        self._children.append(child)
+    def add(self, child: processes.Child, stop: Callable[[], None], *beside: processes.Child) -> None:
+        """`stop` is called when the stage is struck, last part first; it stops those `beside`, too."""
+        self._children += (child, *beside)
         self._stack.callback(stop)
 
     def first_ended(self) -> processes.Child | None:
@@ -132,7 +133,7 @@ def _start_nodes(stage: Stage) -> None:
         except PartMissing as missing:
             stage.missing.append(missing)
             continue
-        stage.add(node.child, node.stop)
+        stage.add(node.child, node.stop, *node.beside)
         stage.settings[setting] = node.url
 
 

@@ -1,6 +1,7 @@
-"""Bitcoin and its family (Litecoin): bitcoind and litecoind over JSON-RPC.
+"""Bitcoin and its family over JSON-RPC: bitcoind, litecoind, Bitcoin Cash Node, dogecoind, dashd.
 
-Blocks are fetched as raw bytes and read by `bitcoin_blocks`; no amount ever passes through the node's JSON.
+Blocks are fetched as raw bytes and read by `bitcoin_blocks`; no amount ever passes through the node's JSON. What
+differs between the coins stands in their rows.
 """
 
 import re
@@ -15,7 +16,15 @@ from msgspec import Raw, Struct
 
 from monitor.chains import Chain
 from monitor.connectors.base import BlockRef, NodeError, Parked, Tip, Transfer
-from monitor.connectors.bitcoin_blocks import BlockUnreadable, Outputs, RawBlock, read_block, read_transaction
+from monitor.connectors.bitcoin_blocks import (
+    HEADER_BYTES,
+    BlockUnreadable,
+    Form,
+    Outputs,
+    RawBlock,
+    read_block,
+    read_transaction,
+)
 from monitor.connectors.jsonrpc import Call, JsonRpc, RpcRefused
 
 # Core's rpc/protocol.h
@@ -100,10 +109,20 @@ class BitcoinConnector:
     def __init__(self, chain: Chain, rpc: JsonRpc) -> None:
         self._chain = chain
         self._rpc = rpc
+        self._form = Form(
+            mweb=chain.pegout_maturity_blocks > 0,
+            auxpow=chain.auxpow,
+            special=chain.special_transactions,
+            tokens=chain.cash_tokens,
+        )
 
     def check(self) -> None:
-        if self._hash(0) != self._chain.genesis:
-            raise NodeError(f"{self._chain}: the node's block 0 is another chain's", permanent=True)
+        for height, name in {0: self._chain.genesis, **self._chain.fork_blocks}.items():
+            found = self.hash_at(height)
+            if found is None:  # before it has read so far, nothing tells it from its kin
+                raise NodeError(f"{self._chain}: the node has not reached block {height} yet")
+            if found != name:
+                raise NodeError(f"{self._chain}: the node's block {height} is another chain's", permanent=True)
         if (self._rpc.call("getblockchaininfo", returns=_ChainInfo).chain == "main") != self._chain.live:
             raise NodeError(f"{self._chain}: the node runs another network", permanent=True)
         version = self._rpc.call("getnetworkinfo", returns=_Network).version
@@ -130,8 +149,9 @@ class BitcoinConnector:
 
     def block(self, height: int) -> BitcoinBlock:
         name = self._hash(height)
-        raw = read_block(_unhexed(self._rpc.call("getblock", name, 0, returns=str)), mweb=self._has_mweb)
-        if raw.hash != name:
+        answer = _unhexed(self._rpc.call("getblock", name, 0, returns=str))
+        raw = read_block(answer, self._form)
+        if not self._is_named(name, raw, answer[:HEADER_BYTES]):
             raise BlockUnreadable(f"the block at height {height} is another than asked for")
         return BitcoinBlock(BlockRef(height, name), self._chain, raw)
 
@@ -140,7 +160,7 @@ class BitcoinConnector:
         new = islice((txid for txid in pool if txid not in known), _NEW_TRANSACTIONS)
         outputs, inspected = Outputs(), set()
         for txid, answer in self._of_each("getrawtransaction", new, str):
-            read_transaction(_unhexed(answer), _checked(txid), outputs)
+            read_transaction(_unhexed(answer), _checked(txid), outputs, self._form)
             inspected.add(txid)
         return BitcoinMempool(inspected, outputs)
 
@@ -158,9 +178,10 @@ class BitcoinConnector:
             elif answer is not None:
                 yield txid, answer
 
-    @property
-    def _has_mweb(self) -> bool:
-        return self._chain.pegout_maturity_blocks > 0
+    def _is_named(self, name: str, raw: RawBlock, header: bytes) -> bool:
+        if self._chain.named_by_double_sha256:
+            return raw.hash == name
+        return _unhexed(self._rpc.call("getblockheader", name, False, returns=str)) == header
 
     def _hash(self, height: int) -> str:
         return _checked(self._rpc.call("getblockhash", height, returns=str))

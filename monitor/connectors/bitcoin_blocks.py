@@ -1,12 +1,16 @@
-"""Blocks and transactions as Bitcoin's peers serialise them, Litecoin's MWEB included, read strictly.
+"""Blocks and transactions as Bitcoin's peers serialise them, its kin's own parts included, read strictly.
 
 A plain walk over the bytes that builds nothing but four flat columns: scripts, amounts, transaction ids and where each
 transaction's outputs end. Whatever the bytes are, they are either a block whose transactions hash to the merkle root of
 its header, to the last byte, or `BlockUnreadable`.
 
+What differs by chain is said by a `Form`. Proof of work is the node's to judge, and so is Dogecoin's AuxPoW, which is
+only stepped over.
+
 Sources: Bitcoin Core `primitives/block.h`, `primitives/transaction.h`, `serialize.h` (ReadCompactSize) and
 `consensus/merkle.cpp`; BIP141 (marker and flag); LIP-2, LIP-3 and Litecoin's `primitives/transaction.h` (flag 8, HogEx,
-the extension block behind the transactions).
+the extension block behind the transactions); Dogecoin Core `primitives/auxpow.h`, `primitives/pureheader.h`; Dash's
+DIP-2 (special transactions); CHIP-2022-02 CashTokens ("Token Prefix").
 """
 
 from bisect import bisect_right
@@ -27,9 +31,16 @@ _MAX_AMOUNT = 2**63 - 1  # an amount is a non-negative int64
 _ONE_BYTE_SIZES = 252
 _WITNESS, _MWEB = 1, 8  # transaction flags
 _EXTENSION_FOLLOWS = 1
+_AUXPOW_BIT = 0x100  # of the header's version
+_SPECIAL_VERSION = 3  # DIP-2: from this version on, a transaction of a type other than 0 has a payload
+_TOKENS = b"\xef"
+_CATEGORY_BYTES = 32
+_RESERVED, _COMMITMENT, _NFT, _AMOUNT = 0x80, 0x40, 0x20, 0x10  # token_bitfield
+_HIGHEST_CAPABILITY = 2
 
 _amount_and_size_at = Struct("<QB").unpack_from
 _parent_root_time = Struct("<4x32s32sI").unpack_from
+_version_and_type_at = Struct("<HH").unpack_from
 _WIDE_SIZES = {253: (2, 253), 254: (4, 0x1_0000), 255: (8, 0x1_0000_0000)}
 
 
@@ -37,6 +48,22 @@ class BlockUnreadable(NodeError):
     """The bytes are not the block or transaction they should be. Nothing of them may be credited."""
 
     code = "block_unreadable"
+
+
+class Form(NamedTuple):
+    """What a chain's blocks have beside Bitcoin's."""
+
+    mweb: bool = False
+    """Litecoin's extension blocks."""
+    auxpow: bool = False
+    """Dogecoin's merged mining: another chain's proof stands behind the header."""
+    special: bool = False
+    """Dash's special transactions; there are no witnesses then."""
+    tokens: bool = False
+    """Bitcoin Cash's tokens stand before an output's script. The satoshis beside them are whose script it is."""
+
+
+BITCOIN = Form()
 
 
 class Output(NamedTuple):
@@ -79,9 +106,9 @@ class RawBlock(NamedTuple):
     hogex: bool
 
 
-def read_block(raw: bytes, *, mweb: bool = False) -> RawBlock:
-    """The block in those bytes. `mweb`: the chain has extension blocks. Raises `BlockUnreadable` and nothing else."""
-    outputs, hogex = read_outputs(raw, mweb=mweb)
+def read_block(raw: bytes, form: Form = BITCOIN) -> RawBlock:
+    """The block in those bytes. Raises `BlockUnreadable` and nothing else."""
+    outputs, hogex = read_outputs(raw, form)
     parent, root, seconds = _parent_root_time(raw)
     if merkle_root(outputs.txids) != root:
         raise BlockUnreadable("the transactions do not hash to the header's merkle root")
@@ -94,39 +121,41 @@ def read_block(raw: bytes, *, mweb: bool = False) -> RawBlock:
     )
 
 
-def read_outputs(raw: bytes, *, mweb: bool = False) -> tuple[Outputs, bool]:
+def read_outputs(raw: bytes, form: Form = BITCOIN) -> tuple[Outputs, bool]:
     """A block's outputs and transaction ids, not yet proved, and whether its last transaction is a HogEx."""
-    outputs, flag = Outputs(), 0
+    outputs, flag, walk = Outputs(), 0, _special_transaction if form.special else _transaction
     scripts, add_end = outputs.scripts, outputs.ends.append
     add_script, add_amount = scripts.append, outputs.amounts.append
     hashed: list[bytes] = []
     try:
-        count, at = _size(raw, HEADER_BYTES)
+        count, at = _size(raw, _behind_auxpow(raw) if form.auxpow else HEADER_BYTES)
         for _ in range(count):
             if flag & ~_WITNESS:
                 raise BlockUnreadable("a transaction of unknown form, or one behind the HogEx")
-            id_bytes, at, flag = _transaction(raw, at, add_script, add_amount)
+            id_bytes, at, flag = walk(raw, at, add_script, add_amount)
             hashed.append(id_bytes)
             add_end(len(scripts))
-        if flag & ~(_WITNESS | _MWEB if mweb else _WITNESS):
+        if flag & ~(_WITNESS | _MWEB if form.mweb else _WITNESS):
             raise BlockUnreadable("a transaction of unknown form")
         _check_end(raw, at, hogex=bool(flag & _MWEB))
     except (IndexError, StructError) as error:
         raise BlockUnreadable("the block ends too early") from error
     _check_amounts(outputs)
+    if form.tokens:
+        _leave_tokens_out(outputs.scripts)
     outputs.txids.extend([sha256(sha256(id_bytes).digest()).digest() for id_bytes in hashed])
     return outputs, bool(flag & _MWEB)
 
 
-def read_transaction(raw: bytes, txid: str, outputs: Outputs) -> None:
+def read_transaction(raw: bytes, txid: str, outputs: Outputs, form: Form = BITCOIN) -> None:
     """Append a lone transaction's outputs; it must hash to `txid`.
 
     With flag 8 an MWEB part of its own format stands before the lock time. It pays no script we could watch and the
     transaction id leaves it out; a transaction of nothing else has no outputs here and is named by its kernel.
     """
-    before = len(outputs.scripts)
+    before, walk = len(outputs.scripts), _special_transaction if form.special else _transaction
     try:
-        hashed, end, flag = _transaction(raw, 0, outputs.scripts.append, outputs.amounts.append, lone=True)
+        hashed, end, flag = walk(raw, 0, outputs.scripts.append, outputs.amounts.append, lone=True)
     except (IndexError, StructError) as error:
         raise BlockUnreadable("the transaction ends too early") from error
     if end != len(raw) or flag & ~(_WITNESS | _MWEB):
@@ -137,6 +166,8 @@ def read_transaction(raw: bytes, txid: str, outputs: Outputs) -> None:
     outputs.txids.append(bytes.fromhex(txid)[::-1])
     outputs.ends.append(len(outputs.scripts))
     _check_amounts(outputs)
+    if form.tokens:
+        _leave_tokens_out(outputs.scripts, before)
 
 
 def merkle_root(txids: list[bytes]) -> bytes:
@@ -219,6 +250,92 @@ def _witnesses(raw: bytes, begin: int, inputs: int) -> int:
     if at == begin + inputs:
         raise BlockUnreadable("the witness is empty, so the flag should not be set")
     return at
+
+
+def _special_transaction(
+    raw: bytes,
+    begin: int,
+    add_script: Callable[[bytes], None],
+    add_amount: Callable[[int], None],
+    *,
+    lone: bool = False,
+) -> tuple[bytes, int, int]:
+    """Walk one of Dash's transactions (DIP-2): with a type, a payload follows the lock time, and the id covers it.
+
+    Quorum commitments (DIP-6) have neither inputs nor outputs: where Bitcoin sees the mark of a witness.
+    """
+    version, kind = _version_and_type_at(raw, begin)
+    inputs, at = _size(raw, begin + 4)
+    for _ in range(inputs):
+        size, at = _size(raw, at + 36)
+        at += size + 4
+    count, at = _size(raw, at)
+    for _ in range(count):
+        amount = int.from_bytes(raw[at : at + 8], "little")
+        size, at = _size(raw, at + 8)
+        add_amount(amount)
+        add_script(raw[at : (at := at + size)])
+    at += 4
+    if version >= _SPECIAL_VERSION and kind:
+        size, at = _size(raw, at)
+        at += size
+    return raw[begin:at], at, 0
+
+
+def _behind_auxpow(raw: bytes) -> int:
+    """Where the count of transactions stands: behind the parent chain's proof, if the header's version says so."""
+    if not int.from_bytes(raw[:4], "little") & _AUXPOW_BIT:
+        return HEADER_BYTES
+    nothing: list[bytes] = []
+    unread: list[int] = []
+    _, at, flag = _transaction(raw, HEADER_BYTES, nothing.append, unread.append)
+    if flag & ~_WITNESS:
+        raise BlockUnreadable("the parent chain's coinbase is of unknown form")
+    at += 32  # the parent block's hash
+    for _ in range(2):  # the coinbase's branch in the parent block, then this chain's among those mined with it
+        steps, at = _size(raw, at)
+        at += 32 * steps + 4
+    return at + HEADER_BYTES
+
+
+def _leave_tokens_out(scripts: list[bytes], begin: int = 0) -> None:
+    """Replace scripts with tokens before them by the scripts that lock the coins."""
+    for place in range(begin, len(scripts)):
+        if scripts[place][:1] == _TOKENS:
+            scripts[place] = _locking_script(scripts[place])
+
+
+def _locking_script(field: bytes) -> bytes:
+    """Behind the tokens; all of it where they are not well formed, for then it is only a script nobody can spend."""
+    try:
+        bits, at = field[1 + _CATEGORY_BYTES], 2 + _CATEGORY_BYTES
+        capability, has_nft = bits & 0x0F, bits & _NFT
+        known = not bits & _RESERVED and bits & (_NFT | _AMOUNT) and capability <= _HIGHEST_CAPABILITY
+        if not known or (bits & 0x4F and not has_nft):
+            return field
+        if bits & _COMMITMENT:
+            length, at = _size(field, at)
+            if not length:
+                return field
+            at += length
+        if bits & _AMOUNT:
+            at = _behind_amount(field, at)
+        return field[at:] if at <= len(field) else field
+    except (IndexError, BlockUnreadable):
+        return field
+
+
+def _behind_amount(field: bytes, at: int) -> int:
+    """A token amount is a CompactSize of 1 to 2**63 - 1, which no length may reach."""
+    first = field[at]
+    if first <= _ONE_BYTE_SIZES:
+        width, least, amount = 0, 1, first
+    else:
+        width, least = _WIDE_SIZES[first]
+        amount = int.from_bytes(field[at + 1 : at + 1 + width], "little")
+    if not least <= amount <= _MAX_AMOUNT:
+        raise BlockUnreadable("a token amount is out of bounds or not in its shortest form")
+    return at + 1 + width
 
 
 def _null_mweb(raw: bytes, at: int) -> int:

@@ -14,6 +14,8 @@ PRICES = {
     ("BTC", "USD"): Decimal("94150.00"),
     ("LTC", "EUR"): Decimal("82.40"),
     ("LTC", "USD"): Decimal("95.50"),
+    ("BCH", "EUR"): Decimal("410.00"),
+    ("BCH", "USD"): Decimal("475.00"),
     ("ETH", "EUR"): Decimal("2610.00"),
     ("ETH", "USD"): Decimal("3024.00"),
 }

@@ -21,7 +21,7 @@ from ledger.models import Book
 from monitor.chains import CHAINS
 
 SHOP, OTHER = "Demo Shop", "Other Shop"
-CHAIN_CODES = ("bitcoin-regtest", "litecoin-regtest", "ethereum-dev")
+CHAIN_CODES = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev")
 SCOPES = [ApiKey.Scope.INVOICES_READ, ApiKey.Scope.INVOICES_WRITE]
 
 

@@ -15,6 +15,7 @@ from cryptopay.devnet.shop.gateway import Gateway, Refused
 NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode]] = {
     "BTC": BitcoinNode,
     "LTC": BitcoinNode,
+    "BCH": BitcoinNode,
     "ETH": EthereumNode,
 }
 SECONDS_A_BLOCK = 2.0

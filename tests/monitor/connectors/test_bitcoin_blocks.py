@@ -1,4 +1,7 @@
-"""The block reader: real blocks, blocks made here byte by byte, and anything at all."""
+"""The block reader: real blocks of Bitcoin and Litecoin, blocks made here byte by byte, and anything at all.
+
+What its kin have beside, in `test_bitcoin_kin.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.connectors.bitcoin_blocks import (
     HEADER_BYTES,
     BlockUnreadable,
+    Form,
     Outputs,
     RawBlock,
     merkle_root,
@@ -22,6 +26,7 @@ from monitor.connectors.bitcoin_blocks import (
 ALICE, BOB = bytes.fromhex("0014" + "aa" * 20), bytes.fromhex("0014" + "bb" * 20)
 POT = bytes.fromhex("5820" + "cc" * 32)
 NULL_MWEB = b"\0"
+LITECOIN = Form(mweb=True)
 
 
 def size(number: int) -> bytes:
@@ -97,7 +102,7 @@ def test_reads_mainnet_blocks(name: str, recorded_block: Callable[[str], bytes |
         expected = (double_sha256(raw[:HEADER_BYTES])[::-1].hex(), 4 if mweb else 3, 9 if mweb else 7)
     else:
         expected = RECORDED[name]
-    block = read_block(raw, mweb=mweb)
+    block = read_block(raw, Form(mweb=mweb))
     assert (block.hash, len(block.outputs.txids), len(block.outputs.scripts)) == expected
     assert block.hogex is mweb
     assert block.outputs.ends[-1] == len(block.outputs.scripts) == len(block.outputs.amounts)
@@ -127,7 +132,7 @@ def test_more_transactions_than_one_byte_counts() -> None:
 
 
 def test_threat_19_the_hogex_and_the_extension_block() -> None:
-    block = read_block(WITH_MWEB, mweb=True)
+    block = read_block(WITH_MWEB, LITECOIN)
     assert block.hogex
     assert (3, HOGEX.txid, 1, 5) in paid(block, ALICE)
 
@@ -171,7 +176,7 @@ UNREADABLE_MWEB = {
 @pytest.mark.parametrize("name", UNREADABLE_MWEB)
 def test_refuses_with_mweb(name: str) -> None:
     with pytest.raises(BlockUnreadable):
-        read_block(UNREADABLE_MWEB[name], mweb=True)
+        read_block(UNREADABLE_MWEB[name], LITECOIN)
 
 
 @pytest.mark.parametrize(("raw", "mweb"), [(PLAIN, False), (WITH_MWEB, True)])
@@ -179,18 +184,18 @@ def test_every_truncation_is_unreadable(raw: bytes, mweb: bool) -> None:
     whole = len(raw) - (len(EXTENSION) - 1 if mweb else 0)  # what an extension block holds is not ours to read
     for length in range(whole):
         with pytest.raises(BlockUnreadable):
-            read_block(raw[:length], mweb=mweb)
+            read_block(raw[:length], Form(mweb=mweb))
 
 
 @pytest.mark.parametrize(("raw", "mweb"), [(PLAIN, False), (WITH_MWEB, True)])
 def test_every_flipped_bit_is_noticed_or_harmless(raw: bytes, mweb: bool) -> None:
     """Either unreadable, or another block by its hash, or a change in what no id covers: same payments, same ids."""
-    honest = read_block(raw, mweb=mweb)
+    honest = read_block(raw, Form(mweb=mweb))
     for place in range(len(raw)):
         for bit in (1, 8, 128):
             bent = raw[:place] + bytes([raw[place] ^ bit]) + raw[place + 1 :]
             try:
-                block = read_block(bent, mweb=mweb)
+                block = read_block(bent, Form(mweb=mweb))
             except BlockUnreadable:
                 continue
             assert block.hash != honest.hash if place < HEADER_BYTES else block == honest
@@ -200,7 +205,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(raw: bytes, mweb: bool) -> Non
 @given(st.binary(max_size=400), st.booleans())
 def test_anything_is_read_or_unreadable(noise: bytes, mweb: bool) -> None:
     with pytest.raises(BlockUnreadable):
-        read_block(noise, mweb=mweb)
+        read_block(noise, Form(mweb=mweb))
 
 
 @settings(deadline=None)
@@ -214,10 +219,10 @@ def test_anything_is_read_or_unreadable(noise: bytes, mweb: bool) -> None:
 def test_anything_inside_a_block_is_read_or_unreadable(at: int, cut: int, noise: bytes, mweb: bool) -> None:
     bent = WITH_MWEB[:at] + noise + WITH_MWEB[at + cut :]
     try:
-        block = read_block(bent, mweb=mweb)
+        block = read_block(bent, Form(mweb=mweb))
     except BlockUnreadable:
         return
-    assert block.outputs == read_block(WITH_MWEB, mweb=True).outputs
+    assert block.outputs == read_block(WITH_MWEB, LITECOIN).outputs
 
 
 @pytest.mark.parametrize("made", [LEGACY, SEGWIT, Made(((ALICE, 1),), mweb=b"\1part"), replace(SEGWIT, mweb=b"\1part")])
