@@ -1,4 +1,4 @@
-"""One connector, two real nodes: what holds on bitcoind must hold on litecoind."""
+"""One connector, three real nodes: what holds on bitcoind must hold on litecoind and on the patched bcash."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def stage_of(node: BitcoinNode, code: str) -> Iterator[Stage]:
     node_at(node.url).close()
 
 
-NODES = {"bitcoind": "bitcoin-regtest", "litecoind": "litecoin-regtest"}
+NODES = {"bitcoind": "bitcoin-regtest", "litecoind": "litecoin-regtest", "bcash": "bitcoincash-regtest"}
 
 
 @pytest.fixture(params=NODES)
@@ -81,10 +81,33 @@ def test_threat_21_another_network_or_an_old_version_is_refused_for_good(stage: 
 
 
 def test_threat_21_the_other_coins_node_is_refused_for_good(stage: Stage) -> None:
-    other = CHAINS["litecoin-regtest" if stage.chain.code == "bitcoin-regtest" else "bitcoin-regtest"]
+    other = CHAINS["bitcoin-regtest" if stage.chain.code == "litecoin-regtest" else "litecoin-regtest"]
     with pytest.raises(NodeError) as caught:
         connect(other, stage.node.url).check()
     assert caught.value.permanent
+
+
+def test_threat_20_bitcoin_and_bitcoin_cash_are_told_apart_by_a_block_behind_the_fork(
+    bitcoind: BitcoinNode, bcash: BitcoinNode
+) -> None:
+    """Their block 0 is the same, and so are the networks' names: the pinned block alone says which chain it is."""
+    height = min(bitcoind.height(), bcash.height())
+    nodes = {"bitcoin-regtest": bitcoind, "bitcoincash-regtest": bcash}
+    assert bitcoind.rpc("getblockhash", 0) == bcash.rpc("getblockhash", 0)
+    for code, node in nodes.items():
+        pinned = replace(CHAINS[code], fork_blocks={height: node.rpc("getblockhash", height)})
+        connect(pinned, node.url).check()
+        for other in nodes.values():
+            if other is not node:
+                with pytest.raises(NodeError, match=f"block {height} is another chain's") as caught:
+                    connect(pinned, other.url).check()
+                assert caught.value.permanent
+        unreached = replace(CHAINS[code], fork_blocks={node.height() + 1000: "00" * 32})
+        with pytest.raises(NodeError, match="not reached") as caught:
+            connect(unreached, node.url).check()
+        assert not caught.value.permanent
+    for node in nodes.values():
+        node_at(node.url).close()
 
 
 def test_tip_and_hashes(stage: Stage) -> None:
@@ -194,6 +217,36 @@ def test_a_reorg_shows_in_the_hashes(stage: Stage) -> None:
     assert stage.connector.block(height).transfers_to({stage.script(address)}) == []
     assert [t.base_units for t in stage.in_mempool(address)] == [60_000]
     stage.node.mine()
+
+
+def test_a_nodes_confirmations_are_not_asked_for(bcash: BitcoinNode) -> None:
+    """bcash counts them for a block that lost, too; the hash at its height is what tells."""
+    connector = connect(CHAINS["bitcoincash-regtest"], bcash.url)
+    (lost,) = bcash.mine()
+    height = bcash.height()
+    bcash.reorg(1)
+    assert bcash.rpc("getblockheader", lost)["confirmations"] > 0
+    assert connector.hash_at(height) != lost
+    assert connector.block(height).ref.hash != lost
+    node_at(bcash.url).close()
+
+
+def test_satoshis_beside_tokens_count(bcash: BitcoinNode) -> None:
+    """A payer's wallet may put tokens on the output that pays: the coins are the merchant's all the same."""
+    connector = connect(CHAINS["bitcoincash-regtest"], bcash.url)
+    ours = bytes.fromhex(bcash.rpc("validateaddress", bcash.new_address())["scriptPubKey"])
+    tokens = b"\xef" + bytes(range(32)) + b"\x10\x05"
+    funded = bcash.rpc("fundrawtransaction", unsigned([(tokens + ours, 20_000), (ours, 30_000), (tokens, 1_000)]))[
+        "hex"
+    ]
+    txid = bcash.rpc("sendrawtransaction", bcash.rpc("signrawtransactionwithwallet", funded)["hex"])
+    expected = [(f"{txid}:0", ours, 20_000), (f"{txid}:1", ours, 30_000)]
+    waiting = connector.mempool(frozenset()).transfers_to({ours})
+    bcash.mine()
+    mined = connector.block(bcash.height()).transfers_to({ours})
+    for transfers in (waiting, mined):
+        assert [(t.key, t.destination, t.base_units) for t in transfers] == expected
+    node_at(bcash.url).close()
 
 
 def test_threat_19_the_pot_is_nobodys_and_pegged_out_coins_mature_at_6(litecoin: Stage) -> None:
