@@ -38,9 +38,12 @@ class Running:
 
     child: processes.Child
     url: str
+    beside: Sequence[processes.Child] = ()
+    """What else was started for it, such as a wallet; it ends first."""
 
-    def stop(self) -> None:
-        self.child.stop(patience_seconds=60)
+    def stop(self, *, patience_seconds: float = 60) -> None:
+        for child in (*self.beside, self.child):
+            child.stop(patience_seconds=patience_seconds)
 
 
 def start_bitcoin(

@@ -109,7 +109,12 @@ NODEOS = Program(
     ),
 )  # fmt: skip
 """EOS. The wheel is a whole node with a Python interface; only the node and its token's contract are taken from it."""
-PROGRAMS = (BITCOIND, LITECOIND, BCASH, ANVIL, NODEOS)
+MONEROD = Program(
+    "monerod", "sid", "monero", (0, 18, 4), _APT_FIX.format("monerod 0.18.4 or later", "MONERO_REGTEST_NODE_URL")
+)
+MONERO_WALLET = Program("monero-wallet-rpc", MONEROD.suite, MONEROD.package, (0, 18, 4), MONEROD.fix)
+"""The development payer's; what CryptoPay itself reads, it reads without a wallet."""
+PROGRAMS = (BITCOIND, LITECOIND, BCASH, ANVIL, NODEOS, MONEROD, MONERO_WALLET)
 _TOOL_FIX = "make test, on a system with apt-get; or put {} on the PATH"
 HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("hledger 1.25 or later"))
 LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))

@@ -16,6 +16,8 @@ import pytest
 from cryptopay.devnet import nodes, places, programs, servers
 from cryptopay.devnet.drive import BcoinNode, BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import DevnetError
+from cryptopay.devnet.monero import MoneroNode
+from cryptopay.devnet.monerod import start as start_monerod
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -85,6 +87,15 @@ def anvil(request: pytest.FixtureRequest) -> Iterator[EthereumNode]:
         node.close()
 
 
+@pytest.fixture(scope="session")
+def monerod(request: pytest.FixtureRequest) -> Iterator[MoneroNode]:
+    """Monero in regtest mode with its payer's wallet, funded; one for the session."""
+    with _running(request, start_monerod, "monerod") as running:
+        node = MoneroNode(running.url)
+        yield node
+        node.close()
+
+
 @contextmanager
 def _running(
     request: pytest.FixtureRequest, start: Callable[[Path], nodes.Running], name: str
@@ -96,7 +107,7 @@ def _running(
         yield running
     finally:
         # Its chain is thrown away: litecoind would otherwise wait 30 s for idle connections of clients under test.
-        running.child.stop(patience_seconds=5)
+        running.stop(patience_seconds=5)
         if request.session.testsfailed:
             print(f"\n{name} left its folder: {folder}")
         else:
