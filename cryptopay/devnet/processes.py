@@ -65,6 +65,11 @@ class Child:
             self._process.kill()
             self._process.wait()
 
+    def kill(self) -> None:
+        """Ends the program as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
     def last_words(self, lines: int = 20) -> str:
         with contextlib.suppress(OSError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

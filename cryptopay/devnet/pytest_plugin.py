@@ -16,6 +16,8 @@ import pytest
 from cryptopay.devnet import nodes, places, programs, servers
 from cryptopay.devnet.drive import BcoinNode, BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import DevnetError
+from cryptopay.devnet.nodeos import OwnNodeos
+from cryptopay.devnet.nodeos import start as start_nodeos
 from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.monerod import start as start_monerod
 
@@ -93,6 +95,16 @@ def monerod(request: pytest.FixtureRequest) -> Iterator[MoneroNode]:
     with _running(request, start_monerod, "monerod") as running:
         node = MoneroNode(running.url)
         yield node
+        node.close()
+
+
+@pytest.fixture(scope="session")
+def nodeos(request: pytest.FixtureRequest) -> Iterator[OwnNodeos]:
+    """EOS, with its token and a payer; one for the session."""
+    with _running(request, start_nodeos, "nodeos") as running:
+        node = OwnNodeos(running, running.child.log.parent)
+        yield node
+        node.stop()
         node.close()
 
 
