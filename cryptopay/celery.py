@@ -2,6 +2,9 @@
 
 Each chain is polled at its own interval; when a step has run, its events are taken in. A message that waited longer
 than its interval expires: the next one does the same work.
+
+What talks to nodes has a queue and a process of its own, the reader, with a thread for whatever may wait there: a node
+that hangs then holds up its own chain and nothing else.
 """
 
 import os
@@ -26,6 +29,7 @@ app.conf.update(
     task_time_limit=300,
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
+    task_routes={"monitor.*": {"queue": "chains"}},
     timezone="UTC",
 )
 app.autodiscover_tasks()
@@ -52,9 +56,11 @@ def _schedule() -> dict[str, dict[str, Any]]:
         f"look out on {code}": _entry("monitor.look_out", CHAINS[code].poll_seconds, code)
         for code in settings.NODE_URLS
     }
+    again = {f"read {code} again": _entry("monitor.read_again", 2, code) for code in settings.NODE_URLS}
     return {
         **steps,
         **looks,
+        **again,
         "seal the journal": _entry("ledger.seal", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),

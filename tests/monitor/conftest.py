@@ -1,9 +1,8 @@
 """Following real nodes: a book, addresses it watches, and what the monitor then knows."""
 
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,6 +15,8 @@ from monitor.connectors.base import Connector
 from monitor.follower import Step
 from monitor.models import ChainEvent, Cursor, Deposit, ReadBlock, WatchedAddress
 from monitor.watching import watch
+from tests import lying_node
+from tests.lying_node import LyingNode
 
 BOOK_KEEPING = ("node_height", "checked_at", "failing_since", "failure", "failure_code", "final_height")
 
@@ -109,76 +110,8 @@ def ethereum(anvil: EthereumNode) -> Watching:
     return _started(Watching(chain, connect(chain, anvil.url), book, lambda address: bytes.fromhex(address[2:])))
 
 
-@dataclass
-class Proxy:
-    """A TCP proxy before a node that can fail as networks and nodes do."""
-
-    url: str = ""
-    mode: str = "open"
-    """open; refused: hangs up at once; garbage: answers nonsense; silent: never answers."""
-    open_sockets: list[socket.socket] = field(default_factory=list)
-
-    def fail(self, mode: str) -> None:
-        self.mode = mode
-        for one in self.open_sockets:  # connections that were kept alive, too
-            one.close()
-        self.open_sockets.clear()
-
-
 @pytest.fixture
-def proxied() -> Iterator[Callable[[str], Proxy]]:
+def lying() -> Iterator[Callable[[str], LyingNode]]:
     """Puts a proxy before the node at a URL."""
-    listeners: list[socket.socket] = []
-
-    def before(url: str) -> Proxy:
-        login, _, address = url.removeprefix("http://").rpartition("@")
-        host, _, port = address.partition(":")
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-        proxy = Proxy(f"http://{login}@127.0.0.1:{listener.getsockname()[1]}" if login else "")
-        proxy.url = proxy.url or f"http://127.0.0.1:{listener.getsockname()[1]}"
-        threading.Thread(target=_serve, args=(proxy, listener, (host, int(port))), daemon=True).start()
-        return proxy
-
-    yield before
-    for listener in listeners:
-        listener.close()
-
-
-def _serve(proxy: Proxy, listener: socket.socket, node: tuple[str, int]) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        threading.Thread(target=_carry, args=(proxy, client, node), daemon=True).start()
-
-
-def _carry(proxy: Proxy, client: socket.socket, node: tuple[str, int]) -> None:
-    """One connection: each request whole to the node, its answer back, unless the proxy fails."""
-    try:
-        with client, socket.create_connection(node) as upstream:
-            proxy.open_sockets += [client, upstream]
-            threading.Thread(target=_pump, args=(upstream, client, lambda: "open"), daemon=True).start()
-            _pump(client, upstream, lambda: proxy.mode)
-    except OSError:
-        return
-
-
-def _pump(source: socket.socket, sink: socket.socket, mode: Callable[[], str]) -> None:
-    try:
-        while data := source.recv(65536):
-            match mode():
-                case "open":
-                    sink.sendall(data)
-                case "garbage":
-                    source.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n<html>no\xff\x00{")
-                case "refused":
-                    break
-                case _:
-                    continue
-    except OSError:
-        return
-    finally:
-        source.close()
-        sink.close()
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(lying_node.before(url))

@@ -17,7 +17,8 @@ from monitor.connectors.bitcoin import BitcoinConnector
 from monitor.connectors.jsonrpc import JsonRpc
 from monitor.errors import ChainHalted, ChainOff
 from monitor.models import ChainEvent, Cursor
-from tests.monitor.conftest import Proxy, Watching, dump
+from tests.lying_node import LyingNode
+from tests.monitor.conftest import Watching, dump
 
 pytestmark = pytest.mark.django_db
 
@@ -26,11 +27,11 @@ SEEN, CONFIRMED, DROPPED = ("seen", "confirmed", "dropped")
 
 @pytest.fixture
 def through(
-    bitcoin: Watching, bitcoind: BitcoinNode, proxied: Callable[[str], Proxy]
-) -> Iterator[tuple[Watching, Proxy]]:
+    bitcoin: Watching, bitcoind: BitcoinNode, lying: Callable[[str], LyingNode]
+) -> Iterator[tuple[Watching, LyingNode]]:
     """The same chain through a proxy, with a short patience."""
-    proxy = proxied(bitcoind.url)
-    rpc = JsonRpc(proxy.url, connect_seconds=1, read_seconds=0.5, answer_seconds=1)
+    proxy = lying(bitcoind.url)
+    rpc = JsonRpc(proxy.url, connect_seconds=1, read_seconds=2, answer_seconds=1, max_answer_bytes=8_000_000)
     watching = Watching(bitcoin.chain, BitcoinConnector(bitcoin.chain, rpc), bitcoin.book, bitcoin.destination)
     watching.step()
     assert watching.cursor.failing_since is None
@@ -38,9 +39,9 @@ def through(
     rpc.close()
 
 
-@pytest.mark.parametrize("failure", ["refused", "garbage", "silent"])
+@pytest.mark.parametrize("failure", ["refused", "garbage", "silent", "headers", "drip", "reset", "flood"])
 def test_threat_05_while_the_node_is_away_nothing_advances(
-    through: tuple[Watching, Proxy], bitcoind: BitcoinNode, failure: str
+    through: tuple[Watching, LyingNode], bitcoind: BitcoinNode, failure: str
 ) -> None:
     """A payment is replaced while nobody can be asked: it is neither dropped nor confirmed until the node says so."""
     watching, proxy = through
@@ -68,7 +69,7 @@ def test_threat_05_while_the_node_is_away_nothing_advances(
 
 
 def test_threat_05_a_node_lost_at_any_request_of_a_step_leaves_whole_blocks_only(
-    through: tuple[Watching, Proxy], bitcoind: BitcoinNode
+    through: tuple[Watching, LyingNode], bitcoind: BitcoinNode
 ) -> None:
     watching, _ = through
     address = bitcoind.new_address()
