@@ -16,10 +16,10 @@ import pytest
 from cryptopay.devnet import nodes, places, programs, servers
 from cryptopay.devnet.drive import BcoinNode, BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import DevnetError
-from cryptopay.devnet.nodeos import OwnNodeos
-from cryptopay.devnet.nodeos import start as start_nodeos
 from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.monerod import start as start_monerod
+from cryptopay.devnet.nodeos import OwnNodeos
+from cryptopay.devnet.nodeos import start as start_nodeos
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
