@@ -45,6 +45,9 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
             book_id__in={watch.book_id for watch, _ in wanted}, chain_code=sighting.chain.code
         ).extra(where=["key = ANY(%s)"], params=[[transfer.key for _, transfer in wanted]])
     }
+    wanted = [(w, t) for w, t in wanted if not _is_reused(sighting.chain, known.get((w.book_id, t.key)), t)]
+    keys = {(watch.book_id, transfer.key) for watch, transfer in wanted}
+    known = {place: row for place, row in known.items() if place in keys}
     unknown = [(w, t) for w, t in wanted if (w.book_id, t.key) not in known]
     tiers = confirmations.policy(sighting.chain) if unknown else []
     new = [_deposit(sighting, w, t, tiers) for w, t in unknown]
@@ -135,6 +138,17 @@ def _is_dust(chain: Chain, transfer: Transfer, least: int) -> bool:
     if dust:
         log.info("deposit.dust", chain=chain.code, key=transfer.key, base_units=transfer.base_units)
     return dust
+
+
+def _is_reused(chain: Chain, row: Deposit | None, transfer: Transfer) -> bool:
+    """Another transaction claims the key of a deposit, which counts once, ever, and for what it was first said to hold.
+
+    On Monero a payer can make two outputs to one one-time key, of which only one can be spent (the "burning bug", 2018).
+    """
+    reused = row is not None and row.txid != transfer.txid
+    if reused:
+        log.error("deposit.key_reused", chain=chain.code, key=transfer.key, txid=transfer.txid)
+    return reused
 
 
 def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer, tiers: Sequence[Tier]) -> Deposit:
