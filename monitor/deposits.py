@@ -143,7 +143,7 @@ def _is_dust(chain: Chain, transfer: Transfer, least: int) -> bool:
 def _is_reused(chain: Chain, row: Deposit | None, transfer: Transfer) -> bool:
     """Another transaction claims the key of a deposit, which counts once, ever, and for what it was first said to hold.
 
-    On Monero a payer can make two outputs to one one-time key, of which only one can be spent (the "burning bug", 2018).
+    On Monero a payer can make two outputs to one one-time key, of which only one can be spent ("burning bug", 2018).
     """
     reused = row is not None and row.txid != transfer.txid
     if reused:
