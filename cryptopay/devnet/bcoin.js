@@ -154,9 +154,11 @@ function spentCoin(prevout, said) {
   return Object.assign(coin, { hash: prevout.hash, index: prevout.index });
 }
 
-/** Stock bcoin answers with an id even where its mempool refused. */
+/** Stock bcoin answers with an id even where its mempool refused, and refuses what it has; Core does neither. */
 async function send(node, raw) {
   const transaction = TX.fromRaw(Buffer.from(raw, 'hex'));
+  if (node.mempool.hasEntry(PACKAGE === 'bcoin' ? transaction.hash('hex') : transaction.hash()))
+    return transaction.txid();
   let missing;
   try {
     missing = await node.mempool.addTX(transaction);

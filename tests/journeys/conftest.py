@@ -85,11 +85,16 @@ def litecoin(litecoind: BitcoinNode) -> Coin:
 
 
 @pytest.fixture
+def bitcoin_cash(bcash: BitcoinNode) -> Coin:
+    return Coin(CHAINS["bitcoincash-regtest"], bcash, 2_000_000, "0.02")
+
+
+@pytest.fixture
 def ethereum(anvil: EthereumNode) -> Coin:
     return Coin(CHAINS["ethereum-dev"], anvil, 10**16, "0.01")
 
 
-@pytest.fixture(params=["bitcoin", "litecoin", "ethereum"])
+@pytest.fixture(params=["bitcoin", "litecoin", "bitcoin_cash", "ethereum"])
 def coin(request: pytest.FixtureRequest) -> Coin:
     """Each coin in turn."""
     found: Coin = request.getfixturevalue(request.param)
@@ -173,8 +178,13 @@ def shop(
 
 
 @pytest.fixture
-def node_urls(bitcoind: BitcoinNode, litecoind: BitcoinNode, anvil: EthereumNode) -> dict[str, str]:
-    return {"bitcoin-regtest": bitcoind.url, "litecoin-regtest": litecoind.url, "ethereum-dev": anvil.url}
+def node_urls(bitcoind: BitcoinNode, litecoind: BitcoinNode, bcash: BitcoinNode, anvil: EthereumNode) -> dict[str, str]:
+    return {
+        "bitcoin-regtest": bitcoind.url,
+        "litecoin-regtest": litecoind.url,
+        "bitcoincash-regtest": bcash.url,
+        "ethereum-dev": anvil.url,
+    }
 
 
 @pytest.fixture

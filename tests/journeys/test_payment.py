@@ -184,7 +184,7 @@ def test_threat_02_double_spend_by_reorg_after_settlement(shop: Shop, coin: Coin
     assert shop.holds(coin, coin.custody).posted == 0 == coin.on_chain(address_of(invoice))
 
 
-@pytest.mark.parametrize("name", ["bitcoin", "litecoin"])
+@pytest.mark.parametrize("name", ["bitcoin", "litecoin", "bitcoin_cash"])
 def test_threat_03_outputs_of_one_transaction(name: str, shop: Shop, request: pytest.FixtureRequest) -> None:
     coin: Coin = request.getfixturevalue(name)
     first, second = shop.invoice(coin), shop.invoice(coin)
