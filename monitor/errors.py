@@ -61,3 +61,10 @@ class RangeInvalid(Exception):
     """No such blocks can be asked for."""
 
     code = "range_invalid"
+
+
+class SinceTooEarly(Exception):
+    """So many blocks are not read again for one watch."""
+
+    code = "since_height_too_low"
+    pointer = "/since_height"

@@ -5,13 +5,15 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from monitor import confirmations
+from monitor import backfill, confirmations
 from monitor.chains import Chain
-from monitor.errors import TooManyWatches, WatchConflict
-from monitor.models import Watch, WatchedAddress, WatchedTransaction
+from monitor.errors import SinceTooEarly, TooManyWatches, WatchConflict
+from monitor.models import Cursor, Watch, WatchedAddress, WatchedTransaction
 
 MOST_WATCHES = 10_000
 """Open ones of a book, addresses given to payers not counted. Each costs a row, and none a question to a node."""
+MOST_BLOCKS_BACK = 10_000
+"""Read again for a watch. What lies further back is the operator's to ask for (`manage.py rescan_chain`)."""
 ANY_AMOUNT = 2**256
 """Nobody knows what a watched transaction is worth: the policy for any amount holds."""
 
@@ -29,8 +31,8 @@ def watch_address(
 ) -> tuple[Watch, bool]:
     """The open watch of that destination, and whether it was made now.
 
-    `at_least` confirmations are asked beyond the chain's policy. Raises `WatchConflict` if it is watched otherwise,
-    `TooManyWatches`.
+    `at_least` confirmations are asked beyond the chain's policy; the blocks from `since_height` on are read again.
+    Raises `WatchConflict` if it is watched otherwise, `TooManyWatches`, `SinceTooEarly`.
     """
     _one_by_one(book_id)
     watched, made = WatchedAddress.objects.get_or_create(
@@ -92,7 +94,7 @@ def _made(
     metadata: dict[str, Any] | None,
     **watched: WatchedAddress | WatchedTransaction,
 ) -> Watch:
-    return Watch.objects.create(
+    made = Watch.objects.create(
         book_id=book_id,
         chain_code=chain.code,
         confirmations=at_least,
@@ -100,6 +102,10 @@ def _made(
         metadata=metadata or {},
         **watched,
     )
+    if since_height is not None:
+        _expect_recent(chain, since_height)
+        backfill.request(chain, since_height, asked_for=made.public_id)
+    return made
 
 
 def _same(known: Watch, at_least: int, since_height: int | None, metadata: dict[str, Any] | None) -> Watch:
@@ -127,3 +133,9 @@ def _one_by_one(book_id: int) -> None:
 def _expect_room(book_id: int) -> None:
     if Watch.objects.filter(book_id=book_id, ended_at__isnull=True).count() >= MOST_WATCHES:
         raise TooManyWatches(f"A book has at most {MOST_WATCHES} open watches. End some.")
+
+
+def _expect_recent(chain: Chain, since_height: int) -> None:
+    read_to = Cursor.objects.filter(chain_code=chain.code).values_list("height", flat=True).first()
+    if read_to is not None and since_height < read_to - MOST_BLOCKS_BACK:
+        raise SinceTooEarly(f"At most {MOST_BLOCKS_BACK} blocks are read again: from {read_to - MOST_BLOCKS_BACK} on.")

@@ -3,6 +3,8 @@
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from cryptopay.api.addresses import Addresses, OneAddress
+from cryptopay.api.chain_events import ChainEvents, OneChainEvent
 from cryptopay.api.chains import Chains
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
 from cryptopay.api.health import Health
@@ -20,6 +22,7 @@ from cryptopay.api.payments import OnePayment, Payments
 from cryptopay.api.public_keys import PublicKeys
 from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
+from cryptopay.api.watches import OneWatch, Watches
 from cryptopay.api.webhook_endpoints import OneWebhookEndpoint, WebhookEndpoints, WebhookSecret, WebhookTest
 
 
@@ -41,6 +44,12 @@ v1 = [
     path("payments", Payments.as_view(), name="payments"),
     path("payments/<public_id:payment_id>", OnePayment.as_view(), name="payment"),
     path("public-keys", PublicKeys.as_view(), name="public-keys"),
+    path("addresses", Addresses.as_view(), name="addresses"),
+    path("addresses/<public_id:address_id>", OneAddress.as_view(), name="address"),
+    path("watches", Watches.as_view(), name="watches"),
+    path("watches/<public_id:watch_id>", OneWatch.as_view(), name="watch"),
+    path("chain-events", ChainEvents.as_view(), name="chain-events"),
+    path("chain-events/<public_id:chain_event_id>", OneChainEvent.as_view(), name="chain-event"),
     path("webhook-endpoints", WebhookEndpoints.as_view(), name="webhook-endpoints"),
     path("webhook-endpoints/<public_id:endpoint_id>", OneWebhookEndpoint.as_view(), name="webhook-endpoint"),
     path("webhook-endpoints/<public_id:endpoint_id>/rotate", WebhookSecret.as_view(), name="webhook-secret"),

@@ -60,6 +60,11 @@ class ApiKey(models.Model):
         LEDGER_WRITE = "ledger:write"
         KEYS_READ = "keys:read"
         KEYS_WRITE = "keys:write"
+        ADDRESSES_READ = "addresses:read"
+        ADDRESSES_WRITE = "addresses:write"
+        WATCHES_READ = "watches:read"
+        WATCHES_WRITE = "watches:write"
+        CHAIN_EVENTS_READ = "chain-events:read"
         WEBHOOKS_READ = "webhooks:read"
         WEBHOOKS_WRITE = "webhooks:write"
 

@@ -107,7 +107,7 @@ def _notice(event: ChainEvent | TransactionEvent, subject: Subject, facts: dict[
         "subject": row.subject,
         "user": subject.user,
         "chain": row.chain_code,
-        "address": subject.address or None,
+        **representation.place(subject.address),
         **facts,
         "metadata": dict(subject.metadata or {}),
     }

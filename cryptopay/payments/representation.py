@@ -93,3 +93,9 @@ def _place(event: ChainEvent | TransactionEvent, required_confirmations: int | N
 def moment(at: datetime) -> str:
     """ISO 8601 in UTC."""
     return at.astimezone(UTC).isoformat()
+
+
+def place(address: str) -> dict[str, str | None]:
+    """Where to pay: an address, or on chains with accounts the account, with the memo that says for whom."""
+    account, _, memo = address.partition("/")
+    return {"address": account or None, "memo": memo or None}

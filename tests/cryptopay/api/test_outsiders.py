@@ -15,7 +15,7 @@ from django.utils import timezone
 from cryptopay.api.authentication import PUBLIC
 from cryptopay.api.resource import Resource
 from cryptopay.merchants import api_keys
-from cryptopay.payments.models import Payment
+from cryptopay.payments.models import ChainNotice, Payment
 from cryptopay.webhooks.models import Delivery, Event
 from ledger.models import Account, JournalEntry
 from tests.cryptopay.api.conftest import Caller, code, pay
@@ -73,10 +73,16 @@ DOORS = [door for door in _doors() if door.name not in NOT_RESOURCES]
 def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
     """One of each of Alice's things, by the name of the parameter that stands for it."""
     endpoint = alice.post("/webhook-endpoints", {"url": "https://shop.example/hook"}).json()["id"]
-    invoice = alice.post("/invoices", {**order, "customer_ref": "bob", "description": "Alice's tea"}).json()["id"]
+    address = alice.post("/addresses", {"chain": "bitcoin-regtest", "user": "bob"}).json()["id"]
+    invoice = alice.post("/invoices", {**order, "customer_ref": "bob", "description": "Alice's tea"}).json()
+    target = {"chain": "bitcoin-regtest", "address": invoice["methods"][0]["address"]}
+    watch = alice.post("/watches", target).json()["id"]
     pay(alice)
     return {
-        "invoice_id": invoice,
+        "invoice_id": invoice["id"],
+        "address_id": address,
+        "watch_id": watch,
+        "chain_event_id": ChainNotice.objects.get().public_id,
         "endpoint_id": endpoint,
         "payment_id": Payment.objects.get().public_id,
         "event_id": Event.objects.order_by("pk")[0].public_id,
