@@ -1,21 +1,25 @@
 """Public keys and addresses in the admin. The key itself is never shown, and an address only when verified."""
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from keys.errors import KeysError
+from keys.exporting import DESCRIBED, export
 from keys.importing import check_free, first_addresses, import_credential, read
 from keys.issuing import verified_many
-from keys.models import Address, AddressAlarm, MasterKey
-from ledger.readonly import ReadOnlyAdmin, code, moment, period
+from keys.models import Address, AddressAlarm, KeyExport, MasterKey
+from ledger.readonly import ReadOnlyAdmin, code, moment, period, url_of
 from monitor.chains import CHAINS
 
 _FORMS = list(dict.fromkeys(form for row in CHAINS.values() for form in row.address_forms))
@@ -67,8 +71,12 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
         """One active key a chain: importing retires the one before, so the form must not refuse it."""
 
 
+MAY_EXPORT = "keys.export_masterkey"
+
+
 @admin.register(MasterKey)
 class MasterKeyAdmin(ModelAdmin):
+    actions_detail = ["export_page"]
     list_display = ["label", "chain_title", "book", "short_fingerprint", "issued", "active"]
     list_filter = ["active", "chain", "book"]
     list_select_related = ["book"]
@@ -105,6 +113,24 @@ class MasterKeyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: MasterKey | None = None) -> bool:
         return False
+
+    def has_export_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        key = self.get_object(request, str(object_id))
+        return key is not None and bool(request.user.has_perm(MAY_EXPORT, key))
+
+    @action(description="For another program", url_path="export", icon="ios_share", permissions=["export"])
+    def export_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks first, for it shows the extended public key; then shows it, which is kept."""
+        key: MasterKey = self.get_object(request, object_id)
+        context: dict[str, Any] = {"title": "For another program", "key": key, "key_url": url_of(key)}
+        context["described"] = key.chain_row.family == DESCRIBED
+        if request.method == "POST":
+            try:
+                context["export"] = made = export(key, request.user.get_username())
+                context["importable"] = json.dumps(made.descriptors, indent=2)
+            except KeysError as error:
+                context["error"] = str(error)
+        return TemplateResponse(request, "keys/descriptors.html", self.admin_site.each_context(request) | context)
 
     @admin.display(description="chain", ordering="chain")
     def chain_title(self, key: MasterKey) -> str:
@@ -185,3 +211,18 @@ class AddressAlarmAdmin(ReadOnlyAdmin):
     @admin.display(description="found", ordering="found_at")
     def when(self, alarm: AddressAlarm) -> SafeString | str:
         return moment(alarm.found_at)
+
+
+@admin.register(KeyExport)
+class KeyExportAdmin(ReadOnlyAdmin):
+    list_display = ["when", "book", "master_key", "exported_by"]
+    list_filter = [period("exported_at"), "book"]
+    list_select_related = ["book", "master_key"]
+    search_fields = ["exported_by"]
+    ordering = ["-id"]
+    fields = ["when", "book", "master_key", "exported_by"]
+    readonly_fields = fields
+
+    @admin.display(description="shown", ordering="exported_at")
+    def when(self, export: KeyExport) -> SafeString | str:
+        return moment(export.exported_at)

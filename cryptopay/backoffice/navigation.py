@@ -37,11 +37,13 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Payments", "payments", "payments.payment"),
         Desk("Deposits", "move_to_inbox", "monitor.deposit"),
         Desk("Chains", "link", "monitor.cursor"),
+        Desk("Fee queues", "stacked_bar_chart", "monitor.cursor", "fee_queues"),
     ),
     "Custody": (
         Desk("Addresses", "qr_code_2", "keys.address"),
         Desk("Public keys", "key", "keys.masterkey"),
         Desk("Alarms", "warning", "keys.addressalarm"),
+        Desk("Exports", "ios_share", "keys.keyexport"),
     ),
     "Webhooks": (
         Desk("Endpoints", "webhook", "webhooks.endpoint"),
@@ -72,7 +74,8 @@ def _item(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     item: dict[str, Any] = {"title": desk.title, "icon": desk.icon}
     item["link"] = reverse(f"admin:{desk.url_name}" if desk.url_name else listed)
     if listed:
-        item["active"] = request.path.startswith(reverse(listed))
+        below = reverse(listed)
+        item["active"] = request.path.startswith(below if item["link"].startswith(below) else item["link"])
     return item
 
 

@@ -31,7 +31,7 @@ GRANTS: dict[str, frozenset[str]] = {
             *("merchants.view_user", "merchants.view_merchant", "merchants.*_membership"),
             *("merchants.view_apikey", "merchants.add_apikey", "merchants.change_apikey"),
             *("webhooks.view_*", "webhooks.add_endpoint", "webhooks.change_endpoint", "webhooks.change_delivery"),
-            *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey"),
+            *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey", "keys.export_masterkey"),
             *("ledger.view_book", "ledger.change_book"),
         }
     ),

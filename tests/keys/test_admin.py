@@ -7,10 +7,12 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from cryptopay.merchants.models import Membership
+from cryptopay.merchants.onboarding import create_merchant
 from keys.formats.base58 import encode
 from keys.importing import first_addresses, import_credential
 from keys.issuing import issue_address
-from keys.models import AddressAlarm, MasterKey
+from keys.models import AddressAlarm, KeyExport, MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS
 from tests.database import past_triggers
@@ -123,3 +125,53 @@ def test_a_key_that_cannot_be_opened_says_so(
     settings.KEYS_ENCRYPTION_KEY = bytes(range(32))
     page = staff.get(reverse("admin:keys_masterkey_change", args=[master_key.pk]))
     assert "sealed under another secret" in page.content.decode()
+
+
+def test_descriptors_are_shown_to_whoever_may_and_that_is_kept(
+    staff: Client, new_master_key: Callable[[], MasterKey]
+) -> None:
+    master_key = new_master_key()
+    issue_address(master_key.book_id, BITCOIN)
+    page = reverse("admin:keys_masterkey_export_page", args=[master_key.pk])
+    xpub = encode(master_key.credential().payload[:78])
+    asked = staff.get(page)
+    assert xpub not in asked.content.decode()
+    assert not KeyExport.objects.exists(), "asking shows nothing"
+    shown = staff.post(page)
+    assert f"wpkh({xpub}/0/*)#" in shown.content.decode()
+    assert "no-store" in shown["Cache-Control"]
+    (kept,) = KeyExport.objects.all()
+    assert (kept.exported_by, kept.master_key, kept.book) == ("root", master_key, master_key.book)
+    listed = staff.get(reverse("admin:keys_keyexport_changelist")).content.decode()
+    assert "root" in listed
+    assert xpub not in listed
+    assert page in staff.get(reverse("admin:keys_masterkey_change", args=[master_key.pk])).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [("administrator", True), ("auditor", False), ("accountant", False), ("viewer", False)]
+)
+def test_who_may_be_shown_an_extended_key(role: str, may: bool, new_key: Callable[..., str]) -> None:
+    merchant = create_merchant("Alice")
+    other = create_merchant("Bob")
+    keys = [import_credential(one.test_book, BITCOIN, new_key(), "x") for one in (merchant, other)]
+    person = get_user_model().objects.create_user("member", "member@example.org", "x", is_staff=True)
+    Membership.objects.create(user=person, merchant=merchant, role=role)
+    client = Client()
+    client.force_login(person)
+    answers = [client.post(reverse("admin:keys_masterkey_export_page", args=[key.pk])).status_code for key in keys]
+    assert answers[0] == (200 if may else 403)
+    assert answers[1] in (302, 403, 404), "another merchant's never"
+    assert KeyExport.objects.filter(book=merchant.test_book).exists() == may
+    assert not KeyExport.objects.filter(book=other.test_book).exists()
+
+
+def test_a_key_is_imported_in_a_chosen_form(
+    staff: Client, new_book: Callable[[], Book], new_key: Callable[..., str]
+) -> None:
+    book = new_book()
+    page = _submit(staff, book, new_key("m/86'/1'/0'"), form="p2tr").content.decode()
+    assert "bcrt1p" in page
+    assert MasterKey.objects.get(book=book).form == "p2tr"
+    refused = _submit(staff, book, new_key(), form="eip55")
+    assert "no addresses of the form eip55" in refused.content.decode()

@@ -24,7 +24,7 @@ from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import endpoints
 from keys.importing import import_credential
-from keys.models import AddressAlarm, MasterKey
+from keys.models import AddressAlarm, KeyExport, MasterKey
 from ledger import chart, manual, periods, proposals, rates
 from ledger.journal import Leg
 from ledger.models import Book, Proposal
@@ -88,7 +88,9 @@ def _shop(name: str) -> Shop:
     endpoints.create(shop.book.pk, f"https://{name.lower()}.example/hook")
     api_keys.create(merchant, f"{name}'s key", live=False, scopes=[ApiKey.Scope.INVOICES_READ])
     rates.record("BTC", "EUR", Decimal(60001), f"{name}'s desk", timezone.now(), book_id=shop.book.pk)
-    AddressAlarm.objects.create(book=shop.book, master_key=MasterKey.objects.get(book=shop.book), found="a test")
+    key = MasterKey.objects.get(book=shop.book)
+    AddressAlarm.objects.create(book=shop.book, master_key=key, found="a test")
+    KeyExport.objects.create(book=shop.book, master_key=key, exported_by=f"{name}-administrator")
     for fate in ("seen", "confirmed", "dropped"):
         paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
     closing = periods.ask_to_close(shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant")

@@ -41,7 +41,7 @@ def test_every_role_has_grants_and_every_grant_names_something() -> None:
         for pattern in patterns:
             room, _, codename = pattern.partition(".")
             assert room == "*" or room in rooms
-            assert codename.partition("_")[0] in {"view", "add", "change", "*"}
+            assert codename.partition("_")[0] in {"view", "add", "change", "export", "*"}
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR])
@@ -86,6 +86,7 @@ def test_an_administrator_keeps_people_keys_and_endpoints_and_sees_no_money(alic
         (Role.ACCOUNTANT, "ledger.view_journalentry", "ledger.add_rate"),
         (Role.APPROVER, "payments.view_payment", "webhooks.change_endpoint"),
         (Role.AUDITOR, "keys.view_masterkey", "keys.add_masterkey"),
+        (Role.AUDITOR, "keys.view_keyexport", "keys.export_masterkey"),
         (Role.ADMINISTRATOR, "merchants.change_apikey", "payments.view_invoice"),
     ],
 )
