@@ -41,7 +41,7 @@ class Chain:
     reorg_limit: int
     """Blocks a reorg may take back before the chain halts and a person is asked."""
     genesis: str
-    """Hash of block 0, checked at connect; empty where `chain_id` says it instead."""
+    """Hash of block 0, or of the first state (Antelope), checked at connect; empty where `chain_id` says it instead."""
     derivation_path: str
     """The account key a merchant exports, by BIP44 or BIP84."""
     uri_scheme: str
@@ -55,6 +55,8 @@ class Chain:
     maturity_blocks: int = 0
     """A coinbase output can be spent, and so counts, only that deep."""
     chain_id: int | None = None
+    coin_contract: str = ""
+    """Antelope: the account whose contract keeps the chain's own coin. Anyone's may keep another of the same name."""
     address_forms: tuple[str, ...] = ()
     """Forms our addresses can take here, the usual one first: p2wpkh, p2tr, eip55."""
     p2pkh_version: bytes = b""
@@ -85,6 +87,11 @@ class Chain:
     """Version bytes of accepted extended *public* keys (SLIP-132) and the address form each asks for; empty: any."""
 
     @property
+    def has_tokens(self) -> bool:
+        """Contracts of that chain can be let in as tokens (`monitor.tokens`)."""
+        return self.chain_id is not None
+
+    @property
     def setting_name(self) -> str:
         return self.code.upper().replace("-", "_")
 
@@ -109,6 +116,9 @@ _BCH = NativeAsset("BCH", 8)
 _DOGE = NativeAsset("DOGE", 8)
 _DASH = NativeAsset("DASH", 8)
 _ETH = NativeAsset("ETH", 18)
+_EOS = NativeAsset("EOS", 4)
+_EOS_REVERSIBLE_BLOCKS = 360
+"""15 of 21 producers, twelve blocks each, must have built on a block, and on that: what is older is irreversible."""
 _BTC_TIERS = (Tier(10_000_000, 2), Tier(None, 6))
 _LTC_TIERS = (Tier(1_000_000_000, 15), Tier(None, 30))
 _BCH_TIERS = (Tier(100_000_000, 6), Tier(None, 15))
@@ -227,6 +237,21 @@ _ROWS = (
         poll_seconds=1, interval_seconds=120, reorg_limit=100, genesis=_XMR_GENESIS,
         derivation_path="", uri_scheme="monero", minimum_base_units=10**8, quote_decimals=8,
         confirmation_tiers=_XMR_TIERS, confirmations_floor=10, maturity_blocks=60, address_forms=("subaddress",),
+    ),
+    Chain(
+        code="eos", title="EOS", family="antelope", native=_EOS, live=True,
+        # A producer's turn, twelve blocks of half a second: where one misses it, no block comes for so long.
+        poll_seconds=1, interval_seconds=6, reorg_limit=_EOS_REVERSIBLE_BLOCKS,
+        genesis="aca376f206b8fc25a6ed44dbdc66547c36c6c33e3a119ffbeaef943642f0e906",
+        derivation_path="", uri_scheme="esr", minimum_base_units=10, quote_decimals=4,
+        address_forms=("memo",), coin_contract="eosio.token",
+    ),
+    Chain(
+        code="eos-dev", title="EOS (development)", family="antelope", native=_EOS, live=False,
+        poll_seconds=1, interval_seconds=6, reorg_limit=_EOS_REVERSIBLE_BLOCKS,
+        genesis="8a34ec7df1b8cd06ff4a8abbaa7cc50300823350cadc59ab296cb00d104d2b8f",
+        derivation_path="", uri_scheme="esr", minimum_base_units=10, quote_decimals=4,
+        address_forms=("memo",), coin_contract="eosio.token",
     ),
 )  # fmt: skip
 

@@ -33,12 +33,12 @@ class Sighting:
 def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[bytes, list[WatchedAddress]]) -> int:
     """Record transfers to watched destinations; the number of new appearances."""
     least = tokens.minimums(sighting.chain, {transfer.contract for transfer in transfers})
-    wanted = [
+    wanted = _once_a_book(
         (watch, transfer)
         for transfer in transfers
         if not _is_dust(sighting.chain, transfer, least.get(transfer.contract, 1))
         for watch in watched[transfer.destination]
-    ]
+    )
     known = {
         (row.book_id, row.key): row
         for row in Deposit.objects.filter(
@@ -64,6 +64,16 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     )
     _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
     return len(new) + len(back)
+
+
+def _once_a_book(
+    pairs: Iterable[tuple[WatchedAddress, Transfer]],
+) -> list[tuple[WatchedAddress, Transfer]]:
+    """A transfer may reach two destinations, an account's memo and the account: a book hears it at its first."""
+    first: dict[tuple[int, str], tuple[WatchedAddress, Transfer]] = {}
+    for watch, transfer in pairs:
+        first.setdefault((watch.book_id, transfer.key), (watch, transfer))
+    return list(first.values())
 
 
 def due(chain: Chain, cursor: Cursor) -> QuerySet[Deposit]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from keys.errors import UnknownFamily
-from keys.formats import bitcoin, evm, monero
+from keys.formats import antelope, bitcoin, evm, monero
 from monitor.chains import Chain
 
 
@@ -73,6 +73,7 @@ _FAMILIES: Mapping[str, Format] = MappingProxyType(
         "bitcoin": bitcoin,
         "evm": evm,
         "monero": monero,
+        "antelope": antelope,
     }
 )
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from monitor import viewing
 from monitor.chains import Chain
+from monitor.connectors.antelope import AntelopeConnector
 from monitor.connectors.base import Connector
 from monitor.connectors.bitcoin import BitcoinConnector
 from monitor.connectors.bitcoin_fees import BitcoinFees
@@ -20,6 +21,7 @@ _FAMILIES: Mapping[str, Callable[[Chain, JsonRpc, AbstractSet[str]], Connector]]
     {
         "bitcoin": lambda chain, rpc, _: BitcoinConnector(chain, rpc),
         "evm": EvmConnector,
+        "antelope": lambda chain, rpc, _: AntelopeConnector(chain, rpc),
         "monero": lambda chain, rpc, _: MoneroConnector(chain, rpc, viewing.view_keys),
     }
 )
