@@ -91,3 +91,25 @@ def test_chains_of_the_other_kind(alice: Caller, chain: str) -> None:
     answer = alice.post("/public-keys", {"chain": chain, "extended_public_key": new_key(), "label": "x"})
     assert code(answer) in ("chain_unknown", "blank")
     assert MasterKey.objects.count() == before
+
+
+def test_an_address_form_is_chosen(alice: Caller) -> None:
+    text = new_key()
+    asked = {"chain": "bitcoin-regtest", "extended_public_key": text, "label": "Taproot", "address_form": "p2tr"}
+    made = alice.post("/public-keys", asked).json()
+    assert made["address_form"] == "p2tr"
+    assert all(address.startswith("bcrt1p") for address in made["first_addresses"])
+    refused = alice.post("/public-keys", {**asked, "address_form": "p2wsh"})
+    assert (refused.status_code, code(refused)) == (400, "extended_key_invalid")
+
+
+def test_what_another_family_takes_is_refused_by_its_name(alice: Caller) -> None:
+    """Each chain says which texts make up its key; nothing sent is left unread."""
+    before = rows()
+    asked = {"chain": "bitcoin-regtest", "label": "x"}
+    without = alice.post("/public-keys", asked)
+    assert (code(without), without.json()["errors"][0]["pointer"]) == ("required", "/extended_public_key")
+    beside = alice.post("/public-keys", {**asked, "extended_public_key": new_key(), "private_view_key": "0" * 64})
+    assert (code(beside), beside.json()["errors"][0]["pointer"]) == ("unknown_field", "/private_view_key")
+    assert "0" * 64 not in beside.content.decode()
+    assert rows() == before
