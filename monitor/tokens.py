@@ -29,7 +29,7 @@ RETURN {row};
 
 
 def chains_with_tokens() -> list[tuple[str, str]]:
-    return [(chain.code, chain.title) for chain in CHAINS.values() if chain.chain_id is not None]
+    return [(chain.code, chain.title) for chain in CHAINS.values() if chain.has_tokens]
 
 
 class Token(models.Model):
@@ -115,7 +115,7 @@ def enabled(chain_codes: Collection[str]) -> list[Token]:
 
 def contracts(chain: Chain) -> frozenset[str]:
     """What the connector of that chain reads beside the chain's own coin."""
-    if chain.chain_id is None:
+    if not chain.has_tokens:
         return frozenset()
     return frozenset(Token.objects.filter(chain_code=chain.code, enabled=True).values_list("contract", flat=True))
 

@@ -9,9 +9,17 @@ from rest_framework.response import Response
 
 from cryptopay.api.authentication import ANY_KEY
 from cryptopay.api.resource import Resource
-from monitor import nodes
+from monitor import nodes, tokens
 from monitor.chains import Chain
-from monitor.models import Cursor
+from monitor.models import Cursor, Token
+
+
+class TokenSchema(serializers.Serializer[Any]):
+    """A token that is money here."""
+
+    asset = serializers.CharField()
+    contract = serializers.CharField()
+    decimals = serializers.IntegerField()
 
 
 class ChainSchema(serializers.Serializer[Any]):
@@ -21,6 +29,7 @@ class ChainSchema(serializers.Serializer[Any]):
     title = serializers.CharField()
     asset = serializers.CharField()
     decimals = serializers.IntegerField()
+    tokens = TokenSchema(many=True)
     height = serializers.IntegerField(allow_null=True, help_text="The last block taken in.")
     node_height = serializers.IntegerField(allow_null=True)
     failing_since = serializers.DateTimeField(allow_null=True)
@@ -43,15 +52,22 @@ class Chains(Resource):
         """Chains without real money for a test key, those with real money for a live key."""
         cursors = {cursor.chain_code: cursor for cursor in Cursor.objects.all()}
         shown = [chain for chain in nodes.switched_on() if chain.live == self.api_key.live]
-        return Response({"data": [_chain_json(chain, cursors.get(chain.code)) for chain in shown]})
+        let_in = tokens.enabled([chain.code for chain in shown if chain.has_tokens])
+        rows = [_chain_json(chain, cursors.get(chain.code), let_in) for chain in shown]
+        return Response({"data": rows})
 
 
-def _chain_json(chain: Chain, cursor: Cursor | None) -> dict[str, Any]:
+def _chain_json(chain: Chain, cursor: Cursor | None, let_in: list[Token]) -> dict[str, Any]:
     return {
         "chain": chain.code,
         "title": chain.title,
         "asset": chain.native.code,
         "decimals": chain.native.decimals,
+        "tokens": [
+            {"asset": token.code, "contract": token.contract, "decimals": token.decimals}
+            for token in let_in
+            if token.chain_code == chain.code
+        ],
         "height": cursor.height if cursor else None,
         "node_height": cursor.node_height if cursor else None,
         "failing_since": cursor.failing_since if cursor else None,

@@ -77,6 +77,7 @@ class MethodSchema(serializers.Serializer[Any]):
     method = serializers.CharField(help_text="BTC@bitcoin")
     asset = serializers.CharField()
     chain = serializers.CharField()
+    contract = serializers.CharField(allow_null=True, help_text="Of a token; null: the chain's own coin.")
     address = serializers.CharField(
         allow_null=True, help_text="Verified against your public key just now; null: it failed, do not pay."
     )
@@ -116,6 +117,7 @@ class PublicMethodSchema(serializers.Serializer[Any]):
 
     asset = serializers.CharField()
     chain = serializers.CharField()
+    contract = serializers.CharField(allow_null=True)
     address = serializers.CharField(allow_null=True)
     uri = serializers.CharField(allow_null=True)
     due = AmountSchema()

@@ -24,6 +24,7 @@ from cryptopay.merchants.models import ApiKey
 from cryptopay.payments.quotes import FIAT_DECIMALS
 from ledger import chart
 from ledger.models import Asset
+from monitor import tokens
 from monitor.chains import CHAINS, Chain
 
 Scope = ApiKey.Scope
@@ -105,13 +106,16 @@ def known(key: ApiKey) -> list[Asset]:
     """All the key's book may keep accounts in; what was not used yet stands in no table."""
     rows = list(_visible(key))
     held = {(row.chain, row.contract) for row in rows}
-    coins = [
-        Asset(code=chain.native.code, chain=chain.code, decimals=chain.native.decimals) for chain in _chains(key.live)
+    chains = _chains(key.live)
+    coins = [Asset(code=chain.native.code, chain=chain.code, decimals=chain.native.decimals) for chain in chains]
+    let_in = [
+        Asset(code=token.code, chain=token.chain_code, contract=token.contract, decimals=token.decimals)
+        for token in tokens.enabled([chain.code for chain in chains if chain.has_tokens])
     ]
     money = [
         Asset(code=code, chain=NO_CHAIN, contract=code, decimals=decimals) for code, decimals in FIAT_DECIMALS.items()
     ]
-    return rows + [asset for asset in (*coins, *money) if (asset.chain, asset.contract) not in held]
+    return rows + [asset for asset in (*coins, *let_in, *money) if (asset.chain, asset.contract) not in held]
 
 
 def named(assets: Iterable[Asset], text: str) -> list[Asset]:

@@ -23,7 +23,7 @@ Scope = ApiKey.Scope
 class MethodBody(StrictSerializer):
     """Which coin."""
 
-    method = TextField(max_length=50, help_text="BTC, or BTC@bitcoin where that is ambiguous.")
+    method = TextField(max_length=50, help_text="BTC or USDT, or USDT@ethereum where that is ambiguous.")
 
 
 class OfferSchema(serializers.Serializer[Any]):
@@ -32,6 +32,7 @@ class OfferSchema(serializers.Serializer[Any]):
     method = serializers.CharField()
     asset = serializers.CharField()
     chain = serializers.CharField()
+    contract = serializers.CharField(allow_null=True, help_text="Of a token; null: the chain's own coin.")
     title = serializers.CharField()
 
 
@@ -74,5 +75,6 @@ def _offer_json(offer: Offer) -> dict[str, Any]:
         "method": offer.method,
         "asset": offer.asset_code,
         "chain": offer.chain.code,
+        "contract": offer.token.contract if offer.token else None,
         "title": offer.chain.title,
     }

@@ -80,12 +80,12 @@ def _age(at: datetime) -> str:
 
 def _payments(request: HttpRequest) -> Need:
     waiting = _mine(request, Payment).filter(state=Payment.State.SEEN).order_by("pk")
-    payments = list(waiting.select_related("deposit", "method__asset", "invoice")[:SHOWN])
+    payments = list(waiting.select_related("deposit", "asset", "invoice")[:SHOWN])
     rows: list[tuple[object, ...]] = [
         (
             _page(payment),
             payment.invoice,
-            amount(payment.base_units, payment.method.asset),
+            amount(payment.base_units, payment.asset),
             _depth(state),
             _age(payment.seen_at),
         )

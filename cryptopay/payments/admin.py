@@ -143,7 +143,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_display = ["seen", "invoice_link", "coins", "state_label", "depth", "customer_name", "book"]
     list_display_links = ["seen"]
     list_filter = ["state", "late", period("seen_at"), "book"]
-    list_select_related = ["book", "invoice__customer", "method__asset", "deposit"]
+    list_select_related = ["book", "invoice__customer", "asset", "deposit"]
     search_fields = [
         *("public_id__exact", "invoice__public_id__exact", "invoice__order_id__exact"),
         *("invoice__customer__external_ref__exact", "deposit__txid__exact", "method__watched__address__exact"),
@@ -173,7 +173,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @display(description="amount", ordering="base_units")
     def coins(self, payment: Payment) -> SafeString | str:
-        return amount(payment.base_units, payment.method.asset)
+        return amount(payment.base_units, payment.asset)
 
     @display(description="state", ordering="state")
     def state_label(self, payment: Payment) -> SafeString:

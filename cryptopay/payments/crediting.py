@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from cryptopay.payments import entries
+from cryptopay.payments import assets, entries
 from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.models import Credit, CustomerAddress, Payment
-from ledger import chart
-from ledger.models import Asset
-from monitor.models import ChainEvent, Deposit
+from monitor.models import ChainEvent
 
 _State = Payment.State
 
@@ -19,19 +17,8 @@ def take_in(event: ChainEvent, address: CustomerAddress) -> None:
     _ACTIONS[ChainEvent.Kind(event.kind)](event, address)
 
 
-def asset_of(deposit: Deposit) -> Asset:
-    """What was deposited. Raises `IntakeOutOfStep` for a token nobody has named."""
-    native = deposit.chain.native
-    if not deposit.contract:
-        return chart.asset(native.code, deposit.chain_code, native.decimals)
-    asset = Asset.objects.filter(chain=deposit.chain_code, contract=deposit.contract).first()
-    if asset is None:
-        raise IntakeOutOfStep(f"a deposit of {deposit.contract}, which is no asset of these books: {deposit.key}")
-    return asset
-
-
 def _seen(event: ChainEvent, address: CustomerAddress) -> None:
-    asset = asset_of(event.deposit)
+    asset = assets.of_deposit(event.deposit)
     entry_id = entries.seen(event, entries.deposit_of(address, asset))
     credit, made = Credit.objects.get_or_create(
         deposit=event.deposit,

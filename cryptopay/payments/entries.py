@@ -48,9 +48,9 @@ class Receipt:
     references: Mapping[str, str]
 
 
-def payment_of(invoice: Invoice, method: PaymentMethod) -> Receipt:
+def payment_of(invoice: Invoice, asset: Asset) -> Receipt:
     """Coins for an invoice."""
-    return Receipt(invoice.book, method.asset, _customer(invoice), f"payment for {invoice}", _references(invoice))
+    return Receipt(invoice.book, asset, _customer(invoice), f"payment for {invoice}", _references(invoice))
 
 
 def deposit_of(address: CustomerAddress, asset: Asset) -> Receipt:

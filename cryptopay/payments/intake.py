@@ -12,11 +12,12 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from cryptopay.payments import crediting, entries, events, lifecycle, notices
+from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices
 from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod
 from ledger import journal
+from ledger.models import Asset
 from monitor.models import ChainEvent, TransactionEvent
 
 log = structlog.get_logger(__name__)
@@ -124,13 +125,17 @@ def _take_in(event: ChainEvent, owners: _Owners) -> None:
 
 
 def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
-    entry_id = entries.seen(event, entries.payment_of(invoice, method))
+    asset = _asset(event, method)
+    if asset.pk != method.asset_id:  # the invoice may ask for it elsewhere: then it counts there
+        method = invoice.methods.filter(asset=asset).first() or method
+    entry_id = entries.seen(event, entries.payment_of(invoice, asset))
     payment, made = Payment.objects.get_or_create(
         deposit=event.deposit,
         defaults={
             "book_id": event.book_id,
             "invoice": invoice,
             "method": method,
+            "asset": asset,
             "base_units": event.deposit.base_units,
             "late": event.happened_at > invoice.expires_at,
             "pending_entry_id": entry_id,
@@ -142,31 +147,31 @@ def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentDetected(invoice, payment.public_id))
 
 
-def _confirmed(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
-    payment = _payment(event, method, invoice)
+def _confirmed(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
+    payment = _payment(event, invoice)
     expect(payment, Payment.State.SEEN)
-    settled_entry_id = entries.confirmed(event, entries.payment_of(invoice, method), payment.pending_entry_id)
+    settled_entry_id = entries.confirmed(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
     move(payment, Payment.State.CONFIRMED, settled_entry_id=settled_entry_id)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentConfirmed(invoice, payment.public_id))
 
 
-def _dropped(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
-    payment = _payment(event, method, invoice)
+def _dropped(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
+    payment = _payment(event, invoice)
     expect(payment, Payment.State.SEEN)
-    entries.dropped(event, entries.payment_of(invoice, method), payment.pending_entry_id)
+    entries.dropped(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
     move(payment, Payment.State.DROPPED)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentDropped(invoice, payment.public_id))
 
 
-def _taken_back(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
+def _taken_back(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
     """The sale goes first: the coins must be back on the customer's account before they can leave it."""
-    payment = _payment(event, method, invoice)
+    payment = _payment(event, invoice)
     expect(payment, Payment.State.CONFIRMED)
     was_settled = invoice.status == Invoice.Status.SETTLED
     if was_settled:
         entries.sale_taken_back(invoice, event.happened_at)
     assert payment.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
-    entries.taken_back(event, entries.payment_of(invoice, method), payment.settled_entry_id)
+    entries.taken_back(event, entries.payment_of(invoice, payment.asset), payment.settled_entry_id)
     move(payment, Payment.State.REVERSED)
     lifecycle.advance(invoice, event.happened_at, news=events.PaymentReversed(invoice, payment.public_id))
     if was_settled and invoice.status == Invoice.Status.SETTLED:
@@ -184,11 +189,16 @@ _ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, PaymentMethod, Invoice]
 )
 
 
-def _payment(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> Payment:
-    payment = Payment.objects.filter(deposit=event.deposit).first()
+def _asset(event: ChainEvent, method: PaymentMethod) -> Asset:
+    """What arrived. An address of a chain with tokens can be paid in any of them, whatever was asked for there."""
+    return method.asset if method.asset.contract == event.deposit.contract else assets.of_deposit(event.deposit)
+
+
+def _payment(event: ChainEvent, invoice: Invoice) -> Payment:
+    payment = Payment.objects.select_related("asset").filter(deposit=event.deposit).first()
     if payment is None:
         raise IntakeOutOfStep(f"{event.kind} of a deposit that was never seen: {event.deposit.key}")
-    payment.method, payment.invoice = method, invoice
+    payment.invoice = invoice
     return payment
 
 

@@ -15,7 +15,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, W
 from django.utils import timezone
 
 from cryptopay.merchants import onboarding
-from cryptopay.payments import entries, events, machine, status
+from cryptopay.payments import assets, entries, events, machine, status
 from cryptopay.payments.errors import (
     ExpiryInvalid,
     InvoiceClosed,
@@ -29,9 +29,9 @@ from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
 from keys import issuing
 from ledger import chart
 from ledger.models import Asset, Book
-from monitor import nodes
+from monitor import nodes, tokens
 from monitor.chains import Chain
-from monitor.models import Cursor
+from monitor.models import Cursor, Token
 from monitor.watching import watch
 
 MONITORING = timedelta(hours=24)
@@ -61,10 +61,11 @@ class NewInvoice:
 
 @dataclass(frozen=True)
 class Offer:
-    """A coin this book can be paid in now."""
+    """A coin or token this book can be paid in now."""
 
     asset_code: str
     chain: Chain
+    token: Token | None = None
 
     @property
     def method(self) -> str:
@@ -74,7 +75,13 @@ class Offer:
     @cached_property
     def asset(self) -> Asset:
         """Its row, read once."""
-        return chart.asset(self.asset_code, self.chain.code, self.chain.native.decimals)
+        if self.token is None:
+            return chart.asset(self.asset_code, self.chain.code, self.chain.native.decimals)
+        return assets.of_token(self.token)
+
+    @property
+    def minimum_base_units(self) -> int:
+        return self.chain.minimum_base_units if self.token is None else self.token.minimum_base_units
 
 
 @transaction.atomic(savepoint=False)
@@ -127,13 +134,13 @@ def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
 
 
 def offers(book: Book) -> list[Offer]:
-    """Coins this book can be paid in: a node is set for the chain, and the book has a key there."""
+    """Coins this book can be paid in, and the tokens of their chains: a node is set for the chain, and the book has a
+    key there."""
     with_key = issuing.chains_with_key(book.pk)
-    return [
-        Offer(chain.native.code, chain)
-        for chain in nodes.switched_on()
-        if chain.live is not book.is_test and chain.code in with_key
-    ]
+    chains = [chain for chain in nodes.switched_on() if chain.live is not book.is_test and chain.code in with_key]
+    native = [Offer(chain.native.code, chain) for chain in chains]
+    enabled = tokens.enabled([chain.code for chain in chains if chain.has_tokens])
+    return native + [Offer(token.code, token.chain, token) for token in enabled]
 
 
 def advance(
@@ -195,7 +202,7 @@ def _priced(invoice: Invoice, offer: Offer) -> PaymentMethod:
     """A method with its price and, as yet, without an address; not stored."""
     if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
         raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
-    fixed = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain)
+    fixed = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain, offer.minimum_base_units)
     return PaymentMethod(
         book_id=invoice.book_id,
         invoice=invoice,
@@ -230,9 +237,9 @@ def _offer(available: Sequence[Offer], method: str) -> Offer:
 def _unit(available: Sequence[Offer], currency: str) -> Fiat | Asset:
     if currency in FIAT_DECIMALS:
         return Fiat(currency)
-    for offer in available:
-        if offer.asset_code == currency:
-            return offer.asset
+    named = [offer.asset for offer in available if offer.asset_code == currency]
+    if named:  # a token may have other decimals on another chain: the finest can say every price
+        return max(named, key=lambda asset: asset.decimals)
     raise UnknownCurrency(f"{currency} is neither a known currency nor a coin this book can be paid in", "/currency")
 
 

@@ -33,6 +33,8 @@ class Facts:
     paid_late: bool
     deadline_passed: bool
     monitoring_over: bool
+    paid_other: bool = False
+    """In a coin that no method of the invoice asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def exception(facts: Facts) -> Exceptional:
         return Exceptional.PAID_OVER
     if 0 < facts.seen < facts.needed:
         return Exceptional.PAID_PARTIAL
+    if facts.paid_other:
+        return Exceptional.PAID_OTHER
     return Exceptional.NONE
 
 

@@ -50,6 +50,7 @@ class Invoice(models.Model):
         PAID_PARTIAL = "paid_partial", "Paid in part"
         PAID_OVER = "paid_over", "Overpaid"
         PAID_LATE = "paid_late", "Paid late"
+        PAID_OTHER = "paid_other", "Paid in another coin"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=invoice_id, editable=False)
@@ -117,7 +118,10 @@ class PaymentMethod(models.Model):
 
 
 class Payment(models.Model):
-    """What arrived for an invoice: one deposit. Its journal entry is pending until the chain confirms it."""
+    """What arrived for an invoice: one deposit. Its journal entry is pending until the chain confirms it.
+
+    It counts towards the invoice if `asset` is what its method asks for; any other coin is the customer's all the same.
+    """
 
     class State(models.TextChoices):
         SEEN = "seen", "Not yet received"
@@ -129,6 +133,7 @@ class Payment(models.Model):
     public_id = models.CharField(max_length=32, unique=True, default=payment_id, editable=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="payments")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
     deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="payment")
     base_units = BaseUnitsField()
     state = models.CharField(max_length=10, choices=State, default=State.SEEN)

@@ -56,17 +56,23 @@ def price(text: str, unit: Fiat | Asset) -> Decimal:
     return to_decimal(amount.base_units, unit.decimals)
 
 
-def quote(book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Chain) -> Quote:
-    """Raises `UnknownMethod`, `AmountBelowMinimum`, `BadAmount` and the errors of `ledger.rates.current`."""
+def quote(
+    book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Chain, minimum_base_units: int | None = None
+) -> Quote:
+    """`minimum_base_units` is a token's own; without it the chain's, of its coin, holds.
+
+    Raises `UnknownMethod`, `AmountBelowMinimum`, `BadAmount` and the errors of `ledger.rates.current`.
+    """
     if currency in FIAT_DECIMALS:
         rate = rates.current(book_id, asset.code, currency)
         due = rounded_up(Fraction(amount) / Fraction(rate.price), asset.decimals, chain.quote_decimals)
     elif currency == asset.code:
-        rate, due = None, int(Fraction(amount) * 10**asset.decimals)
+        rate, due = None, ceil(Fraction(amount) * 10**asset.decimals)
     else:
         raise UnknownMethod(f"an invoice in {currency} is not paid in {asset.code}", "/method")
-    if due < chain.minimum_base_units:
-        least = Amount(chain.minimum_base_units, asset)
+    minimum = chain.minimum_base_units if minimum_base_units is None else minimum_base_units
+    if due < minimum:
+        least = Amount(minimum, asset)
         raise AmountBelowMinimum(f"{chain.title} credits {least} at least", "/amount")
     return Quote(Amount(due, asset).base_units, rate)
 

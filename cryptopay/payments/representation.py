@@ -32,6 +32,7 @@ def method(state: MethodState) -> dict[str, Any]:
     return {
         "asset": state.asset.code,
         "chain": state.chain.code,
+        "contract": state.asset.contract or None,
         "due": amount(state.due),
         "paid": amount(state.paid),
         "confirmed": amount(state.confirmed),

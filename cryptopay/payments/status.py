@@ -101,7 +101,7 @@ def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> Invo
 
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     """For a page of payments, in a constant number of queries."""
-    prefetch_related_objects(payments, "deposit", "method__asset", "invoice")
+    prefetch_related_objects(payments, "deposit", "asset", "method__asset", "invoice")
     cursors = _cursors({payment.deposit.chain_code for payment in payments})
     return [_payment_state(payment, payment.method, payment.invoice, cursors) for payment in payments]
 
@@ -120,13 +120,15 @@ def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
     _prefetch([invoice])
     now = now or timezone.now()
     methods = list(invoice.methods.all())
+    counted = [payment for method in methods for payment in method.payments.all() if payment.state in COUNTED]
     return Facts(
         seen=_share(methods, COUNTED),
         confirmed=_share(methods, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
-        paid_late=any(p.late and p.state in COUNTED for method in methods for p in method.payments.all()),
+        paid_late=any(payment.late for payment in counted),
         deadline_passed=_passed(invoice.expires_at, now, methods),
         monitoring_over=_passed(invoice.monitored_until, now, methods),
+        paid_other=any(payment.asset_id != payment.method.asset_id for payment in counted),
     )
 
 
@@ -150,7 +152,7 @@ def _prefetch(invoices: Sequence[Invoice]) -> None:
         invoices,
         "customer",
         Prefetch("methods", PaymentMethod.objects.select_related("asset", "rate", "address").order_by("pk")),
-        Prefetch("methods__payments", Payment.objects.select_related("deposit").order_by("pk")),
+        Prefetch("methods__payments", Payment.objects.select_related("deposit", "asset").order_by("pk")),
     )
 
 
@@ -171,7 +173,9 @@ def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:
 
 
 def _paid(method: PaymentMethod, states: Collection[Payment.State]) -> int:
-    return sum(p.base_units for p in method.payments.all() if p.state in states and not p.late)
+    """In what the method asks for; other coins that came to its address are no part of the price."""
+    counted = (p for p in method.payments.all() if p.state in states and not p.late and p.asset_id == method.asset_id)
+    return sum(payment.base_units for payment in counted)
 
 
 def _share(methods: Sequence[PaymentMethod], states: Collection[Payment.State]) -> Fraction:
@@ -188,7 +192,7 @@ def _method_state(
         asset=method.asset,
         chain=method.chain,
         address=address,
-        uri=uris.payment_uri(method.chain, address, remaining) if address else "",
+        uri=uris.payment_uri(method.chain, address, remaining, method.asset.contract) if address else "",
         due=Amount(method.due_base_units, method.asset),
         paid=Amount(_paid(method, COUNTED), method.asset),
         confirmed=Amount(_paid(method, (Payment.State.CONFIRMED,)), method.asset),
@@ -205,7 +209,7 @@ def _unpaid(method: PaymentMethod) -> MethodState:
         asset=method.asset,
         chain=method.chain,
         address=address,
-        uri=uris.payment_uri(method.chain, address, due) if address else "",
+        uri=uris.payment_uri(method.chain, address, due, method.asset.contract) if address else "",
         due=due,
         paid=nothing,
         confirmed=nothing,
@@ -224,7 +228,7 @@ def _payment_state(
         invoice_id=invoice.public_id,
         txid=deposit.txid,
         chain=deposit.chain,
-        amount=Amount(payment.base_units, method.asset),
+        amount=Amount(payment.base_units, payment.asset),
         state=Payment.State(payment.state),
         late=payment.late,
         confirmations=confirmations.confirmations(deposit, cursors.get(deposit.chain_code)),

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from cryptopay.devnet.contracts import DEMO_DOLLAR, Contract, deploy
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
@@ -19,16 +21,18 @@ from cryptopay.payments import lifecycle
 from cryptopay.payments import tasks as payments_tasks
 from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import delivering, endpoints
-from ledger import balances, chart
+from ledger import balances, chart, rates
 from ledger.balances import AccountBalance
 from ledger.models import Asset
 from monitor import tasks as monitor_tasks
 from monitor.chains import CHAINS, Chain
+from monitor.models import Token
 from tests import people
 from tests.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
 
+TOKEN_CODE = "USDX"
 DEEP = 15
 """Blocks that bury any small deposit on every chain; Litecoin asks for the most."""
 
@@ -42,10 +46,16 @@ class Coin:
     due: int
     """In base units; `amount` says the same as text."""
     amount: str
+    token: Contract | None = None
+    """None: the chain's own coin."""
 
     @property
     def code(self) -> str:
-        return self.chain.native.code
+        return TOKEN_CODE if self.token else self.chain.native.code
+
+    @property
+    def contract(self) -> str:
+        return self.token.address if self.token else ""
 
     @property
     def custody(self) -> str:
@@ -53,10 +63,16 @@ class Coin:
 
     def on_chain(self, address: str) -> int:
         """Base units the node itself sees at the address, by a way that shares nothing with the application."""
+        if self.token:
+            return self.token.ask("balanceOf", address)
         if isinstance(self.node, EthereumNode):
             return int(self.node.rpc("eth_getBalance", address, "latest"), 16)
         found = self.node.rpc("scantxoutset", "start", [f"addr({address})"])
         return int(found["total_amount"] * 10**8)
+
+    def pay(self, address: str, base_units: int) -> str:
+        """From the development node's own funds; the transaction's id."""
+        return self.token.send("transfer", address, base_units) if self.token else self.node.pay(address, base_units)
 
     def bury(self) -> None:
         self.node.mine(DEEP)
@@ -94,7 +110,19 @@ def ethereum(anvil: EthereumNode) -> Coin:
     return Coin(CHAINS["ethereum-dev"], anvil, 10**16, "0.01")
 
 
-@pytest.fixture(params=["bitcoin", "litecoin", "bitcoin_cash", "ethereum"])
+@pytest.fixture
+def dollar(anvil: EthereumNode, transactional_db: None) -> Coin:
+    """A token of six decimals, let in by an operator."""
+    contract = deploy(anvil, DEMO_DOLLAR)
+    contract.send("mint", anvil.accounts()[0], 10**15)
+    anvil.mine()
+    chain = CHAINS["ethereum-dev"]
+    Token.objects.create(chain_code=chain.code, contract=contract.address, code=TOKEN_CODE, decimals=6)
+    rates.record(TOKEN_CODE, "EUR", Decimal("0.86"), "test", timezone.now())
+    return Coin(chain, anvil, 10_000_000, "10", contract)
+
+
+@pytest.fixture(params=["bitcoin", "litecoin", "bitcoin_cash", "ethereum", "dollar"])
 def coin(request: pytest.FixtureRequest) -> Coin:
     """Each coin in turn."""
     found: Coin = request.getfixturevalue(request.param)
@@ -157,7 +185,7 @@ class Shop:
         lifecycle.sweep()
 
     def holds(self, coin: Coin, code: str) -> AccountBalance:
-        asset = Asset.objects.get(chain=coin.chain.code, contract="")
+        asset = Asset.objects.get(chain=coin.chain.code, contract=coin.contract)
         return balances.balance(chart.find(self.merchant.test_book_id, code, asset))
 
 
@@ -204,7 +232,7 @@ def address_of(invoice: dict[str, Any]) -> str:
 
 def pay(coin: Coin, invoice: dict[str, Any], base_units: int | None = None) -> str:
     """Coins from the development node's own funds; the transaction's id."""
-    return coin.node.pay(address_of(invoice), coin.due if base_units is None else base_units)
+    return coin.pay(address_of(invoice), coin.due if base_units is None else base_units)
 
 
 def pay_together(coin: Coin, outputs: Sequence[tuple[dict[str, Any], int]]) -> str:

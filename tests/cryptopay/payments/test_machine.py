@@ -27,8 +27,9 @@ def facts(
     late: bool = False,
     deadline: bool = False,
     over: bool = False,
+    other: bool = False,
 ) -> Facts:
-    return Facts(Fraction(seen), Fraction(confirmed), Fraction(needed), late, deadline, over)
+    return Facts(Fraction(seen), Fraction(confirmed), Fraction(needed), late, deadline, over, other)
 
 
 STORIES = {
@@ -87,6 +88,9 @@ def test_the_stories_walk_every_edge() -> None:
         (facts("101/100"), Exceptional.PAID_OVER),
         (facts(late=True), Exceptional.PAID_LATE),
         (facts("1/2", late=True), Exceptional.PAID_LATE),
+        (facts(other=True), Exceptional.PAID_OTHER),
+        (facts(1, 1, other=True), Exceptional.PAID_OTHER),
+        (facts("1/2", other=True), Exceptional.PAID_PARTIAL),
     ],
 )
 def test_the_second_word(known: Facts, expected: Exceptional) -> None:
