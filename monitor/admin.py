@@ -12,8 +12,10 @@ from unfold.decorators import display
 
 from ledger.money import Unit
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
+from monitor import lookout, wording
 from monitor.chains import CHAINS
 from monitor.confirmations import confirmations
+from monitor.expectation import Expected
 from monitor.models import Cursor, Deposit, WatchedAddress
 
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
@@ -106,8 +108,8 @@ class DepositAdmin(ReadOnlyAdmin):
     search_help_text = "Transaction id or address"
     ordering = ["-id"]
     fields = [
-        *("coins", "state_label", "depth", "chain_title", "transaction", "address", "block", "seen", "book"),
-        "history",
+        *("coins", "state_label", "depth", "expected", "fee", "chain_title", "transaction", "address", "block", "seen"),
+        *("book", "history"),
     ]
     readonly_fields = fields
 
@@ -133,6 +135,17 @@ class DepositAdmin(ReadOnlyAdmin):
     @display(description="depth")
     def depth(self, deposit: Deposit) -> str:
         return depth(deposit)
+
+    @display(description="expected")
+    def expected(self, deposit: Deposit) -> str:
+        return wording.outlook(self._expected(deposit)) or "–"
+
+    @display(description="fee")
+    def fee(self, deposit: Deposit) -> str:
+        return wording.bid(self._expected(deposit))
+
+    def _expected(self, deposit: Deposit) -> Expected:
+        return lookout.expected(deposit, Cursor.objects.filter(chain_code=deposit.chain_code).first())
 
     @display(description="chain", ordering="chain_code")
     def chain_title(self, deposit: Deposit) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ledger.money import to_text
 from monitor.chains import Chain
 from monitor.connectors.fees import Queue, Standing
 
@@ -108,6 +109,27 @@ class Expected:
     def minutes(self) -> Span | None:
         """Until it counts as received."""
         return self.received_in.minutes(self.chain) if self.received_in else None
+
+    @property
+    def fee_text(self) -> str:
+        """What it bids, as people say it: "12.5"; empty: not known."""
+        return "" if self.fee_rate is None else fee_text(self.chain, self.fee_rate)
+
+
+FEE_UNITS = {"bitcoin": ("sat/vB", 3), "evm": ("gwei", 9)}
+"""How people say fee rates, by family, and the decimals that a connector's whole number has in it."""
+
+
+def fee_unit(chain: Chain) -> str:
+    """Empty where payers do not bid."""
+    return FEE_UNITS.get(chain.family, ("", 0))[0]
+
+
+def fee_text(chain: Chain, fee_rate: int) -> str:
+    """Exact, without idle zeros."""
+    decimals = FEE_UNITS.get(chain.family, ("", 0))[1]
+    text = to_text(fee_rate, decimals)
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 UNKNOWN_TURN = Turn(State.UNKNOWN, Reason.NONE, ANY_TIME)

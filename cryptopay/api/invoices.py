@@ -21,16 +21,16 @@ from cryptopay.api.fields import (
 )
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
-from cryptopay.api.payments import PaymentSchema, payment_json
+from cryptopay.api.payments import ExpectedSchema, PaymentSchema, payment_json
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import lifecycle, payers, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import Invoice
+from cryptopay.payments.models import Invoice, Payment
 from cryptopay.payments.quotes import asked
-from cryptopay.payments.status import InvoiceState, MethodState, state_of, states_of
+from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of, states_of
 from ledger import tenancy
 from ledger.money import BadAmount, plain
 
@@ -112,6 +112,17 @@ class InvoiceSchema(serializers.Serializer[Any]):
     methods = MethodSchema(many=True)
 
 
+class PublicPaymentSchema(serializers.Serializer[Any]):
+    """One payment, as its payer may see it."""
+
+    txid = serializers.CharField()
+    amount = AmountSchema()
+    state = serializers.ChoiceField(Payment.State.choices)
+    confirmations = serializers.IntegerField()
+    required_confirmations = serializers.IntegerField(allow_null=True)
+    expected = ExpectedSchema()
+
+
 class PublicMethodSchema(serializers.Serializer[Any]):
     """One way to pay, as the payer may see it."""
 
@@ -124,6 +135,7 @@ class PublicMethodSchema(serializers.Serializer[Any]):
     paid = AmountSchema()
     confirmed = AmountSchema()
     remaining = AmountSchema()
+    payments = PublicPaymentSchema(many=True)
 
 
 class PublicInvoiceSchema(serializers.Serializer[Any]):
@@ -250,7 +262,21 @@ def _public_json(state: InvoiceState) -> dict[str, Any]:
         "currency": invoice.currency,
         "description": invoice.description,
         "expires_at": invoice.expires_at,
-        "methods": [_public_method_json(method) for method in state.methods],
+        "methods": [
+            {**_public_method_json(method), "payments": [_public_payment_json(payment) for payment in method.payments]}
+            for method in state.methods
+        ],
+    }
+
+
+def _public_payment_json(payment: PaymentState) -> dict[str, Any]:
+    return {
+        "txid": payment.txid,
+        "amount": representation.amount(payment.amount),
+        "state": payment.state,
+        "confirmations": payment.confirmations,
+        "required_confirmations": payment.required_confirmations,
+        "expected": representation.expected(payment.expected),
     }
 
 

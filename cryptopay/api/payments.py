@@ -14,8 +14,31 @@ from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import representation
 from cryptopay.payments.models import Payment
 from cryptopay.payments.status import PaymentState, payment_states
+from monitor.expectation import Reason, State
 
 Scope = ApiKey.Scope
+
+
+class ExpectedSchema(serializers.Serializer[Any]):
+    """When a payment will count as received, as far as one can see. Advice: act on `state` of the payment alone."""
+
+    state = serializers.ChoiceField([(each.value, each.value) for each in State])
+    reason = serializers.ChoiceField(
+        [(each.value, each.value) for each in Reason if each], allow_null=True, help_text="Why it is slow or stuck."
+    )
+    blocks_low = serializers.IntegerField(allow_null=True, help_text="Blocks until it counts, at least.")
+    blocks_high = serializers.IntegerField(allow_null=True, help_text="At most; null: nobody can say.")
+    minutes_low = serializers.IntegerField(allow_null=True, help_text="The same at the chain's mean pace.")
+    minutes_high = serializers.IntegerField(allow_null=True)
+    mined_in_low = serializers.IntegerField(allow_null=True, help_text="Blocks until it is in one; 0: it is.")
+    mined_in_high = serializers.IntegerField(allow_null=True)
+    fee_rate = serializers.CharField(
+        allow_null=True, help_text="With the transactions it depends on; Ethereum: at most."
+    )
+    fee_unit = serializers.CharField(allow_null=True, help_text="sat/vB or gwei.")
+    replaceable = serializers.BooleanField(allow_null=True, help_text="It says that it may be replaced (BIP-125).")
+    replaced_by = serializers.CharField(allow_null=True, help_text="Transaction that took its place, where known.")
+    as_of = serializers.DateTimeField(allow_null=True)
 
 
 class PaymentSchema(serializers.Serializer[Any]):
@@ -34,6 +57,7 @@ class PaymentSchema(serializers.Serializer[Any]):
     )
     height = serializers.IntegerField(allow_null=True)
     seen_at = serializers.DateTimeField()
+    expected = ExpectedSchema()
 
 
 class PaymentParameters(PageParameters):
@@ -76,4 +100,5 @@ class OnePayment(Resource):
 
 def payment_json(payment: PaymentState) -> dict[str, Any]:
     """As `PaymentSchema` describes it."""
-    return {**representation.payment(payment), "seen_at": payment.seen_at}
+    expected = representation.expected(payment.expected)
+    return {**representation.payment(payment), "seen_at": payment.seen_at, "expected": expected}

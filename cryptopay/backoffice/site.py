@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import reporting
+from cryptopay.backoffice import feequeues, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
 
 THEME_POLICY = {
@@ -47,6 +47,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
 
     def extra_urls(self) -> list[URLPattern]:
         return [
+            path("fee-queues/", self.admin_view(feequeues.page), name="fee_queues"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
             path("reports/<slug:name>/", self.admin_view(reporting.report), name="report"),
         ]

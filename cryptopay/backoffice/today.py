@@ -28,6 +28,7 @@ from ledger.models import Account, Asset, Balance, Book, Proposal
 from ledger.readonly import amount
 from monitor.admin import standing
 from monitor.chains import CHAINS
+from monitor.expectation import State as Expectation
 from monitor.models import Cursor
 from reports import receipts
 
@@ -96,6 +97,8 @@ def _payments(request: HttpRequest) -> Need:
 
 
 def _depth(state: PaymentState) -> str:
+    if state.expected.state == Expectation.STUCK:
+        return "stuck"
     if state.required_confirmations is None:
         return "waits for finality"
     return f"{min(state.confirmations, state.required_confirmations)} of {state.required_confirmations}"

@@ -21,6 +21,8 @@ from cryptopay.payments.models import Invoice, Payment
 from cryptopay.payments.quotes import FIAT_DECIMALS
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
 from ledger.money import Amount, plain
+from monitor.expectation import State
+from monitor.wording import outlook
 
 QUICK_SECONDS, SLOW_SECONDS = 3, 15
 """How often the page asks again: while a payment is awaited, and after the deadline, when a late one may still come."""
@@ -56,6 +58,8 @@ class PaymentLine:
     confirmations: int
     required: int | None
     """None: no count to show; the chain itself says what is final."""
+    outlook: str
+    """When it will be received, in words; empty: there is nothing to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,7 @@ def _line(payment: PaymentState) -> PaymentLine:
         words=_line_words(payment),
         confirmations=min(payment.confirmations, payment.required_confirmations or 0),
         required=payment.required_confirmations if waits else None,
+        outlook=_outlook(payment),
     )
 
 
@@ -241,12 +246,23 @@ def _line_words(payment: PaymentState) -> str:
             return _("Dropped: it never confirmed")
         case Payment.State.REVERSED:
             return _("Taken back by the network")
+    if payment.expected.state == State.CONFIRMING:
+        return _("%(depth)s, %(duration)s") % {"depth": _depth(payment), "duration": outlook(payment.expected)}
+    return _depth(payment)
+
+
+def _depth(payment: PaymentState) -> str:
     if payment.required_confirmations is None:
         return _("In a block, waiting until it is final") if payment.confirmations else _("Waiting for a block")
     return _("%(count)d of %(required)d confirmations") % {
         "count": min(payment.confirmations, payment.required_confirmations),
         "required": payment.required_confirmations,
     }
+
+
+def _outlook(payment: PaymentState) -> str:
+    """On a line of its own while it is in no block; how deep it is says the rest."""
+    return "" if payment.expected.state in (State.CONFIRMING, State.DROPPED) else outlook(payment.expected)
 
 
 def _sums(state: InvoiceState, method: MethodState | None) -> Sums | None:

@@ -12,9 +12,10 @@ from unfold.views import ChangeList
 
 from cryptopay.payments import quotes
 from cryptopay.payments.models import IntakePosition, Invoice, Payment
-from cryptopay.payments.status import InvoiceState, depth, payment_states, state_of
+from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment_states, state_of
 from cryptopay.webhooks.models import Event
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
+from monitor.wording import bid, outlook
 
 STATUS_COLOURS = {
     "new": "info",
@@ -100,11 +101,12 @@ class InvoiceAdmin(ReadOnlyAdmin):
                 amount(payment.amount.base_units, payment.amount.asset),
                 f"{payment.state.label}, late" if payment.late else payment.state.label,
                 depth(payment),
+                outlook(payment.expected) or "–",
                 code(payment.txid),
             )
             for payment in state.payments
         ]
-        return table(["Seen", "Amount", "State", "Depth", "Transaction"], rows, "Nothing has arrived yet.")
+        return table(["Seen", "Amount", "State", "Depth", "Expected", "Transaction"], rows, "Nothing has arrived yet.")
 
     @display(description="what the merchant was told")
     def events_table(self, invoice: Invoice) -> SafeString:
@@ -140,7 +142,7 @@ class PaymentsPage(ChangeList):
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
-    list_display = ["seen", "invoice_link", "coins", "state_label", "depth", "customer_name", "book"]
+    list_display = ["seen", "invoice_link", "coins", "state_label", "depth", "expected", "customer_name", "book"]
     list_display_links = ["seen"]
     list_filter = ["state", "late", period("seen_at"), "book"]
     list_select_related = ["book", "invoice__customer", "asset", "deposit"]
@@ -151,8 +153,8 @@ class PaymentAdmin(ReadOnlyAdmin):
     search_help_text = "Invoice, order, customer, address, transaction id"
     ordering = ["-id"]
     fields = [
-        *("coins", "state_label", "depth", "seen", "invoice_link", "customer_name", "transaction", "entry_link"),
-        *("late", "book", "public_id"),
+        *("coins", "state_label", "depth", "expected", "fee", "seen", "invoice_link", "customer_name", "transaction"),
+        *("entry_link", "late", "book", "public_id"),
     ]
     readonly_fields = fields
 
@@ -182,8 +184,15 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @display(description="depth")
     def depth(self, payment: Payment) -> str:
-        state = vars(payment).get("shown_state") or payment_states([payment])[0]
-        return depth(state)
+        return depth(self._state(payment))
+
+    @display(description="expected")
+    def expected(self, payment: Payment) -> str:
+        return outlook(self._state(payment).expected) or "–"
+
+    @display(description="fee")
+    def fee(self, payment: Payment) -> str:
+        return bid(self._state(payment).expected)
 
     @display(description="customer")
     def customer_name(self, payment: Payment) -> str:
@@ -192,6 +201,13 @@ class PaymentAdmin(ReadOnlyAdmin):
     @display(description="transaction")
     def transaction(self, payment: Payment) -> SafeString | str:
         return code(payment.deposit.txid)
+
+    def _state(self, payment: Payment) -> PaymentState:
+        known = vars(payment)
+        if "shown_state" not in known:
+            known["shown_state"] = payment_states([payment])[0]
+        state: PaymentState = known["shown_state"]
+        return state
 
     @display(description="journal")
     def entry_link(self, payment: Payment) -> SafeString:

@@ -9,6 +9,7 @@ from typing import Any
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
 from ledger.money import Amount, Unit, to_text
+from monitor.expectation import Expected, fee_unit
 from monitor.models import ChainEvent, TransactionEvent
 
 
@@ -53,6 +54,26 @@ def payment(state: PaymentState) -> dict[str, Any]:
         "confirmations": state.confirmations,
         "required_confirmations": state.required_confirmations,
         "height": state.height,
+    }
+
+
+def expected(state: Expected) -> dict[str, Any]:
+    """When a payment will count, as far as one can see; counted in blocks and in minutes at the chain's mean pace."""
+    counts, minutes, mined = state.received_in, state.minutes, state.mined_in
+    return {
+        "state": state.state,
+        "reason": state.reason or None,
+        "blocks_low": counts and counts.low,
+        "blocks_high": counts and counts.high,
+        "minutes_low": minutes and minutes.low,
+        "minutes_high": minutes and minutes.high,
+        "mined_in_low": mined and mined.low,
+        "mined_in_high": mined and mined.high,
+        "fee_rate": state.fee_text or None,
+        "fee_unit": fee_unit(state.chain) or None,
+        "replaceable": state.replaceable,
+        "replaced_by": state.replaced_by or None,
+        "as_of": state.as_of,
     }
 
 

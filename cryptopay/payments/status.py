@@ -18,8 +18,9 @@ from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from keys import issuing
 from ledger.models import Asset, Rate
 from ledger.money import Amount
-from monitor import confirmations
+from monitor import confirmations, lookout
 from monitor.chains import Chain
+from monitor.expectation import Expected
 from monitor.models import Cursor
 
 COUNTED = (Payment.State.SEEN, Payment.State.CONFIRMED)
@@ -41,6 +42,8 @@ class PaymentState:
     """None: the chain itself says when a block is final."""
     height: int | None
     seen_at: datetime
+    expected: Expected
+    """When it will count, as far as one can see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> Invo
 
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     """For a page of payments, in a constant number of queries."""
-    prefetch_related_objects(payments, "deposit", "asset", "method__asset", "invoice")
+    prefetch_related_objects(payments, "deposit__expectation", "asset", "method__asset", "invoice")
     cursors = _cursors({payment.deposit.chain_code for payment in payments})
     return [_payment_state(payment, payment.method, payment.invoice, cursors) for payment in payments]
 
@@ -126,9 +129,9 @@ def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
         confirmed=_share(methods, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
         paid_late=any(payment.late for payment in counted),
+        paid_other=any(payment.asset_id != payment.method.asset_id for payment in counted),
         deadline_passed=_passed(invoice.expires_at, now, methods),
         monitoring_over=_passed(invoice.monitored_until, now, methods),
-        paid_other=any(payment.asset_id != payment.method.asset_id for payment in counted),
     )
 
 
@@ -152,7 +155,7 @@ def _prefetch(invoices: Sequence[Invoice]) -> None:
         invoices,
         "customer",
         Prefetch("methods", PaymentMethod.objects.select_related("asset", "rate", "address").order_by("pk")),
-        Prefetch("methods__payments", Payment.objects.select_related("deposit", "asset").order_by("pk")),
+        Prefetch("methods__payments", Payment.objects.select_related("deposit__expectation", "asset").order_by("pk")),
     )
 
 
@@ -235,4 +238,5 @@ def _payment_state(
         required_confirmations=deposit.required_confirmations,
         height=deposit.block_height,
         seen_at=payment.seen_at,
+        expected=lookout.expected(deposit, cursors.get(deposit.chain_code)),
     )

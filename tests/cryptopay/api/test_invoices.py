@@ -70,7 +70,7 @@ def test_public_tells_no_more_than_the_payer_needs(alice: Caller, order: dict[st
     assert set(shown) == {"id", "status", "exception", "amount", "currency", "description", "expires_at", "methods"}
     assert shown["methods"][0]["address"] == made["methods"][0]["address"]
     assert set(shown["methods"][0]) == {
-        "asset", "chain", "contract", "address", "uri", "due", "paid", "confirmed", "remaining"
+        "asset", "chain", "contract", "address", "uri", "due", "paid", "confirmed", "remaining", "payments"
     }  # fmt: skip
 
 
