@@ -96,15 +96,15 @@ class OwnNodeos(AntelopeNode):
         shutil.rmtree(self._folder / "state", ignore_errors=True)
         self.start(*_REPLAY)
 
-    def reorg(self, depth: int, blocks: int | None = None) -> list[str]:
+    def reorg(self, depth: int, blocks: int | None = None, *, keep_traces: bool = False) -> list[str]:
         """Puts `blocks` (default `depth + 1`) others in the place of the last `depth`; their ids, lowest first.
 
         Transactions taken back are forgotten. This one producer's blocks are irreversible at once; a node restored from
-        an older copy tells such a story all the same.
+        an older copy tells such a story all the same. `keep_traces`: the old branch's, as after a careless restore.
         """
         kept = self.height() - depth
         self.stop()
-        for known in ("state", "traces"):  # it writes both again; of traces it would keep the old branch's
+        for known in ("state",) if keep_traces else ("state", "traces"):  # it writes both again
             shutil.rmtree(self._folder / known, ignore_errors=True)
         self.start("--hard-replay-blockchain", "--truncate-at-block", str(kept))
         return self.mine(depth + 1 if blocks is None else blocks)

@@ -120,7 +120,7 @@ class AntelopeConnector:
         if info.chain_id != self._chain.genesis:
             raise NodeError(f"{self._chain}: the node has chain id {info.chain_id[:64]}", permanent=True)
         try:
-            self._ask(_TRACES, {"block_num": info.last_irreversible_block_num}, msgspec.Raw)
+            self._ask(_TRACES, {"block_num": 0}, msgspec.Raw)  # there is none, which only the plugin can say
         except AntelopeRefused as refused:
             if refused.refusal.code == _NOT_FOUND and not refused.refusal.message.startswith(_TRACES_SPEAK):
                 reason = f"{self._chain}: the node has no traces; give it: plugin = eosio::trace_api_plugin"
