@@ -65,17 +65,17 @@ def text(script: bytes, chain: Chain) -> str:
     """The address of a standard script. Raises `InvalidAddress` for others, and for forms the chain does not have."""
     if chain.cashaddr_prefix:
         return _in_cashaddr(script, chain)
+    if chain.bech32_hrp and 2 < len(script) <= _LONGEST_PROGRAM_SCRIPT and len(script) == script[1] + 2:  # noqa: PLR2004
+        version = script[0] - _PUSH_1 + 1 if script[0] else 0
+        try:
+            return bech32.encode(chain.bech32_hrp, version, script[2:])
+        except bech32.NotBech32 as error:
+            raise InvalidAddress(f"This script has no address: {error}.") from None
     if len(script) == _P2PKH_BYTES and (script[:3], script[-2:]) == _P2PKH and chain.p2pkh_version:
         return base58.encode(chain.p2pkh_version + script[3:-2])
     if len(script) == _P2SH_BYTES and (script[:2], script[-1:]) == _P2SH and chain.p2sh_version:
         return base58.encode(chain.p2sh_version + script[2:-1])
-    if not chain.bech32_hrp or not 2 < len(script) <= _LONGEST_PROGRAM_SCRIPT or len(script) != script[1] + 2:  # noqa: PLR2004
-        raise InvalidAddress(f"This script has no address on {chain.title}.")
-    version = script[0] - _PUSH_1 + 1 if script[0] else 0
-    try:
-        return bech32.encode(chain.bech32_hrp, version, script[2:])
-    except bech32.NotBech32 as error:
-        raise InvalidAddress(f"This script has no address: {error}.") from None
+    raise InvalidAddress(f"This script has no address on {chain.title}.")
 
 
 def parse(address: str, chain: Chain) -> bytes:

@@ -21,7 +21,7 @@ from coincurve._libsecp256k1 import ffi, lib
 
 from keys.derivation import deriver
 from keys.formats import Deriver
-from keys.importing import read
+from keys.formats.accounts import read
 from monitor.chains import CHAINS
 
 ROUNDS = 7
@@ -65,7 +65,7 @@ def _account(path: str) -> str:
 
 def _deriver(code: str) -> Deriver:
     chain = CHAINS[code]
-    return deriver(read(chain, _account(chain.derivation_path)), chain)
+    return deriver(read(_account(chain.derivation_path), chain), chain)
 
 
 def _medians(first: Callable[[], object], second: Callable[[], object], *counts: int) -> tuple[float, float]:
