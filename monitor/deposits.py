@@ -170,6 +170,8 @@ def _deposit(sighting: Sighting, watch: WatchedAddress, transfer: Transfer, tier
         txid=transfer.txid,
         contract=transfer.contract,
         base_units=transfer.base_units,
+        sender=transfer.sender,
+        memo=transfer.memo,
         required_confirmations=confirmations.required(
             sighting.chain, transfer.base_units, watch.least_confirmations, transfer.maturity_blocks, tiers=tiers
         ),

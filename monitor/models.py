@@ -118,6 +118,9 @@ class Deposit(models.Model):
     txid = models.CharField(max_length=66)
     contract = models.CharField(max_length=64, default="", blank=True)
     base_units = BaseUnitsField()
+    sender = models.CharField(max_length=64, default="", blank=True)
+    memo = models.CharField(max_length=256, default="", blank=True)
+    """What the payer wrote, for people: hostile text, and not what routes the deposit (`watched.destination`)."""
     state = models.CharField(max_length=10, choices=State, default=State.SEEN)
     appearance = models.PositiveIntegerField(default=1)
     """Counts how often it was seen anew; makes each appearance's journal entry its own fact."""

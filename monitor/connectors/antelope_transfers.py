@@ -24,6 +24,8 @@ _FIXED_BYTES = 32
 _EXECUTED, _TRANSFER = "executed", "transfer"
 _KEY_DIGEST_CHARACTERS = 32
 _PARKED_BYTES = 1024
+_LONGEST_MEMO = 256
+"""What the reference contract takes, in bytes."""
 _is_txid = re.compile(r"[0-9a-f]{64}").fullmatch
 _is_sequence = re.compile(r"[0-9]{1,20}").fullmatch
 
@@ -67,6 +69,7 @@ class TokenTransfer:
 
     key: str
     txid: str
+    payer: str
     account: bytes
     memo: bytes | None
     base_units: int
@@ -77,7 +80,8 @@ class TokenTransfer:
         return (self.account + b"/" + self.memo, self.account) if self.memo else (self.account,)
 
     def to(self, destination: bytes) -> Transfer:
-        return Transfer(self.key, self.txid, destination, self.base_units)
+        shown = (self.memo or b"").decode(errors="replace").replace("\0", "\ufffd")[:_LONGEST_MEMO]
+        return Transfer(self.key, self.txid, destination, self.base_units, sender=self.payer, memo=shown)
 
 
 @dataclass(slots=True)
@@ -142,7 +146,7 @@ def _transfer(txid: str, action: Action, chain: Chain) -> TokenTransfer | None:
     _compare(action.params, payer, to, _quantity(amount, chain))
     # The number alone would be taken by another action should the chain turn: bound to what the action says, it cannot.
     digest = sha256(bytes.fromhex(txid) + data).hexdigest()[:_KEY_DIGEST_CHARACTERS]
-    return TokenTransfer(f"{_sequence(action)}:{digest}", txid, to.encode(), _memo(data[_FIXED_BYTES:]), amount)
+    return TokenTransfer(f"{_sequence(action)}:{digest}", txid, payer, to.encode(), _memo(data[_FIXED_BYTES:]), amount)
 
 
 def _memo(packed: bytes) -> bytes | None:

@@ -61,6 +61,9 @@ class Transfer:
     """Coinbase and pegged-out outputs count only that deep."""
     contract: str = ""
     """Token contract; empty: the chain's own coin."""
+    sender: str = ""
+    """The account that paid, and what it wrote, where payers share an address and a person may have to tell them apart."""
+    memo: str = ""
 
 
 @dataclass(frozen=True, slots=True)
