@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bip_utils import Bip32KeyNetVersions, Bip32Slip10Secp256k1
+from bip_utils import Bip32KeyNetVersions, Bip32Slip10Secp256k1, Monero
 
+from keys.formats.accounts import neutral_version
 from keys.importing import import_credential
 from keys.models import MasterKey
 from ledger.models import Book
-from monitor.chains import CHAINS
+from monitor.chains import CHAINS, Chain
 
 BITCOIN = CHAINS["bitcoin-regtest"]
 _XPRV = "0488ade4"
@@ -40,6 +41,22 @@ def new_account() -> Callable[..., Bip32Slip10Secp256k1]:
 def new_key(new_account: Callable[..., Bip32Slip10Secp256k1]) -> Callable[..., str]:
     """The extended public key of a random account, as text."""
     return lambda *options: str(new_account(*options).PublicKey().ToExtended())
+
+
+@pytest.fixture(scope="session")
+def new_credential(new_key: Callable[..., str]) -> Callable[[Chain], str]:
+    """What a merchant gives for this chain, at random. A new family has a line of its own here."""
+
+    def make(chain: Chain) -> str:
+        match chain.family:
+            case "monero":
+                wallet = Monero.FromSeed(secrets.token_bytes(32))
+                return f"{wallet.PrimaryAddress()}\n{wallet.PrivateViewKey().Raw().ToHex()}"
+            case "antelope":
+                return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz12345") for _ in range(12))
+        return new_key(chain.derivation_path, neutral_version(chain).hex())
+
+    return make
 
 
 @pytest.fixture
