@@ -4,17 +4,20 @@ Amounts are ints of base units: 1 XMR are 10**12.
 """
 
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from json import loads
 from typing import Any, NamedTuple
 
 import httpx
 
-from cryptopay.devnet.errors import NodeRefused
+from cryptopay.devnet.errors import NodeRefused, PartFailed
 
 WALLET = "payer"
 _FUNDED_HEIGHT = 160
 """Coinbases are spendable 60 deep, so a hundred of them are: enough to pay without waiting ten blocks for change."""
+
+_RELAY_SECONDS = 120
 
 Outputs = Mapping[str, int] | Sequence[tuple[str, int]]
 
@@ -82,7 +85,9 @@ class MoneroNode:
     def pay(self, to: str | Outputs, amount: int | None = None) -> str:
         """Pays `amount` to one address, or several outputs in one transaction; the transaction's id."""
         self.wallet("refresh")
-        return str(self.wallet("transfer", destinations=_destinations(to, amount))["tx_hash"])
+        txid = str(self.wallet("transfer", destinations=_destinations(to, amount))["tx_hash"])
+        self._until_relayed(txid)
+        return txid
 
     def rivals(self, address: str, amount: int) -> Rivals:
         """See `Rivals`. Send the first, and the other is the double spend."""
@@ -100,7 +105,10 @@ class MoneroNode:
 
     def resend(self, raw: str) -> None:
         """Raises `NodeRefused` with the node's reason."""
+        before = {*self.pool()}
         self.ask("send_raw_transaction", tx_as_hex=raw, do_not_relay=False)
+        for txid in {*self.pool()} - before:
+            self._until_relayed(txid)
 
     def drop(self, txid: str) -> None:
         """Forgets the unconfirmed transaction, as a full or restarted node would."""
@@ -133,6 +141,14 @@ class MoneroNode:
 
     def close(self) -> None:
         self._client.close()
+
+    def _until_relayed(self, txid: str) -> None:
+        """The node relays in its own time, and mines nothing before."""
+        deadline = time.monotonic() + _RELAY_SECONDS
+        while not self.ask("get_transactions", txs_hashes=[txid], prune=True)["txs"][0].get("relayed", True):
+            if time.monotonic() > deadline:
+                raise PartFailed(f"the node did not relay {txid} in {_RELAY_SECONDS} s")
+            time.sleep(0.02)
 
     def _call(self, url: str, method: str, params: Mapping[str, Any]) -> Any:
         body = {"jsonrpc": "2.0", "id": "0", "method": method, "params": params}
