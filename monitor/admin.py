@@ -10,13 +10,14 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from unfold.decorators import display
 
+import monitor.admin_tokens  # noqa: F401 - its page registers itself
 from ledger.money import Unit
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
 from monitor import lookout, wording
-from monitor.chains import CHAINS
+from monitor.chains import CHAINS, NativeAsset
 from monitor.confirmations import confirmations
 from monitor.expectation import Expected
-from monitor.models import Cursor, Deposit, WatchedAddress
+from monitor.models import Cursor, Deposit, Token, WatchedAddress
 
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
 BEHIND_BLOCKS = 2
@@ -44,9 +45,14 @@ def depth(deposit: Deposit) -> str:
 
 
 def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
-    """Each with the height its chain was read to."""
+    """Each with the height its chain was read to, and with its token, if it is of one."""
     cursors = Cursor.objects.filter(chain_code=OuterRef("chain_code"))
-    return deposits.annotate(cursor_height=Subquery(cursors.values("height")[:1]))
+    token = Token.objects.filter(chain_code=OuterRef("chain_code"), contract=OuterRef("contract"))
+    return deposits.annotate(
+        cursor_height=Subquery(cursors.values("height")[:1]),
+        token_code=Subquery(token.values("code")[:1]),
+        token_decimals=Subquery(token.values("decimals")[:1]),
+    )
 
 
 def standing(cursor: Cursor) -> tuple[str, str]:
@@ -168,8 +174,11 @@ class DepositAdmin(ReadOnlyAdmin):
 
 
 def unit_of(deposit: Deposit) -> Unit:
-    """What the deposit is counted in: the chain's own coin."""
-    return deposit.chain.native
+    """What the deposit is counted in. Needs the token from `with_depth`; one that nobody let in has no name here."""
+    if not deposit.contract:
+        return deposit.chain.native
+    known = vars(deposit)
+    return NativeAsset(known["token_code"] or f"units of {deposit.contract}", known["token_decimals"] or 0)
 
 
 @admin.register(WatchedAddress)

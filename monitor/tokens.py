@@ -10,7 +10,7 @@ from collections.abc import Collection
 import pgtrigger
 import sha3
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -19,12 +19,15 @@ from monitor.chains import CHAINS, Chain
 
 _CONTRACT = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _MOST_DECIMALS = 36
-_USED = """
-IF EXISTS (SELECT FROM ledger_asset a WHERE a.chain = OLD.chain_code AND a.contract = OLD.contract)
-   OR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = OLD.chain_code AND d.contract = OLD.contract) THEN
+_IS_USED = """
+EXISTS (SELECT FROM ledger_asset a WHERE a.chain = {chain} AND a.contract = {contract})
+OR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = {chain} AND d.contract = {contract})
+"""
+_USED = f"""
+IF {_IS_USED.format(chain="OLD.chain_code", contract="OLD.contract").strip()} THEN
     RAISE EXCEPTION 'a token that is in use keeps its contract, code, decimals and minimum' USING ERRCODE = '23001';
 END IF;
-RETURN {row};
+RETURN {{row}};
 """
 
 
@@ -87,6 +90,10 @@ class Token(models.Model):
     def chain(self) -> Chain:
         return CHAINS[self.chain_code]
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """The minimum's own field cannot validate an int; the form and the constraint do."""
+        super().clean_fields({*(exclude or ()), "minimum_base_units"})
+
     def clean(self) -> None:
         """A token may not pass for a chain's own coin: rates go by the code."""
         if self.code in {chain.native.code for chain in CHAINS.values()}:
@@ -127,6 +134,14 @@ def minimums(chain: Chain, of: Collection[str]) -> dict[str, int]:
         rows = Token.objects.filter(chain_code=chain.code, contract__in=wanted)
         known.update(rows.values_list("contract", "minimum_base_units"))
     return known
+
+
+def used(token: Token) -> bool:
+    """Whether anything was ever asked for or paid in it: then it stays as it is."""
+    with connection.cursor() as sql:
+        question = _IS_USED.format(chain="%(chain)s", contract="%(contract)s")
+        sql.execute(f"SELECT {question}", {"chain": token.chain_code, "contract": token.contract})
+        return bool(sql.fetchone()[0])
 
 
 def _checksummed(digits: str) -> str:

@@ -37,6 +37,7 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Payments", "payments", "payments.payment"),
         Desk("Deposits", "move_to_inbox", "monitor.deposit"),
         Desk("Chains", "link", "monitor.cursor"),
+        Desk("Tokens", "token", "monitor.token"),
         Desk("Fee queues", "stacked_bar_chart", "monitor.cursor", "fee_queues"),
     ),
     "Custody": (

@@ -122,8 +122,8 @@ class Migration(migrations.Migration):
                 name="token_pinned",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     condition='WHEN (OLD."chain_code" IS DISTINCT FROM (NEW."chain_code") OR OLD."code" IS DISTINCT FROM (NEW."code") OR OLD."contract" IS DISTINCT FROM (NEW."contract") OR OLD."decimals" IS DISTINCT FROM (NEW."decimals") OR OLD."minimum_base_units" IS DISTINCT FROM (NEW."minimum_base_units"))',
-                    func="\nIF EXISTS (SELECT FROM ledger_asset a WHERE a.chain = OLD.chain_code AND a.contract = OLD.contract)\n   OR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = OLD.chain_code AND d.contract = OLD.contract) THEN\n    RAISE EXCEPTION 'a token that is in use keeps its contract, code, decimals and minimum' USING ERRCODE = '23001';\nEND IF;\nRETURN NEW;\n",
-                    hash="0526be16cffb4925931f372ca3b08d1ab6c49ac8",
+                    func="\nIF EXISTS (SELECT FROM ledger_asset a WHERE a.chain = OLD.chain_code AND a.contract = OLD.contract)\nOR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = OLD.chain_code AND d.contract = OLD.contract) THEN\n    RAISE EXCEPTION 'a token that is in use keeps its contract, code, decimals and minimum' USING ERRCODE = '23001';\nEND IF;\nRETURN NEW;\n",
+                    hash="8fda02e69e65567db01dc05a78b4fc1b9c63ada2",
                     operation="UPDATE",
                     pgid="pgtrigger_token_pinned_36ef2",
                     table="monitor_token",
@@ -136,8 +136,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="token_kept",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="\nIF EXISTS (SELECT FROM ledger_asset a WHERE a.chain = OLD.chain_code AND a.contract = OLD.contract)\n   OR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = OLD.chain_code AND d.contract = OLD.contract) THEN\n    RAISE EXCEPTION 'a token that is in use keeps its contract, code, decimals and minimum' USING ERRCODE = '23001';\nEND IF;\nRETURN OLD;\n",
-                    hash="814d7e82e2cdae74490f0e2bd6ed29e4865d0dfa",
+                    func="\nIF EXISTS (SELECT FROM ledger_asset a WHERE a.chain = OLD.chain_code AND a.contract = OLD.contract)\nOR EXISTS (SELECT FROM monitor_deposit d WHERE d.chain_code = OLD.chain_code AND d.contract = OLD.contract) THEN\n    RAISE EXCEPTION 'a token that is in use keeps its contract, code, decimals and minimum' USING ERRCODE = '23001';\nEND IF;\nRETURN OLD;\n",
+                    hash="162cf096f8735ee612b462931319ce7cdf407d72",
                     operation="DELETE",
                     pgid="pgtrigger_token_kept_dee41",
                     table="monitor_token",

@@ -20,7 +20,7 @@ from monitor.models import ChainEvent
 from .conftest import Shop, registered, rows_of
 
 EVERYONES = {"ledger.asset", "monitor.cursor"}
-PLATFORMS = {"payments.intakeposition", "merchants.user"}
+PLATFORMS = {"monitor.token", "payments.intakeposition", "merchants.user"}
 
 SignIn = Callable[[User], Client]
 
