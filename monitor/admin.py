@@ -17,7 +17,7 @@ from monitor import lookout, wording
 from monitor.chains import CHAINS, NativeAsset
 from monitor.confirmations import confirmations
 from monitor.expectation import Expected
-from monitor.models import Cursor, Deposit, Token, WatchedAddress
+from monitor.models import Cursor, Deposit, Token, Watch, WatchedAddress
 
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
 BEHIND_BLOCKS = 2
@@ -203,3 +203,75 @@ class WatchedAddressAdmin(ReadOnlyAdmin):
     @display(description="watched since", ordering="created_at")
     def watched_since(self, watched: WatchedAddress) -> SafeString | str:
         return moment(watched.created_at)
+
+
+WATCH_COLOURS = {"awaited": "default", **STATE_COLOURS}
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Open"), ("no", "Ended")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(ended_at__isnull=self.value() == "yes") if self.value() else queryset
+
+
+@admin.register(Watch)
+class WatchAdmin(ReadOnlyAdmin):
+    """What programs asked to hear of: anybody's addresses and transactions, which no book has."""
+
+    list_display = ["target", "kind", "chain_title", "standing", "since", "book"]
+    list_filter = [OpenFilter, ChainFilter, period("created_at"), "book"]
+    list_select_related = ["book", "address", "transaction"]
+    search_fields = ["address__address__exact", "transaction__txid__exact", "public_id__exact"]
+    search_help_text = "The whole address, transaction id or id of the watch"
+    ordering = ["-id"]
+    fields = [
+        *("target", "kind", "chain_title", "standing", "block", "confirmations", "since_height", "since", "ended"),
+        *("notes", "public_id", "book"),
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Watch]:
+        found: QuerySet[Watch] = super().get_queryset(request).select_related(*self.list_select_related)
+        return found
+
+    @display(description="watched")
+    def target(self, watch: Watch) -> SafeString | str:
+        return code(watch.transaction.txid if watch.transaction else watch.address.address if watch.address else "")
+
+    @display(description="kind")
+    def kind(self, watch: Watch) -> str:
+        return "Transaction" if watch.transaction else "Address"
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, watch: Watch) -> str:
+        return watch.chain.title
+
+    @display(description="state")
+    def standing(self, watch: Watch) -> SafeString:
+        if watch.ended_at is not None:
+            return label("Ended", "default")
+        if watch.transaction is None:
+            return label("Watching", "info")
+        return label(watch.transaction.get_state_display(), WATCH_COLOURS[watch.transaction.state])
+
+    @display(description="block")
+    def block(self, watch: Watch) -> SafeString | str:
+        row = watch.transaction
+        return code(f"{row.block_height} {row.block_hash}") if row and row.block_height is not None else "–"
+
+    @display(description="since", ordering="created_at")
+    def since(self, watch: Watch) -> SafeString | str:
+        return moment(watch.created_at)
+
+    @display(description="ended", ordering="ended_at")
+    def ended(self, watch: Watch) -> SafeString | str:
+        return moment(watch.ended_at)
+
+    @display(description="metadata")
+    def notes(self, watch: Watch) -> SafeString:
+        return table(["Name", "Value"], sorted(watch.metadata.items()), "None.")

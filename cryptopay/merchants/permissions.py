@@ -17,7 +17,12 @@ from ledger.models import Book
 
 _Role = Membership.Role
 
-_SALES = frozenset({"payments.view_*", "merchants.view_customer", "monitor.view_deposit", "monitor.view_cursor"})
+_SALES = frozenset(
+    {
+        *("payments.view_*", "merchants.view_customer"),
+        *("monitor.view_deposit", "monitor.view_cursor", "monitor.view_watch"),
+    }
+)
 _BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
 
 GRANTS: dict[str, frozenset[str]] = {

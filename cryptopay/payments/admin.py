@@ -11,10 +11,13 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from cryptopay.payments import quotes
-from cryptopay.payments.models import IntakePosition, Invoice, Payment
+from cryptopay.payments.models import ChainNotice, CustomerAddress, IntakePosition, Invoice, Payment
 from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment_states, state_of
 from cryptopay.webhooks.models import Event
+from keys.issuing import verified_many
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
+from monitor.admin import ChainFilter
+from monitor.chains import CHAINS
 from monitor.wording import bid, outlook
 
 STATUS_COLOURS = {
@@ -28,6 +31,8 @@ STATUS_COLOURS = {
     "paid_late": "warning",
 }
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "reversed": "danger"}
+SHOWN = 50
+"""Rows of a small table: the newest."""
 
 
 @admin.register(Invoice)
@@ -221,3 +226,128 @@ class IntakeAdmin(ReadOnlyAdmin):
     list_display = ["chain_code", "last_event_id"]
     fields = ["chain_code", "last_event_id"]
     ordering = ["chain_code"]
+
+
+class CustomerAddressPage(ChangeList):
+    """Verifies a page of addresses at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[CustomerAddress] = list(self.result_list)  # type: ignore[has-type]  # the theme is untyped
+        shown = verified_many(row.address for row in rows)
+        for row in rows:
+            vars(row)["shown"] = shown.get(row.address_id)
+        self.result_list = rows
+
+
+@admin.register(CustomerAddress)
+class CustomerAddressAdmin(ReadOnlyAdmin):
+    """Addresses given to users without an invoice, and what came of each."""
+
+    list_display = ["verified_text", "customer_name", "chain_title", "given", "book"]
+    list_filter = [ChainFilter, period("created_at"), "book"]
+    list_select_related = ["customer", "address", "book"]
+    search_fields = ["address__text__exact", "customer__external_ref__exact", "public_id__exact"]
+    search_help_text = "The whole address, the user's reference, or the id"
+    ordering = ["-id"]
+    fields = [
+        *("verified_text", "customer_name", "chain_title", "given", "book", "public_id", "notes"),
+        *("credits_table", "told_table"),
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CustomerAddress]:
+        found: QuerySet[CustomerAddress] = super().get_queryset(request).select_related(*self.list_select_related)
+        return found
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return CustomerAddressPage
+
+    @display(description="address")
+    def verified_text(self, row: CustomerAddress) -> SafeString | str:
+        known = vars(row)
+        if "shown" not in known:
+            known["shown"] = verified_many([row.address]).get(row.address_id)
+        return code(known["shown"]) if known["shown"] else "Withheld: does not follow from its key"
+
+    @display(description="user", ordering="customer__external_ref")
+    def customer_name(self, row: CustomerAddress) -> str:
+        return row.customer.external_ref
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, row: CustomerAddress) -> str:
+        return row.chain.title
+
+    @display(description="given", ordering="created_at")
+    def given(self, row: CustomerAddress) -> SafeString | str:
+        return moment(row.created_at)
+
+    @display(description="metadata")
+    def notes(self, row: CustomerAddress) -> SafeString:
+        return table(["Name", "Value"], sorted(row.metadata.items()), "None.")
+
+    @display(description="what arrived")
+    def credits_table(self, row: CustomerAddress) -> SafeString:
+        newest = row.credits.select_related("asset", "deposit", "pending_entry").order_by("-pk")[:SHOWN]
+        rows = [
+            (
+                moment(credit.seen_at),
+                amount(credit.base_units, credit.asset),
+                label(credit.get_state_display(), STATE_COLOURS[credit.state]),
+                code(credit.deposit.txid),
+                page_of(credit.pending_entry, "Journal"),
+            )
+            for credit in newest
+        ]
+        return table(["Seen", "Amount", "State", "Transaction", "Books"], rows, "Nothing has arrived yet.")
+
+    @display(description="what was told")
+    def told_table(self, row: CustomerAddress) -> SafeString:
+        newest = ChainNotice.objects.filter(book=row.book_id, subject=row.public_id).order_by("-pk")[:SHOWN]
+        rows = [(moment(notice.told_at), notice.get_kind_display(), code(notice.txid)) for notice in newest]
+        return table(["Date", "Event", "Transaction"], rows, "Nothing yet.")
+
+
+@admin.register(ChainNotice)
+class ChainNoticeAdmin(ReadOnlyAdmin):
+    """What programs were told of addresses and watches, in order."""
+
+    list_display = ["told", "kind_label", "chain_title", "transaction", "coins", "subject", "book"]
+    list_filter = ["kind", ChainFilter, period("told_at"), "book"]
+    list_select_related = ["book"]
+    search_fields = ["subject__exact", "txid__exact", "address__exact", "public_id__exact"]
+    search_help_text = "The whole address, transaction id, or id of an address, a watch or an event"
+    ordering = ["-id"]
+    fields = [
+        *("told", "kind_label", "chain_title", "transaction", "coins", "place", "subject", "sequence"),
+        *("public_id", "book"),
+    ]
+    readonly_fields = fields
+
+    @display(description="told", ordering="told_at")
+    def told(self, notice: ChainNotice) -> SafeString | str:
+        return moment(notice.told_at)
+
+    @display(description="event", ordering="kind")
+    def kind_label(self, notice: ChainNotice) -> SafeString:
+        return label(notice.get_kind_display(), STATE_COLOURS[notice.kind])
+
+    @display(description="chain", ordering="chain_code")
+    def chain_title(self, notice: ChainNotice) -> str:
+        return CHAINS[notice.chain_code].title
+
+    @display(description="transaction")
+    def transaction(self, notice: ChainNotice) -> SafeString | str:
+        return code(notice.txid)
+
+    @display(description="amount")
+    def coins(self, notice: ChainNotice) -> SafeString | str:
+        moved = notice.payload["amount"]
+        if moved is None:
+            return "–"
+        text, unit = moved["amount"] or moved["base_units"], moved["asset"] or "base units"
+        return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, unit)
+
+    @display(description="address")
+    def place(self, notice: ChainNotice) -> SafeString | str:
+        return code(notice.address)

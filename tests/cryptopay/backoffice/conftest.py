@@ -19,16 +19,17 @@ from cryptopay.backoffice.scoping import scope_of
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.merchants.onboarding import create_merchant
-from cryptopay.payments import intake, lifecycle
+from cryptopay.payments import addresses, intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice
 from cryptopay.webhooks import endpoints
+from keys.formats import format_of
 from keys.importing import import_credential
 from keys.models import AddressAlarm, KeyExport, MasterKey
 from ledger import chart, manual, periods, proposals, rates
 from ledger.journal import Leg
 from ledger.models import Book, Proposal
-from monitor import deposits
+from monitor import deposits, watches
 from monitor.chains import CHAINS
 from monitor.connectors.base import BlockRef, Transfer
 from monitor.deposits import Sighting
@@ -37,6 +38,7 @@ from monitor.watching import watched
 from tests.browsing import chromium_of_ours
 
 CHAIN = CHAINS["bitcoin-regtest"]
+FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP-173's example key
 LONG_AGO = date(2024, 12, 31)
 # BIP32 test vector 1, chains m/0H and m/0H/1/2H, as test network keys
 XPUBS = {
@@ -93,10 +95,28 @@ def _shop(name: str) -> Shop:
     KeyExport.objects.create(book=shop.book, master_key=key, exported_by=f"{name}-administrator")
     for fate in ("seen", "confirmed", "dropped"):
         paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
+    served(shop, name)
     closing = periods.ask_to_close(shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant")
     proposals.approve(closing, by=f"{name}-approver")
     proposed(shop)
     return shop
+
+
+def served(shop: Shop, name: str) -> None:
+    """A user's address to which nothing was paid yet, and a foreign address and a transaction that are watched."""
+    addresses.give(shop.book, CHAIN, f"{name}-user", {"level": "gold"})
+    watches.watch_transaction(shop.book.pk, CHAIN, secrets.token_hex(32))
+    watches.watch_address(shop.book.pk, CHAIN, FOREIGN, format_of(CHAIN).parse(FOREIGN, CHAIN))
+    arrived(FOREIGN)
+
+
+def arrived(address: str, base_units: int = 90_000) -> str:
+    """Coins are on their way there; the transaction's id."""
+    txid, destination = secrets.token_hex(32), format_of(CHAIN).parse(address, CHAIN)
+    transfer = Transfer(f"{txid}:0", txid, destination, base_units)
+    deposits.take_in(Sighting(CHAIN, timezone.now()), [transfer], watched(CHAIN, [destination]))
+    intake.drain(CHAIN.code)
+    return txid
 
 
 def proposed(shop: Shop, coins: int = 1, **named: Any) -> Proposal:
