@@ -65,13 +65,14 @@ def work_off(chain: Chain, connector: Connector) -> int:
     if row is None:
         return 0
     Backfill.objects.filter(pk=row.pk).update(worked_at=timezone.now())
-    before = row.next_height
+    read = 0
     try:
         with suppress(SteppedAside), patience(SLICE_SECONDS):
-            _read_slice(chain, connector, row)
+            for _ in _read_slice(chain, connector, row):
+                read += 1
     except NodeError as error:
         _note_failure(row, error)
-    return row.next_height - before
+    return read
 
 
 def work_through(chain: Chain, connector: Connector, row: Backfill) -> Iterator[Backfill]:
@@ -82,7 +83,8 @@ def work_through(chain: Chain, connector: Connector, row: Backfill) -> Iterator[
         row.refresh_from_db()
         if row.finished_at is None:
             with suppress(SteppedAside), patience(SLICE_SECONDS):  # a worker may read the same: each reads on
-                _read_slice(chain, connector, row)
+                for _ in _read_slice(chain, connector, row):
+                    pass
             row.refresh_from_db()
         yield row
 
@@ -114,8 +116,9 @@ def _begin(chain: Chain) -> bool:
     return True
 
 
-def _read_slice(chain: Chain, connector: Connector, row: Backfill) -> None:
-    """From where the row stands; raises `NodeError`, and `SteppedAside` if another worker reads the same."""
+def _read_slice(chain: Chain, connector: Connector, row: Backfill) -> Iterator[int]:
+    """From where the row stands, the heights as they are done; raises `NodeError`, and `SteppedAside` if another worker
+    reads the same."""
     connector.check()
     _refuse_turned(chain, connector)
     _step_back_if_turned(connector, row)
@@ -127,6 +130,7 @@ def _read_slice(chain: Chain, connector: Connector, row: Backfill) -> None:
             block, proved_for = follower.proved(chain, connector, fetched)
             with alone(chain, wait=True):
                 _take_in(chain, row, block, proved_for)
+            yield block.ref.height
             if monotonic() - began > READING_SECONDS:
                 return
 

@@ -53,14 +53,15 @@ class LyingNode:
 
         self.alter = alter
 
-    def answer(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """What the node says, altered."""
-        found = self.client.post(_without_login(self.upstream), content=body, headers=headers)
+    def answer(self, body: bytes) -> tuple[int, bytes]:
+        """What the node says, altered. It is asked by its own login, whoever asks here."""
+        found = self.client.post(self.upstream, content=body, headers={"Content-Type": "application/json"})
         asked, told = json.loads(body), json.loads(found.content)
         for call, answer in _pairs(asked, told):
             self.asked.append(call["method"])
-            if self.alter is not None and not answer.get("error"):
-                answer["result"] = self.alter(call["method"], list(call.get("params", [])), answer.get("result"))
+            true = answer.get("result")
+            if self.alter is not None and (lie := self.alter(call["method"], list(call["params"]), true)) is not true:
+                answer.update(result=lie, error=None)
         return found.status_code, json.dumps(told).encode()
 
 
@@ -97,14 +98,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.node.released.wait()
             self.close_connection = True
             return
-        wanted = {name: self.headers[name] for name in ("Authorization", "Content-Type") if self.headers[name]}
-        self._say(*self.node.answer(body, wanted))
+        self._say(*self.node.answer(body))
 
     def _say(self, status: int, answer: bytes) -> None:
         head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(answer)}\r\n\r\n".encode()
         match self.node.mode:
             case "garbage":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n<html>no\xff\x00{")
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n<html>no\xff\x00{")
             case "headers":
                 self._drip(b"HTTP/1.1 200 OK\r\nX-Padding: " + b"a" * 10_000)
             case "drip":
@@ -143,8 +143,3 @@ def _pairs(asked: Any, told: Any) -> list[tuple[dict[str, Any], dict[str, Any]]]
         return [(asked, told)]
     by_id = {answer["id"]: answer for answer in told}
     return [(call, by_id[call["id"]]) for call in asked]
-
-
-def _without_login(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
