@@ -45,11 +45,11 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
         widget=UnfoldAdminSelectWidget,
     )
     credential = forms.CharField(
-        label="Extended public key, account name, or view key",
+        label="Public key",
         max_length=400,
         widget=UnechoedTextarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
-        help_text="An extended public key starts with xpub, ypub, zpub, Ltub; for test networks with tpub, upub, vpub. "
-        "Never paste a private key.",
+        help_text="An extended public key (xpub, ypub, zpub, Ltub; of test networks tpub, upub, vpub). EOS: the account. "
+        "Monero: the primary address and, on the next line, the private view key. Never paste a key that spends.",
     )
 
     class Meta:

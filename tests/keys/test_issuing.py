@@ -8,13 +8,12 @@ from django.db import connection, transaction
 from keys import issuing
 from keys.derivation import deriver
 from keys.errors import AddressMismatch, DerivationExhausted, NoChildKey, NoMasterKey
-from keys.formats import format_of
 from keys.formats.bip32 import AccountDeriver, Parent
 from keys.importing import import_credential
 from keys.issuing import issue_address, verified, verified_many
 from keys.models import Address, AddressAlarm, MasterKey
 from ledger.models import Book
-from monitor.chains import CHAINS, Chain
+from monitor.chains import CHAINS
 from tests.database import past_triggers
 
 BITCOIN, ETHEREUM = CHAINS["bitcoin-regtest"], CHAINS["ethereum-dev"]
@@ -48,22 +47,6 @@ def _in_a_thread(call: Callable[[], Any]) -> threading.Thread:
 
 def _alarms(book_id: int) -> int:
     return AddressAlarm.objects.filter(book_id=book_id).count()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("chain", [chain for chain in CHAINS.values() if chain.extended_key_versions], ids=str)
-def test_addresses_are_issued_in_order_and_hold(
-    chain: Chain, new_book: Callable[[], Book], new_key: Callable[..., str]
-) -> None:
-    book = new_book()
-    version = next(iter(chain.extended_key_versions)).hex()
-    import_credential(book, chain, new_key(chain.derivation_path, version), "x")
-    addresses = [issue_address(book.pk, chain) for _ in range(5)]
-    assert [address.index for address in addresses] == list(range(5))
-    for address in Address.objects.filter(book=book):
-        assert verified(address) == address.text
-        assert format_of(chain).parse(address.text, chain) == bytes(address.destination)
-    assert _alarms(book.pk) == 0
 
 
 @pytest.mark.django_db
