@@ -226,6 +226,20 @@ _ROWS = (
         extended_key_versions=MappingProxyType({_XPUB: "", _TPUB: ""}),
     ),
     Chain(
+        code="polygon", title="Polygon", family="evm", native=NativeAsset("POL", 18), live=True,
+        poll_seconds=2, interval_seconds=2, reorg_limit=256,  # 157 blocks were taken back in February 2023
+        genesis="0xa9c28ce2141b56c474f1dc504bee9b01eb1bd7d1a507580d5519d4437a97de1b",
+        derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**15, quote_decimals=8,
+        chain_id=137, epoch_blocks=4, address_forms=("eip55",), extended_key_versions=MappingProxyType({_XPUB: ""}),
+    ),
+    Chain(
+        code="base", title="Base", family="evm", native=_ETH, live=True,
+        poll_seconds=2, interval_seconds=2, reorg_limit=1024,  # final only with the blocks of Ethereum that hold it
+        genesis="0xf712aa9241cc24369b143cf6dce85f0902a9731e70d66818a3a5845b296c73dd",
+        derivation_path="m/44'/60'/0'", uri_scheme="ethereum", minimum_base_units=10**12, quote_decimals=8,
+        chain_id=8453, epoch_blocks=200, address_forms=("eip55",), extended_key_versions=MappingProxyType({_XPUB: ""}),
+    ),
+    Chain(
         code="monero", title="Monero", family="monero", native=_XMR, live=True,
         poll_seconds=10, interval_seconds=120, reorg_limit=100, genesis=_XMR_GENESIS,
         derivation_path="", uri_scheme="monero", minimum_base_units=10**8, quote_decimals=8,

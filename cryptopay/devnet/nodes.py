@@ -118,13 +118,13 @@ def start_bitcoind_or_bcoin(folder: Path) -> Running:
             raise missing from None
 
 
-def start_anvil(folder: Path) -> Running:
+def start_anvil(folder: Path, chain_id: int = ANVIL_CHAIN_ID) -> Running:
     """Starts anvil with the chain kept in `folder` from run to run. Raises `PartMissing`, `PartFailed`."""
     command = ANVIL.command()
     folder.mkdir(parents=True, exist_ok=True)
     # Written at exit and now and then: a chain that forgot its blocks would look like a foreign one to the monitor.
     kept = ("--state", folder / "state.json", "--state-interval", "10", "--cache-path", folder / "cache")
-    shape = ("--chain-id", str(ANVIL_CHAIN_ID), "--no-mining", "--slots-in-an-epoch", "1", "--quiet")
+    shape = ("--chain-id", str(chain_id), "--no-mining", "--slots-in-an-epoch", "1", "--quiet")
 
     def attempt() -> Running:
         port = ports.free()
