@@ -69,10 +69,15 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
 def _once_a_book(
     pairs: Iterable[tuple[WatchedAddress, Transfer]],
 ) -> list[tuple[WatchedAddress, Transfer]]:
-    """A transfer may reach two destinations, an account's memo and the account: a book hears it at its first."""
+    """A transfer may reach two destinations, an account's memo and the account: a book hears it at its first.
+
+    What it gave to payers goes before what it merely watches: a watch must not take coins out of the books.
+    """
     first: dict[tuple[int, str], tuple[WatchedAddress, Transfer]] = {}
     for watch, transfer in pairs:
-        first.setdefault((watch.book_id, transfer.key), (watch, transfer))
+        known = first.setdefault((watch.book_id, transfer.key), (watch, transfer))
+        if watch.own and not known[0].own:
+            first[watch.book_id, transfer.key] = (watch, transfer)
     return list(first.values())
 
 

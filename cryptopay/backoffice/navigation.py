@@ -36,7 +36,7 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Invoices", "receipt_long", "payments.invoice"),
         Desk("Payments", "payments", "payments.payment"),
         Desk("Deposits", "move_to_inbox", "monitor.deposit"),
-        Desk("Users' addresses", "contact_page", "payments.customeraddress"),
+        Desk("Customers' addresses", "contact_page", "payments.customeraddress"),
         Desk("Watches", "visibility", "monitor.watch"),
         Desk("Chain events", "notifications", "payments.chainnotice"),
         Desk("Chains", "link", "monitor.cursor"),

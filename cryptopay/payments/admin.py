@@ -242,13 +242,13 @@ class CustomerAddressPage(ChangeList):
 
 @admin.register(CustomerAddress)
 class CustomerAddressAdmin(ReadOnlyAdmin):
-    """Addresses given to users without an invoice, and what came of each."""
+    """Addresses given to customers without an invoice, and what came of each."""
 
     list_display = ["verified_text", "customer_name", "chain_title", "given", "book"]
     list_filter = [ChainFilter, period("created_at"), "book"]
     list_select_related = ["customer", "address", "book"]
     search_fields = ["address__text__exact", "customer__external_ref__exact", "public_id__exact"]
-    search_help_text = "The whole address, the user's reference, or the id"
+    search_help_text = "The whole address, the customer's reference, or the id"
     ordering = ["-id"]
     fields = [
         *("verified_text", "customer_name", "chain_title", "given", "book", "public_id", "notes"),
@@ -270,7 +270,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
             known["shown"] = verified_many([row.address]).get(row.address_id)
         return code(known["shown"]) if known["shown"] else "Withheld: does not follow from its key"
 
-    @display(description="user", ordering="customer__external_ref")
+    @display(description="customer", ordering="customer__external_ref")
     def customer_name(self, row: CustomerAddress) -> str:
         return row.customer.external_ref
 
@@ -312,7 +312,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
 class ChainNoticeAdmin(ReadOnlyAdmin):
     """What programs were told of addresses and watches, in order."""
 
-    list_display = ["told", "kind_label", "chain_title", "transaction", "coins", "subject", "book"]
+    list_display = ["told", "kind_label", "chain_title", "transaction", "coins", "book"]
     list_filter = ["kind", ChainFilter, period("told_at"), "book"]
     list_select_related = ["book"]
     search_fields = ["subject__exact", "txid__exact", "address__exact", "public_id__exact"]

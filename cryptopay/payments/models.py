@@ -168,7 +168,7 @@ class CustomerAddress(models.Model):
         indexes = [models.Index(fields=["book", "-id"], name="customer_address_newest")]
 
     def __str__(self) -> str:
-        return self.public_id
+        return f"Address of {self.customer}"
 
     @property
     def chain(self) -> Chain:

@@ -15,10 +15,9 @@ from django.db.models import QuerySet
 from cryptopay.payments import events, representation
 from cryptopay.payments.models import ChainNotice, CustomerAddress
 from keys import issuing
-from ledger.models import Asset
 from ledger.money import Unit
 from monitor.chains import CHAINS
-from monitor.models import ChainEvent, TransactionEvent, Watch
+from monitor.models import ChainEvent, Token, TransactionEvent, Watch
 
 KIND = {
     ChainEvent.Kind.SEEN: ChainNotice.Kind.SEEN,
@@ -84,11 +83,11 @@ def _coin(event: ChainEvent) -> tuple[str, str]:
 
 
 def _units(told: Iterable[ChainEvent]) -> dict[tuple[str, str], Unit | None]:
-    """What each deposit is counted in; None: a token that is no asset here."""
+    """What each deposit is counted in; None: a token nobody here has named."""
     coins = {_coin(event) for event in told}
     contracts = {contract for _, contract in coins if contract}
-    tokens = Asset.objects.filter(contract__in=contracts) if contracts else []
-    known: dict[tuple[str, str], Unit] = {(asset.chain, asset.contract): asset for asset in tokens}
+    tokens = Token.objects.filter(contract__in=contracts) if contracts else []
+    known: dict[tuple[str, str], Unit] = {(token.chain_code, token.contract): token for token in tokens}
     return {coin: known.get(coin) if coin[1] else CHAINS[coin[0]].native for coin in coins}
 
 

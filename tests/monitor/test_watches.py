@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from ledger.models import Book
-from monitor import watches
+from monitor import deposits, watches
 from monitor.chains import CHAINS
+from monitor.connectors.base import Transfer
+from monitor.deposits import Sighting
 from monitor.errors import TooManyWatches, WatchConflict
-from monitor.models import Watch, WatchedAddress, WatchedTransaction
+from monitor.models import Deposit, Watch, WatchedAddress, WatchedTransaction
 from monitor.watching import watch, watched
 
 CHAIN = CHAINS["bitcoin-regtest"]
@@ -119,3 +122,16 @@ def test_many_at_once_make_one(what: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(24)))) == 1
     assert Watch.objects.count() == WatchedAddress.objects.count() + WatchedTransaction.objects.count() == 1
+
+
+def test_a_watch_takes_no_coins_out_of_the_books(book: Book) -> None:
+    """Where payers share an account: its owner watches a memo that was given to nobody, and the account as well."""
+    account, memo = b"shop", b"shop/unknown"
+    given = watch(book.pk, CHAIN, "shop", account)
+    watches.watch_address(book.pk, CHAIN, "shop/unknown", memo)
+    transfers = [Transfer("one", "one", destination, 10_000) for destination in (memo, account)]
+    found = {
+        destination: rows for destination in (account, memo) if (rows := watched(CHAIN, [destination])[destination])
+    }
+    assert deposits.take_in(Sighting(CHAIN, timezone.now()), transfers, found) == 1
+    assert Deposit.objects.get().watched == given
