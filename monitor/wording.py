@@ -56,8 +56,7 @@ def bid(expected: Expected) -> str:
 def _slow(expected: Expected) -> str:
     if expected.reason == Reason.BASE_FEE_ABOVE:
         return _("The network asks for more than its fee at the moment: it waits until that falls")
-    words = _("The fee is low: this may take hours, %(duration)s")
-    return words % {"duration": duration(expected.minutes)}
+    return _("The fee is low: this may take %(duration)s") % {"duration": duration(expected.minutes)}
 
 
 def _stuck(expected: Expected) -> str:

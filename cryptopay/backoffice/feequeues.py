@@ -84,6 +84,10 @@ class Picture:
     failure: str
 
     @property
+    def how_many(self) -> str:
+        return f"{self.waiting:,}"
+
+    @property
     def summary(self) -> str:
         """The picture in a sentence, for those who do not see it."""
         if not self.bars:
@@ -94,7 +98,7 @@ class Picture:
             if first
             else "the next block takes all"
         )
-        return f"{self.chain}: {self.waiting} transactions wait; {room}; {self.ours_in_all} of them pay us."
+        return f"{self.chain}: {self.how_many} transactions wait; {room}; {self.ours_in_all} of them pay us."
 
 
 def page(request: HttpRequest) -> HttpResponse:
