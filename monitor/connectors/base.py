@@ -103,7 +103,7 @@ class Block(Protocol):
         """Transfers to those destinations, in the block's order."""
 
     def txids(self) -> AbstractSet[str]:
-        """Every transaction of this block, whoever is paid: asked only while somebody watches a transaction."""
+        """What took effect in this block, whoever is paid: asked only while somebody watches a transaction."""
 
 
 class Transfers(Protocol):

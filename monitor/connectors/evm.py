@@ -84,9 +84,11 @@ class EvmBlock(EvmTransfers):
     moved: TokenMoves = field(default_factory=TokenMoves)
     own_coin_known: bool = True
     """Whether what contracts sent of the chain's own coin is among the transfers."""
+    succeeded: AbstractSet[str] = frozenset()
+    """The others are in the block and have moved nothing."""
 
     def txids(self) -> AbstractSet[str]:
-        return self.inspected
+        return self.succeeded
 
 
 class EvmConnector:
@@ -137,6 +139,7 @@ class EvmConnector:
             time=time(block.timestamp),
             moved=moved,
             own_coin_known=internal is not None,
+            succeeded=succeeded,
         )
 
     def examine(self, block: Block, ours: Ours) -> Block:

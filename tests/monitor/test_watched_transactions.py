@@ -94,6 +94,21 @@ def test_the_chain_says_what_is_final(ethereum: Watching, anvil: EthereumNode) -
     assert told(watch) == [(SEEN, 1), (CONFIRMED, 1)]
 
 
+def test_one_that_failed_in_its_block_has_done_nothing(ethereum: Watching, anvil: EthereumNode) -> None:
+    reverting = "0x600580600b6000396000f360006000fd"  # creates PUSH1 0, PUSH1 0, REVERT
+    about = {"from": anvil.accounts()[0], "gas": hex(200_000)}
+    created = str(anvil.rpc("eth_sendTransaction", {**about, "data": reverting}))
+    anvil.mine()
+    contract = anvil.rpc("eth_getTransactionReceipt", created)["contractAddress"]
+    txid = str(anvil.rpc("eth_sendTransaction", {**about, "to": contract, "value": hex(10**15)}))
+    watch = hear_of(ethereum, txid)
+    ethereum.step()
+    anvil.mine()
+    assert anvil.rpc("eth_getTransactionReceipt", txid)["status"] == "0x0"
+    ethereum.step()
+    assert told(watch) == [(SEEN, 1), (DROPPED, 1)]
+
+
 def test_blocks_read_before_are_read_again_for_it(bitcoin: Watching, bitcoind: BitcoinNode) -> None:
     txid = bitcoind.pay(bitcoind.new_address(), AMOUNT)
     bitcoind.mine(DEEP)
