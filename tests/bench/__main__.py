@@ -18,10 +18,10 @@ from pathlib import Path
 import psycopg
 
 from cryptopay.devnet import places, servers
-from tests.bench import invoices, keys, ledger, scan, tpcb
+from tests.bench import detect, invoices, keys, ledger, scan, tpcb
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
-PARTS = {"keys": keys, "scan": scan, "ledger": ledger, "invoices": invoices}
+PARTS = {"keys": keys, "scan": scan, "ledger": ledger, "invoices": invoices, "detect": detect}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ FIGURES = {
     "balance_growth_1e3_to_1e7": Figure(
         "the same with 10 million postings in the book, against a thousand", 1.2, 1, lower_is_better=True
     ),
+    "detect_seconds_median": Figure(
+        "from a payment's broadcast to its delivered webhook, the chain polled each second: median",
+        lower_is_better=True,
+    ),
+    "detect_seconds": Figure("the same, 99 of 100 payments", 2, 1, True),
     "invoice_create_per_second": Figure("invoices opened a second, each with a price and an address of its own"),
     "invoice_create_vs_bare_drf": Figure("the same, against a bare insert of two rows", 50, 70),
 }
@@ -109,6 +114,8 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   account.
 - **balance** (`tests/bench/ledger_history.py`): the same balance in two databases, one with 1,000 postings in its book,
   one with 10 million; half of them are the account's own.
+- **detect** (`tests/bench/detect.py`): 100 payments at random moments on a bitcoind of its own; worker, reader and beat
+  run as the Procfile has them, the merchant's server is a process of the same machine. "Must reach" is two polls.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
   50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
   of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with one query
