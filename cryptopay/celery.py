@@ -63,6 +63,7 @@ def _schedule() -> dict[str, dict[str, Any]]:
         **again,
         "seal the journal": _entry("ledger.seal", 60),
         "expire invoices": _entry("payments.sweep", 5),
+        "take in what is left": _entry("payments.drain_switched_off", 60),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),
         "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),
         **({"refresh demo prices": _entry("devnet.record_demo_prices", 300)} if settings.DEMO_SHOP_URL else {}),

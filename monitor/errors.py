@@ -68,3 +68,15 @@ class SinceTooEarly(Exception):
 
     code = "since_height_too_low"
     pointer = "/since_height"
+
+
+class ChainOn(Exception):
+    """It has a node and is read; take that away first."""
+
+    code = "chain_on"
+
+
+class StillReadingAgain(Exception):
+    """The blocks of this book's earlier watches come first."""
+
+    code = "reading_again"

@@ -15,13 +15,13 @@ from time import monotonic
 import structlog
 from django.utils import timezone
 
-from monitor import agreement, ahead, deposits, parking, watched_transactions
+from monitor import agreement, ahead, deposits, nodes, parking, watched_transactions
 from monitor.ahead import Fetched
 from monitor.chains import Chain
 from monitor.connectors.base import Block, BlockRef, Connector, Examiner, NodeError, Tip
 from monitor.connectors.patience import patience
 from monitor.deposits import Sighting
-from monitor.errors import ChainHalted, NodeBehind, ReorgTooDeep, SteppedAside, TipStale
+from monitor.errors import ChainHalted, ChainOn, NodeBehind, ReorgTooDeep, SteppedAside, TipStale
 from monitor.examining import examined
 from monitor.locking import alone, expect
 from monitor.models import Cursor, ReadBlock
@@ -74,6 +74,14 @@ def step(chain: Chain, connector: Connector) -> Step:
 def resume(chain: Chain) -> None:
     """Read on after a person has looked at why the chain was halted."""
     Cursor.objects.filter(chain_code=chain.code).update(halted_at=None, failing_since=None, failure="", failure_code="")
+
+
+def retire(chain_code: str) -> bool:
+    """Nothing waits for this chain any longer, until a node is set for it again; False: it was never read, or is
+    retired. The cursor stays: nothing is skipped, should it ever be read on. Raises `ChainOn`."""
+    if nodes.is_on(chain_code):
+        raise ChainOn(f"a node is set for {chain_code}; take it out of the settings first")
+    return bool(Cursor.objects.filter(chain_code=chain_code, retired_at=None).update(retired_at=timezone.now()))
 
 
 def take_in(chain: Chain, block: Block, proved_for: AbstractSet[bytes] | None = None, *, again: bool = False) -> int:

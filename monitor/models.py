@@ -54,6 +54,10 @@ class Cursor(models.Model):
         """When the chain was last known to be read up to the node's tip; None while it is behind or was never read."""
         return self.checked_at if self.height is not None and self.height == self.node_height else None
 
+    def settles(self, moment: datetime) -> bool:
+        """All that happened up to then is known, or, the chain being retired, will not be asked for."""
+        return self.retired_at is not None or (self.caught_up_at is not None and self.caught_up_at >= moment)
+
 
 class ReadBlock(models.Model):
     """A block of the active chain as we read it, kept for the chain's reorg limit so that a fork's root is found."""

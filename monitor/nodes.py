@@ -19,6 +19,11 @@ def chain(code: str) -> Chain:
     return CHAINS[code]
 
 
+def is_on(code: str) -> bool:
+    """Whether a node is set for the chain of that code."""
+    return code in settings.NODE_URLS
+
+
 def switched_on() -> list[Chain]:
     """Chains with a node, in the order of the rows."""
     return [row for row in CHAINS.values() if row.code in settings.NODE_URLS]

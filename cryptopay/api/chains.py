@@ -12,6 +12,7 @@ from cryptopay.api.resource import Resource
 from monitor import nodes, tokens
 from monitor.chains import Chain
 from monitor.models import Cursor, Token
+from monitor.standing import REASONS, State, standing
 
 
 class TokenSchema(serializers.Serializer[Any]):
@@ -32,6 +33,9 @@ class ChainSchema(serializers.Serializer[Any]):
     tokens = TokenSchema(many=True)
     height = serializers.IntegerField(allow_null=True, help_text="The last block taken in.")
     node_height = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    since = serializers.DateTimeField(allow_null=True, help_text="Since when it is not being read.")
+    reason = serializers.ChoiceField(choices=["", *REASONS], help_text="Why it is not; empty while it is being read.")
     failing_since = serializers.DateTimeField(allow_null=True)
     halted = serializers.BooleanField(help_text="A person must look at it before it is read on.")
 
@@ -58,6 +62,7 @@ class Chains(Resource):
 
 
 def _chain_json(chain: Chain, cursor: Cursor | None, let_in: list[Token]) -> dict[str, Any]:
+    now = standing(cursor)
     return {
         "chain": chain.code,
         "title": chain.title,
@@ -70,6 +75,9 @@ def _chain_json(chain: Chain, cursor: Cursor | None, let_in: list[Token]) -> dic
         ],
         "height": cursor.height if cursor else None,
         "node_height": cursor.node_height if cursor else None,
+        "state": now.state,
+        "since": now.since,
+        "reason": now.reason,
         "failing_since": cursor.failing_since if cursor else None,
         "halted": bool(cursor and cursor.halted_at),
     }

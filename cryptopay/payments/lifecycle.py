@@ -187,12 +187,16 @@ def sweep(now: datetime | None = None) -> int:
 
 
 def _due(now: datetime) -> QuerySet[Invoice]:
-    """Overdue, and every chain it can be paid on was read since: a chain that is not read holds up no other's."""
+    """Overdue, and every chain it can be paid on was read since: a chain that is not read holds up no other's.
+
+    One that an operator has retired is not waited for.
+    """
     overdue = Q(status=Invoice.Status.NEW, expires_at__lte=now)
     over = Q(status=Invoice.Status.PROCESSING, monitored_until__lte=now)
     read_at = Cursor.objects.filter(chain_code=OuterRef("asset__chain"), height=F("node_height")).values("checked_at")
+    retired = Cursor.objects.filter(chain_code=OuterRef("asset__chain"), retired_at__isnull=False)
     unread = PaymentMethod.objects.annotate(read_at=Subquery(read_at)).filter(
-        Q(read_at__isnull=True) | Q(read_at__lt=OuterRef("deadline")), invoice=OuterRef("pk")
+        Q(read_at__isnull=True) | Q(read_at__lt=OuterRef("deadline")), ~Exists(retired), invoice=OuterRef("pk")
     )
     deadline = Case(When(status=Invoice.Status.NEW, then=F("expires_at")), default=F("monitored_until"))
     return Invoice.objects.filter(overdue | over).annotate(deadline=deadline).filter(~Exists(unread))

@@ -162,13 +162,14 @@ def _prefetch(invoices: Sequence[Invoice]) -> None:
 def _passed(moment: datetime, now: datetime, methods: Sequence[PaymentMethod]) -> bool:
     """The moment is over, and every chain the invoice can be paid on has been read beyond it.
 
-    While a node is silent nobody knows whether the payer paid in time, so nothing expires.
+    While a node is silent nobody knows whether the payer paid in time, so nothing expires. A chain that an operator
+    has retired is not waited for.
     """
     if now < moment:
         return False
     codes = {method.chain.code for method in methods}
-    read = [cursor.caught_up_at for cursor in _cursors(codes).values()]
-    return len(read) == len(codes) and all(at is not None and at >= moment for at in read)
+    cursors = _cursors(codes).values()
+    return len(cursors) == len(codes) and all(cursor.settles(moment) for cursor in cursors)
 
 
 def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:

@@ -54,7 +54,8 @@ def test_me(alice: Caller) -> None:
 def test_chains_of_a_key(alice: Caller) -> None:
     _read()
     assert [chain["chain"] for chain in alice.get("/chains").json()["data"]] == [c.code for c in DEVELOPMENT_CHAINS]
-    assert alice.get("/chains").json()["data"][0]["height"] == 100
+    first = alice.get("/chains").json()["data"][0]
+    assert (first["height"], first["state"], first["since"], first["reason"]) == (100, "reading", None, "")
     assert Caller(alice.merchant, live=True).get("/chains").json()["data"] == []
 
 
@@ -62,16 +63,24 @@ def test_health(db: None) -> None:
     _read()
     well = Client().get("/api/v1/health")
     assert (well.status_code, well.json()) == (200, {"status": "ok"})
-    for trouble in (
-        {"failing_since": timezone.now(), "failure": "http://user:password@node"},
-        {"halted_at": timezone.now()},
-        {"checked_at": timezone.now() - timedelta(minutes=2)},
-        {"checked_at": None},
+    since = timezone.now() - timedelta(minutes=2)
+    for trouble, told, why in (
+        (
+            {"failing_since": since, "failure": "user:password@node", "failure_code": "node_slow"},
+            "failing",
+            "slow",
+        ),
+        ({"halted_at": since, "failure_code": "reorg_too_deep"}, "halted", "deeper than its limit"),
+        ({"checked_at": since}, "failing", "nobody reads it"),
+        ({"checked_at": None}, "failing", "has not answered yet"),
     ):
-        _read(**{"failing_since": None, "halted_at": None, **trouble})
+        _read(**{"failing_since": None, "halted_at": None, "failure_code": "", **trouble})
         ill = Client().get("/api/v1/health")
         assert (ill.status_code, code(ill)) == (503, "unhealthy")
-        assert len(ill.json()["errors"]) == len(DEVELOPMENT_CHAINS)
+        assert [error["code"] for error in ill.json()["errors"]] == [f"chain_{told}"] * len(DEVELOPMENT_CHAINS)
+        detail = ill.json()["errors"][0]["detail"]
+        assert why in detail
+        assert (f"since {since:%Y-%m-%d %H:%M} UTC" in detail) == (None not in trouble.values())
         assert b"password" not in ill.content
     Cursor.objects.all().delete()
     assert Client().get("/api/v1/health").status_code == 503
