@@ -79,9 +79,12 @@ class MethodSchema(serializers.Serializer[Any]):
     chain = serializers.CharField()
     contract = serializers.CharField(allow_null=True, help_text="Of a token; null: the chain's own coin.")
     address = serializers.CharField(
-        allow_null=True, help_text="Verified against your public key just now; null: it failed, do not pay."
+        allow_null=True,
+        help_text="Verified against your public key just now; null: it failed, do not pay. Where chains have accounts: "
+        "the account.",
     )
-    uri = serializers.CharField(allow_null=True, help_text="For wallets and QR codes: BIP-321, EIP-681.")
+    memo = serializers.CharField(allow_null=True, help_text="Must be sent along, where chains have accounts.")
+    uri = serializers.CharField(allow_null=True, help_text="For wallets and QR codes: BIP-321, EIP-681, EEP-7.")
     due = AmountSchema()
     paid = AmountSchema(help_text="Seen, unconfirmed counted.")
     confirmed = AmountSchema()
@@ -130,6 +133,7 @@ class PublicMethodSchema(serializers.Serializer[Any]):
     chain = serializers.CharField()
     contract = serializers.CharField(allow_null=True)
     address = serializers.CharField(allow_null=True)
+    memo = serializers.CharField(allow_null=True)
     uri = serializers.CharField(allow_null=True)
     due = AmountSchema()
     paid = AmountSchema()
@@ -281,7 +285,7 @@ def _public_payment_json(payment: PaymentState) -> dict[str, Any]:
 
 
 def _public_method_json(method: MethodState) -> dict[str, Any]:
-    return {**representation.method(method), "address": method.address or None, "uri": method.uri or None}
+    return {**representation.method(method), **representation.place(method.address), "uri": method.uri or None}
 
 
 _NAMED_HERE = {"/method": "/methods", "/external_ref": "/customer_ref"}

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+import cryptopay.payments.admin_receipts  # noqa: F401 - its page registers itself
 from cryptopay.payments import quotes
 from cryptopay.payments.models import ChainNotice, CustomerAddress, IntakePosition, Invoice, Payment
 from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment_states, state_of

@@ -1,9 +1,12 @@
-"""Where what arrived stands: a payment to an invoice, a credit to a customer. Both move alike, with the chain."""
+"""Where what arrived stands: a payment to an invoice, a credit to a customer, a receipt of nobody knows whom.
+
+All move alike, with the chain.
+"""
 
 from cryptopay.payments.errors import IntakeOutOfStep
-from cryptopay.payments.models import Credit, Payment
+from cryptopay.payments.models import Credit, Payment, UnassignedReceipt
 
-Arrival = Payment | Credit
+Arrival = Payment | Credit | UnassignedReceipt
 
 
 def expect(arrival: Arrival, *states: Payment.State) -> None:

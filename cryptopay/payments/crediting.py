@@ -1,60 +1,68 @@
-"""What arrives at customers' own addresses: booked to the customer's account as payments are, with no sale after it."""
+"""What arrives without an invoice: at a customer's own address it is the customer's, at a shared account with no known
+memo it is in suspense. Booked as payments are, with no sale after it.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cryptopay.payments import assets, entries
 from cryptopay.payments.arrivals import expect, move
+from cryptopay.payments.entries import Receipt
 from cryptopay.payments.errors import IntakeOutOfStep
-from cryptopay.payments.models import Credit, CustomerAddress, Payment
+from cryptopay.payments.models import Credit, CustomerAddress, Payment, SharedAccount, UnassignedReceipt
+from ledger.models import Asset
 from monitor.models import ChainEvent
 
 _State = Payment.State
+Place = CustomerAddress | SharedAccount
 
 
-def take_in(event: ChainEvent, address: CustomerAddress) -> None:
-    """Book what happened to a deposit at that address. Raises `IntakeOutOfStep`."""
-    _ACTIONS[ChainEvent.Kind(event.kind)](event, address)
+def take_in(event: ChainEvent, place: Place) -> None:
+    """Book what happened to a deposit there. Raises `IntakeOutOfStep`."""
+    _ACTIONS[ChainEvent.Kind(event.kind)](event, place)
 
 
-def _seen(event: ChainEvent, address: CustomerAddress) -> None:
+def _seen(event: ChainEvent, place: Place) -> None:
     asset = assets.of_deposit(event.deposit)
-    entry_id = entries.seen(event, entries.deposit_of(address, asset))
-    credit, made = Credit.objects.get_or_create(
-        deposit=event.deposit,
-        defaults={
-            "book_id": event.book_id,
-            "address": address,
-            "asset": asset,
-            "base_units": event.deposit.base_units,
-            "pending_entry_id": entry_id,
-        },
-    )
+    entry_id = entries.seen(event, _receipt(place, asset))
+    facts = {
+        "book_id": event.book_id,
+        "asset": asset,
+        "base_units": event.deposit.base_units,
+        "pending_entry_id": entry_id,
+    }
+    arrival: Credit | UnassignedReceipt
+    if isinstance(place, CustomerAddress):
+        arrival, made = Credit.objects.get_or_create(deposit=event.deposit, defaults={**facts, "address": place})
+    else:
+        arrival, made = UnassignedReceipt.objects.get_or_create(
+            deposit=event.deposit, defaults={**facts, "account": place}
+        )
     if not made:
-        expect(credit, _State.DROPPED, _State.REVERSED)
-        move(credit, _State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
+        expect(arrival, _State.DROPPED, _State.REVERSED)
+        move(arrival, _State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
 
 
-def _confirmed(event: ChainEvent, address: CustomerAddress) -> None:
-    credit = _credit(event, _State.SEEN)
-    receipt = entries.deposit_of(address, credit.asset)
-    move(credit, _State.CONFIRMED, settled_entry_id=entries.confirmed(event, receipt, credit.pending_entry_id))
+def _confirmed(event: ChainEvent, place: Place) -> None:
+    arrival = _arrival(event, place, _State.SEEN)
+    receipt = _receipt(place, arrival.asset)
+    move(arrival, _State.CONFIRMED, settled_entry_id=entries.confirmed(event, receipt, arrival.pending_entry_id))
 
 
-def _dropped(event: ChainEvent, address: CustomerAddress) -> None:
-    credit = _credit(event, _State.SEEN)
-    entries.dropped(event, entries.deposit_of(address, credit.asset), credit.pending_entry_id)
-    move(credit, _State.DROPPED)
+def _dropped(event: ChainEvent, place: Place) -> None:
+    arrival = _arrival(event, place, _State.SEEN)
+    entries.dropped(event, _receipt(place, arrival.asset), arrival.pending_entry_id)
+    move(arrival, _State.DROPPED)
 
 
-def _taken_back(event: ChainEvent, address: CustomerAddress) -> None:
-    credit = _credit(event, _State.CONFIRMED)
-    assert credit.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
-    entries.taken_back(event, entries.deposit_of(address, credit.asset), credit.settled_entry_id)
-    move(credit, _State.REVERSED)
+def _taken_back(event: ChainEvent, place: Place) -> None:
+    arrival = _arrival(event, place, _State.CONFIRMED)
+    assert arrival.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
+    entries.taken_back(event, _receipt(place, arrival.asset), arrival.settled_entry_id)
+    move(arrival, _State.REVERSED)
 
 
-_ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, CustomerAddress], None]] = MappingProxyType(
+_ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, Place], None]] = MappingProxyType(
     {
         ChainEvent.Kind.SEEN: _seen,
         ChainEvent.Kind.CONFIRMED: _confirmed,
@@ -64,9 +72,17 @@ _ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, CustomerAddress], None]
 )
 
 
-def _credit(event: ChainEvent, state: Payment.State) -> Credit:
-    credit = Credit.objects.select_related("asset").filter(deposit=event.deposit).first()
-    if credit is None:
+def _receipt(place: Place, asset: Asset) -> Receipt:
+    if isinstance(place, CustomerAddress):
+        return entries.deposit_of(place, asset)
+    return entries.unassigned_at(place, asset)
+
+
+def _arrival(event: ChainEvent, place: Place, state: Payment.State) -> Credit | UnassignedReceipt:
+    kind = Credit if isinstance(place, CustomerAddress) else UnassignedReceipt
+    arrival: Credit | UnassignedReceipt | None
+    arrival = kind.objects.select_related("asset").filter(deposit=event.deposit).first()
+    if arrival is None:
         raise IntakeOutOfStep(f"{event.kind} of a deposit that was never seen: {event.deposit.key}")
-    expect(credit, state)
-    return credit
+    expect(arrival, state)
+    return arrival

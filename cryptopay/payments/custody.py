@@ -2,7 +2,7 @@
 
 from ledger.checking import Invariant
 
-# What the monitor told and the intake took in: of each deposit to an invoice's or a customer's address, the
+# What the monitor told and the intake took in: of each deposit to an invoice's, a customer's or nobody's address, the
 # last event up to the intake's position. What people enter by hand is no chain fact and is left out of the account.
 _HELD_IS_RECEIVED = """
     SELECT 'ledger_account', h.account_id, coalesce(c.book_id, h.book_id), h.account_id, NULL::bigint,
@@ -13,6 +13,7 @@ _HELD_IS_RECEIVED = """
         FROM monitor_deposit d
         JOIN (
             SELECT watched_id FROM payments_paymentmethod UNION ALL SELECT watched_id FROM payments_customeraddress
+            UNION ALL SELECT watched_id FROM payments_sharedaccount
         ) own ON own.watched_id = d.watched_id
         JOIN payments_intakeposition i ON i.chain_code = d.chain_code
         CROSS JOIN LATERAL (

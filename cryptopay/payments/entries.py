@@ -2,6 +2,7 @@
 
 A coin is seen      pending   debit  custody                 credit  the customer
 it is confirmed     validated the same, now in the ledger
+whose it is nobody knows      the same, with suspense in the place of the customer
 it is dropped       void      the pending entry is taken back
 a reorg takes it    reversed  a further entry takes the validated one back
 it was spent then   posted    debit  suspense                credit  the customer, before it is reversed
@@ -19,7 +20,7 @@ from datetime import datetime
 
 import structlog
 
-from cryptopay.payments.models import CustomerAddress, Invoice, PaymentMethod
+from cryptopay.payments.models import CustomerAddress, Invoice, PaymentMethod, SharedAccount
 from ledger import balances, chart, journal, rates
 from ledger.errors import AlreadyReversed, BelowFloor, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
@@ -27,6 +28,8 @@ from ledger.models import Account, Asset, Book, JournalEntry, Rate
 from monitor.models import ChainEvent, Deposit
 
 log = structlog.get_logger(__name__)
+
+SUSPENSE = "suspense"
 
 _WORDS: dict[str, str] = {
     ChainEvent.Kind.SEEN: "seen",
@@ -42,10 +45,17 @@ class Receipt:
 
     book: Book
     asset: Asset
-    customer: str
-    """Their reference; empty: a guest."""
+    customer: str | None
+    """Their reference; empty: a guest; None: nobody knows."""
     purpose: str
     references: Mapping[str, str]
+
+    @property
+    def owed(self) -> Account:
+        """To whom the coins are owed."""
+        if self.customer is None:
+            return chart.find(self.book.pk, SUSPENSE, self.asset)
+        return chart.customer(self.book.pk, self.customer, self.asset)
 
 
 def payment_of(invoice: Invoice, asset: Asset) -> Receipt:
@@ -60,6 +70,11 @@ def deposit_of(address: CustomerAddress, asset: Asset) -> Receipt:
     return Receipt(address.book, asset, customer, f"deposit of {address.customer}", references)
 
 
+def unassigned_at(account: SharedAccount, asset: Asset) -> Receipt:
+    """Coins at an account that payers share, and no memo that tells whose they are."""
+    return Receipt(account.book, asset, None, f"unassigned receipt at {account}", {"account": str(account)})
+
+
 def seen(event: ChainEvent, receipt: Receipt) -> int:
     """Coins were seen on their way; the pending entry's id."""
     base_units = event.deposit.base_units
@@ -69,7 +84,7 @@ def seen(event: ChainEvent, receipt: Receipt) -> int:
             idem=idem(event),
             legs=[
                 Leg(_custody(event.book_id, receipt.asset), debit=base_units),
-                Leg(chart.customer(event.book_id, receipt.customer, receipt.asset), credit=base_units),
+                Leg(receipt.owed, credit=base_units),
             ],
             effective_at=event.happened_at,
             description=receipt.purpose[:1].upper() + receipt.purpose[1:],
@@ -151,8 +166,8 @@ def _reverse(resolution: Resolution) -> None:
 
 def _lend(event: ChainEvent, receipt: Receipt) -> None:
     """One merchant's missing coins must not hold up a chain: an accountant finds them in suspense."""
-    customer = chart.customer(event.book_id, receipt.customer, receipt.asset)
-    suspense = chart.find(event.book_id, "suspense", receipt.asset)
+    customer = receipt.owed
+    suspense = chart.find(event.book_id, SUSPENSE, receipt.asset)
     missing = event.deposit.base_units - balances.balance(customer).available
     journal.post(
         Entry(

@@ -61,6 +61,18 @@ class UnknownInvoice(PaymentError):
     code = "not_found"
 
 
+class NotAssignable(PaymentError):
+    """Not received for good, or assigned before."""
+
+    code = "receipt_not_assignable"
+
+
+class UnknownPayer(PaymentError):
+    """Neither a customer nor an invoice of these books."""
+
+    code = "payer_unknown"
+
+
 class IntakeOutOfStep(Exception):
     """The journal and the chain's events disagree. The chain's intake stops here until a person has looked."""
 

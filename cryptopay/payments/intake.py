@@ -12,12 +12,13 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices
+from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices, sharing
 from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.errors import IntakeOutOfStep
-from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod
+from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod, SharedAccount
 from ledger import journal
 from ledger.models import Asset
+from monitor.chains import CHAINS
 from monitor.models import ChainEvent, TransactionEvent
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ EVENTS_A_COMMIT = 200
 def drain(chain_code: str) -> int:
     """Take in all events of a chain; how many. One that cannot be taken in stops the chain's intake and is raised."""
     IntakePosition.objects.get_or_create(chain_code=chain_code)
+    sharing.watch_accounts(CHAINS[chain_code])
     total = _tell_of_transactions(chain_code)
     try:
         while taken := _take(chain_code, EVENTS_A_COMMIT):
@@ -101,27 +103,34 @@ class _Owners:
 
     methods: Mapping[int, PaymentMethod]
     customers: Mapping[int, CustomerAddress]
+    accounts: Mapping[int, SharedAccount]
 
 
 def _owners(batch: list[ChainEvent]) -> _Owners:
-    """In two questions."""
+    """In three questions."""
     watched = {event.deposit.watched_id for event in batch}
     if not watched:
-        return _Owners({}, {})
+        return _Owners({}, {}, {})
     methods = PaymentMethod.objects.filter(watched__in=watched).select_related("asset")
     customers = CustomerAddress.objects.filter(watched__in=watched).select_related("customer", "book", "address")
-    return _Owners({row.watched_id: row for row in methods}, {row.watched_id: row for row in customers})
+    accounts = SharedAccount.objects.filter(watched__in=watched).select_related("book", "watched")
+    return _Owners(
+        {row.watched_id: row for row in methods},
+        {row.watched_id: row for row in customers},
+        {row.watched_id: row for row in accounts},
+    )
 
 
 def _take_in(event: ChainEvent, owners: _Owners) -> None:
     watched_id = event.deposit.watched_id
-    method, address = owners.methods.get(watched_id), owners.customers.get(watched_id)
+    method = owners.methods.get(watched_id)
+    place = owners.customers.get(watched_id) or owners.accounts.get(watched_id)
     if method is not None:
         invoice = Invoice.objects.select_for_update(of=("self",)).select_related("book").get(pk=method.invoice_id)
         method.invoice = invoice
         _ACTIONS[ChainEvent.Kind(event.kind)](event, method, invoice)
-    elif address is not None:
-        crediting.take_in(event, address)
+    elif place is not None:
+        crediting.take_in(event, place)
 
 
 def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from ulid import ULID
 
 from cryptopay.merchants.models import Customer
-from keys.models import Address
+from keys.models import Address, MasterKey
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Asset, Book, JournalEntry, Rate
 from ledger.money import BaseUnitsField
@@ -192,6 +192,46 @@ class Credit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asset} for {self.address_id}"
+
+
+class SharedAccount(models.Model):
+    """A merchant's account on a chain whose payers share one, told apart by memo. What comes without a known memo is
+    watched for here, from the moment its name was imported.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    chain_code = models.CharField(max_length=32)
+    master_key = models.OneToOneField(MasterKey, on_delete=models.PROTECT, related_name="shared_account")
+    watched = models.OneToOneField(WatchedAddress, on_delete=models.PROTECT, related_name="shared_account")
+
+    def __str__(self) -> str:
+        return self.watched.address
+
+
+class UnassignedReceipt(models.Model):
+    """What arrived at a shared account with no memo or a wrong one: one deposit. The books hold it in suspense until a
+    person finds out whose it is.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    account = models.ForeignKey(SharedAccount, on_delete=models.PROTECT, related_name="receipts")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="unassigned")
+    base_units = BaseUnitsField()
+    state = models.CharField(max_length=10, choices=Payment.State, default=Payment.State.SEEN)
+    pending_entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="+", db_index=False)
+    settled_entry = models.ForeignKey(
+        JournalEntry, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    assigned_as = models.CharField(max_length=80, default="", blank=True)
+    """Key of the entry that says whose it is, as it was asked last; a second person may have refused it."""
+    seen_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["book", "-id"], name="unassigned_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.asset} at {self.account}"
 
 
 class ChainNotice(AppendOnly):

@@ -1,8 +1,9 @@
-"""Payment URIs that wallets open: BIP-321 (and its kin) for UTXO chains, EIP-681 for EVM chains, Monero's own."""
+"""Payment URIs that wallets open: BIP-321 and its kin (UTXO chains), EIP-681 (EVM), Monero's own, EEP-7 (EOS)."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from cryptopay.payments import esr
 from ledger.money import Amount
 from monitor.chains import Chain
 
@@ -31,6 +32,10 @@ def _monero(chain: Chain, address: str, amount: Amount, _: str) -> str:
     return f"{chain.uri_scheme}:{address}{query}"
 
 
+def _signing_request(chain: Chain, address: str, amount: Amount, _: str) -> str:
+    return esr.transfer_request(chain, address, amount)
+
+
 _FORMS: Mapping[str, Callable[[Chain, str, Amount, str], str]] = MappingProxyType(
-    {"bitcoin": _bip321, "evm": _eip681, "monero": _monero}
+    {"bitcoin": _bip321, "evm": _eip681, "monero": _monero, "antelope": _signing_request}
 )

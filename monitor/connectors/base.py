@@ -62,7 +62,7 @@ class Transfer:
     contract: str = ""
     """Token contract; empty: the chain's own coin."""
     sender: str = ""
-    """The account that paid, and what it wrote, where payers share an address and a person may have to tell them apart."""
+    """The account that paid, and what it wrote, where payers share an address and a person tells them apart."""
     memo: str = ""
 
 

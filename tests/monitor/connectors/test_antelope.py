@@ -36,7 +36,7 @@ class Account:
     def received(self) -> list[Transfer]:
         blocks = (self._connector.block(height) for height in range(self._first, self._node.height() + 1))
         own = self.name.encode()
-        found = []
+        found: list[Transfer] = []
         for block in blocks:
             assert not block.parked
             watched = {d for d in block.destinations() if d == own or d.startswith(own + b"/")}
