@@ -1,14 +1,17 @@
 """What a merchant needs to find every coin with another program, should this one be gone."""
 
 from dataclasses import dataclass
+from itertools import islice
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from keys.formats.accounts import Account
 from keys.formats.descriptors import descriptor
 from keys.issuing import verified_many
 from keys.models import Address, KeyExport, MasterKey
 
+CHUNK = 10_000
+"""Addresses verified at a time."""
 DESCRIBED = "bitcoin"
 """The family whose programs read descriptors; of the others, the addresses themselves are told."""
 
@@ -19,6 +22,8 @@ class Export:
 
     descriptors: list[dict[str, object]]
     addresses: list[str]
+    withheld: int = 0
+    """Addresses that do not follow from the key: each has raised an alarm."""
 
 
 def export(master_key: MasterKey, by: str) -> Export:
@@ -35,8 +40,18 @@ def export(master_key: MasterKey, by: str) -> Export:
         return Export([], [])
     if isinstance(credential, Account) and master_key.chain_row.family == DESCRIBED:
         return Export([_importable(master_key, credential, last)], [])
-    shown = verified_many(issued.order_by("index"))
-    return Export([], list(shown.values()))
+    return _listed(issued)
+
+
+def _listed(issued: QuerySet[Address]) -> Export:
+    shown: list[str] = []
+    held = 0
+    rows = issued.order_by("index").iterator(chunk_size=CHUNK)
+    while chunk := list(islice(rows, CHUNK)):
+        texts = verified_many(chunk)
+        shown += texts.values()
+        held += len(chunk) - len(texts)
+    return Export([], shown, held)
 
 
 def _importable(master_key: MasterKey, account: Account, last: int) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from cryptopay.devnet.drive import BitcoinNode
 from keys.exporting import export
@@ -18,6 +19,7 @@ from keys.issuing import issue_address
 from keys.models import Address, KeyExport, MasterKey
 from ledger.models import Book
 from monitor.chains import CHAINS, Chain
+from tests.database import past_triggers
 
 BITCOIN, LITECOIN, ETHEREUM = CHAINS["bitcoin-regtest"], CHAINS["litecoin-regtest"], CHAINS["ethereum-dev"]
 ISSUED = 4
@@ -92,6 +94,22 @@ def test_elsewhere_the_addresses_are_told(new_book: Callable[[], Book], new_key:
     import_credential(book, ETHEREUM, new_key(ETHEREUM.derivation_path), "x")
     addresses = [issue_address(book.pk, ETHEREUM).text for _ in range(3)]
     assert _exported(book, ETHEREUM).split() == addresses
+
+
+def test_threat_35_a_swapped_address_is_not_told_and_that_is_said(
+    new_book: Callable[[], Book], new_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keys.exporting.CHUNK", 2)
+    book = new_book()
+    import_credential(book, ETHEREUM, new_key(ETHEREUM.derivation_path), "x")
+    addresses = [issue_address(book.pk, ETHEREUM) for _ in range(5)]
+    forged = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    with past_triggers(), connection.cursor() as cursor:
+        cursor.execute("UPDATE keys_address SET text = %s WHERE id = %s", [forged, addresses[2].pk])
+    output = io.StringIO()
+    with pytest.raises(CommandError, match="1 addresses do not follow"):
+        call_command("export_descriptors", book=book.pk, chain=ETHEREUM.code, stdout=output)
+    assert output.getvalue().split() == [a.text for a in addresses if a is not addresses[2]]
 
 
 def test_every_export_is_kept_with_who_asked(new_master_key: Callable[[], MasterKey]) -> None:

@@ -38,3 +38,5 @@ class Command(BaseCommand):
         for one in exports:
             for address in one.addresses:
                 self.stdout.write(address)
+        if withheld := sum(one.withheld for one in exports):
+            raise CommandError(f"{withheld} addresses do not follow from their key and are withheld: see the alarms.")

@@ -136,6 +136,8 @@ def test_words_in_a_file_that_its_owner_alone_reads(chain: str, new_book: Callab
         ({"form": "p2wsh"}, "no addresses of the form p2wsh"),
         ({"account": -1}, "account's number"),
         ({"chain": "bitcoin"}, "takes development chains"),
+        ({"chain": "eos-dev"}, "Give its name to import_master_key"),
+        ({"chain": "monero-regtest"}, "monero-wallet-cli makes a wallet"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_there_are_words(

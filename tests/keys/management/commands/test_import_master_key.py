@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from keys.importing import first_addresses
 from keys.models import MasterKey
 from ledger.models import Book
+from monitor.chains import CHAINS, Chain
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,16 @@ def test_a_key_is_imported_and_its_addresses_are_shown_but_not_the_key(
     assert (master_key.label, master_key.form) == ("Trezor", "p2wpkh")
     assert all(address in shown for address in first_addresses(master_key))
     assert text not in shown
+
+
+@pytest.mark.parametrize("chain", [chain for chain in CHAINS.values() if not chain.live], ids=str)
+def test_every_chain_takes_its_own_kind_one_part_a_line(
+    chain: Chain, run: Callable[..., str], new_book: Callable[[], Book], new_credential: Callable[[Chain], str]
+) -> None:
+    book, text = new_book(), new_credential(chain)
+    shown = run(f"{text}\n", book.pk, chain.code)
+    assert first_addresses(MasterKey.objects.get(book=book, chain=chain.code))[2] in shown
+    assert text.split()[-1] not in shown or chain.family == "antelope", "an account's name is no secret"
 
 
 def test_a_form_is_chosen(run: Callable[..., str], new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:
