@@ -100,11 +100,21 @@ class BitcoinNode:
         blocks = depth + 1 if blocks is None else blocks
         if not 0 < depth < blocks:
             raise ValueError("the new branch must be longer than the old one")
-        orphaned = self.rpc("getblockhash", self.height() - depth + 1)
-        self.rpc("invalidateblock", orphaned)
-        branch = [self.mine_exactly(transactions), *(self.mine_exactly() for _ in range(blocks - 1))]
-        self.rpc("reconsiderblock", orphaned)
-        return branch
+        turned_down = self._step_back_to(self.height() - depth)
+        try:
+            return [self.mine_exactly(transactions), *(self.mine_exactly() for _ in range(blocks - 1))]
+        finally:
+            for block in turned_down:
+                self.rpc("reconsiderblock", block)
+
+    def _step_back_to(self, height: int) -> list[str]:
+        """Make that block the tip: turn down what stands on it, and branches of earlier reorgs that would take over."""
+        root, turned_down = self.rpc("getblockhash", height), []
+        while self.rpc("getbestblockhash") != root:
+            on_root = self.rpc("getblockhash", height) == root
+            turned_down.append(self.rpc("getblockhash", height + 1 if on_root else height))
+            self.rpc("invalidateblock", turned_down[-1])
+        return turned_down
 
     def close(self) -> None:
         """Ends the idle connection, for which litecoind would wait when it is stopped."""

@@ -8,6 +8,7 @@ with an error if the books are wrong. `--cases` shortens or lengthens what is na
     crash           PostgreSQL and writers are killed under load
     controls        rules are broken on purpose; the trials above must notice
     tampering       rows are changed behind the ledger's back; its proofs must notice
+    reorgs          random payments, double spends and reorganisations on real nodes; books against a fresh rescan
     reorgs_evm      payments in coins and tokens, double spends, reorganisations; books against what addresses hold
 """
 
@@ -21,7 +22,7 @@ import traceback
 from cryptopay.devnet import environment, logins
 from tests.torture import server
 
-TRIALS = ("small_ledger", "concurrency", "crash", "controls", "tampering", "reorgs_evm")
+TRIALS = ("small_ledger", "concurrency", "crash", "controls", "tampering", "reorgs", "reorgs_evm")
 _NO_BROKER = "redis://127.0.0.1:1/0"
 
 
