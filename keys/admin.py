@@ -49,7 +49,8 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
         max_length=400,
         widget=UnechoedTextarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
         help_text="An extended public key (xpub, ypub, zpub, Ltub; of test networks tpub, upub, vpub). "
-        "EOS: the account's name. Monero: the primary address and, on the next line, the private view key. Never paste a key that spends.",
+        "EOS: the account's name. Monero: the primary address and, on the next line, the private view key. "
+        "Never paste a key that spends.",
     )
 
     class Meta:
