@@ -437,7 +437,7 @@ class QueueLook(models.Model):
 
 
 class Expectation(models.Model):
-    """What is to be expected of an unconfirmed deposit, as the queue was at `as_of`. Not of those the node never knew."""
+    """What is to be expected of an unconfirmed deposit, as the queue was at `as_of`. Others have no row."""
 
     book = models.ForeignKey("ledger.Book", on_delete=models.PROTECT, related_name="+", db_index=False)
     deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="expectation")
