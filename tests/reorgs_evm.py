@@ -29,7 +29,7 @@ CHAIN = CHAINS["ethereum-dev"]
 CODE = "USDX"
 DEEPEST = 25
 BURIED = DEEPEST + 5
-_SENDER = Path(__file__).with_name("contracts") / "Sender.vy"
+SENDER = Path(__file__).with_name("contracts") / "Sender.vy"
 _PAYERS = 5
 
 
@@ -51,7 +51,7 @@ class Trial:
 
     def start(self) -> None:
         """The token let in and everybody rich, buried deeper than any reorganisation reaches."""
-        self.token, self.sender = deploy(self.node, DEMO_DOLLAR), deploy(self.node, _SENDER)
+        self.token, self.sender = deploy(self.node, DEMO_DOLLAR), deploy(self.node, SENDER)
         Token.objects.create(chain_code=CHAIN.code, contract=self.token.address, code=CODE, decimals=6)
         rates.record(CODE, "EUR", Decimal("0.86"), "test", timezone.now())
         for holder in (*self.node.accounts()[:_PAYERS], self.sender.address):
