@@ -7,13 +7,15 @@ from django.db.models.functions import Now
 
 from monitor import backfill, confirmations
 from monitor.chains import Chain
-from monitor.errors import SinceTooEarly, TooManyWatches, WatchConflict
-from monitor.models import Cursor, Watch, WatchedAddress, WatchedTransaction
+from monitor.errors import SinceTooEarly, StillReadingAgain, TooManyWatches, WatchConflict
+from monitor.models import Backfill, Cursor, Watch, WatchedAddress, WatchedTransaction
 
 MOST_WATCHES = 10_000
 """Open ones of a book, addresses given to payers not counted. Each costs a row, and none a question to a node."""
 MOST_BLOCKS_BACK = 10_000
 """Read again for a watch. What lies further back is the operator's to ask for (`manage.py rescan_chain`)."""
+MOST_READ_AGAIN = 50
+"""A book's watches for which blocks are still to be read again. It costs the node, and others wait for it."""
 ANY_AMOUNT = 2**256
 """Nobody knows what a watched transaction is worth: the policy for any amount holds."""
 
@@ -32,7 +34,7 @@ def watch_address(
     """The open watch of that destination, and whether it was made now.
 
     `at_least` confirmations are asked beyond the chain's policy; the blocks from `since_height` on are read again.
-    Raises `WatchConflict` if it is watched otherwise, `TooManyWatches`, `SinceTooEarly`.
+    Raises `WatchConflict` if it is watched otherwise, `TooManyWatches`, `SinceTooEarly`, `StillReadingAgain`.
     """
     _one_by_one(book_id)
     watched, made = WatchedAddress.objects.get_or_create(
@@ -104,6 +106,7 @@ def _made(
     )
     if since_height is not None:
         _expect_recent(chain, since_height)
+        _expect_patience(book_id)
         backfill.request(chain, since_height, asked_for=made.public_id)
     return made
 
@@ -139,3 +142,9 @@ def _expect_recent(chain: Chain, since_height: int) -> None:
     read_to = Cursor.objects.filter(chain_code=chain.code).values_list("height", flat=True).first()
     if read_to is not None and since_height < read_to - MOST_BLOCKS_BACK:
         raise SinceTooEarly(f"At most {MOST_BLOCKS_BACK} blocks are read again: from {read_to - MOST_BLOCKS_BACK} on.")
+
+
+def _expect_patience(book_id: int) -> None:
+    asked = Watch.objects.filter(book_id=book_id, since_height__isnull=False).values("public_id")
+    if Backfill.objects.filter(finished_at__isnull=True, asked_for__in=asked).count() >= MOST_READ_AGAIN:
+        raise StillReadingAgain("Blocks are still being read again for your earlier watches. Ask again later.")

@@ -46,7 +46,9 @@ class AddressSchema(serializers.Serializer[Any]):
         "the account.",
     )
     memo = serializers.CharField(allow_null=True, help_text="Must be sent along, where chains have accounts.")
-    uri = serializers.CharField(allow_null=True, help_text="For wallets and QR codes.")
+    uri = serializers.CharField(
+        allow_null=True, help_text="For wallets and QR codes; null where a chain's URIs always name an amount."
+    )
     account = serializers.CharField(help_text="Of the ledger, where what arrives is booked.")
     metadata = serializers.DictField(child=serializers.CharField(allow_blank=True))
     created_at = serializers.DateTimeField()
@@ -117,7 +119,7 @@ def _address_json(row: CustomerAddress, text: str, live: bool) -> dict[str, Any]
         "chain": row.chain_code,
         "user": row.customer.external_ref,
         **representation.place(text),
-        "uri": uris.payment_uri(row.chain, text, nothing_yet) if text else None,
+        "uri": (uris.payment_uri(row.chain, text, nothing_yet) or None) if text else None,
         "account": f"liabilities:customers:{row.customer.external_ref}",
         "metadata": row.metadata,
         "created_at": row.created_at,

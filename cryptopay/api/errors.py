@@ -46,6 +46,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "too_many_endpoints",
         "too_many_watches",
         "watch_conflict",
+        "reading_again",
         "endpoint_disabled",
         "account_closed",
         "account_not_empty",

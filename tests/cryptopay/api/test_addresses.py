@@ -9,7 +9,9 @@ from django.db import connection
 from pytest_django import Settings
 
 from cryptopay.merchants.models import ApiKey
+from keys.importing import import_credential
 from keys.models import Address, AddressAlarm
+from monitor.chains import CHAINS
 from monitor.models import WatchedAddress
 from tests import database, people
 from tests.cryptopay.api.conftest import Caller, code
@@ -102,6 +104,15 @@ def test_each_scope_opens_its_own_door(alice: Caller) -> None:
     assert ask(writer).status_code == 200
     for path in ("/addresses", "/watches", "/chain-events"):
         assert code(writer.get(path)) == "scope_missing"
+
+
+def test_chains_with_accounts_have_a_memo(alice: Caller) -> None:
+    import_credential(alice.book, CHAINS["eos-dev"], "aliceaccount", "EOS")
+    made = [ask(alice, user, "eos-dev").json() for user in ("ann", "bob")]
+    assert {body["address"] for body in made} == {"aliceaccount"}
+    assert len({body["memo"] for body in made} - {None}) == 2
+    assert made[0]["uri"] is None
+    assert ask(alice, "ann", "eos-dev").json() == made[0]
 
 
 @pytest.mark.django_db(transaction=True)

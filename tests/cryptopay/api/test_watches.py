@@ -7,16 +7,19 @@ import pytest
 from django.utils import timezone
 
 from cryptopay.payments import intake
-from keys.formats import format_of
+from cryptopay.webhooks.models import Delivery
+from keys.formats import format_of, monero, monero_base58
+from keys.importing import import_credential
 from keys.models import Address
 from ledger.models import JournalEntry
-from monitor import deposits
+from monitor import deposits, watches
 from monitor.chains import CHAINS
 from monitor.connectors.base import Transfer
 from monitor.deposits import Sighting
 from monitor.models import Backfill, ChainEvent, Cursor, TransactionEvent, WatchedTransaction
 from monitor.watching import watched
 from tests.cryptopay.api.conftest import Caller, code
+from tests.monitor.connectors.monero_sender import base, random_scalar
 
 pytestmark = pytest.mark.django_db
 
@@ -168,6 +171,50 @@ def test_blocks_are_read_again_for_a_late_watch(alice: Caller) -> None:
     assert (refused.status_code, code(refused)) == (422, "since_height_too_low")
     assert refused.json()["errors"][0]["pointer"] == "/since_height"
     assert not WatchedTransaction.objects.exists()
+
+
+def test_blocks_are_read_again_for_so_many_watches_at_once(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watches, "MOST_READ_AGAIN", 2)
+    Cursor.objects.create(chain_code=BTC, height=20_000, node_height=20_000)
+    for number in (3, 2):  # what begins earlier is no part of what is asked for already
+        assert watch(alice, txid=f"{number:064x}", since_height=19_000 + number).status_code == 201
+    assert code(watch(alice, txid=TXID, since_height=19_001)) == "reading_again"
+    assert watch(alice, txid=TXID).status_code == 201
+    Backfill.objects.update(finished_at=timezone.now())
+    assert watch(alice, txid="cd" * 32, since_height=19_001).status_code == 201
+
+
+def test_on_monero_only_own_addresses_are_watched(alice: Caller) -> None:
+    chain, pair = CHAINS["monero-regtest"], monero.ViewPair.of(base(random_scalar()), random_scalar())
+    primary = monero_base58.encode(b"\x12" + pair.spend_public_key + pair.view_public_key)
+    import_credential(alice.book, chain, f"{primary}\n{pair.view_secret.hex()}", "XMR")
+    given = alice.post("/addresses", {"chain": chain.code, "user": "ann"}).json()
+    assert watch(alice, chain.code, address=given["address"]).status_code == 201
+    foreign = monero.deriver(monero.ViewPair.of(base(random_scalar()), random_scalar()), chain).address(1)[0]
+    refused = watch(alice, chain.code, address=foreign)
+    assert (refused.status_code, code(refused)) == (422, "address_not_yours")
+    assert watch(alice, chain.code, txid=TXID).status_code == 201
+
+
+def test_a_foreign_account_is_watched_with_and_without_a_memo(alice: Caller) -> None:
+    for address, memo in (("exchange1234/987", "987"), ("exchange1234", None)):
+        made = watch(alice, "eos-dev", address=address)
+        assert made.status_code == 201, made.content
+        assert (made.json()["address"], made.json()["memo"]) == ("exchange1234", memo)
+
+
+def test_only_endpoints_that_ask_for_them_hear_chain_events(alice: Caller) -> None:
+    for name, types in (("all", []), ("chain", ["chain.seen"]), ("invoices", ["invoice.settled"])):
+        body = {"url": f"https://{name}.example/hook", "event_types": types}
+        assert alice.post("/webhook-endpoints", body).status_code == 201
+    watch(alice, address=FOREIGN)
+    drop(arrive())
+    told = Delivery.objects.order_by("pk").values_list("endpoint__url", "event__type")
+    assert list(told) == [
+        ("https://all.example/hook", "chain.seen"),
+        ("https://chain.example/hook", "chain.seen"),
+        ("https://all.example/hook", "chain.dropped"),
+    ]
 
 
 def test_pages_and_filters(alice: Caller) -> None:
