@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptopay.devnet import chromium, debian, places, programs, wheels
+from cryptopay.devnet import chromium, debian, monerod, places, programs, wheels
 from cryptopay.devnet.errors import DevnetError, PartMissing
 
+_MINED_AHEAD = (programs.MONEROD.name, programs.MONERO_WALLET.name)
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _PATIENCE_SECONDS = 60
 
@@ -24,6 +25,8 @@ class Part:
 def install(*, for_tests: bool) -> list[Part]:
     """Brings every part that is not here yet; those of the answer with a `problem` could not be had."""
     parts = [_program(program) for program in programs.PROGRAMS]
+    if not any(part.problem for part in parts if part.name in _MINED_AHEAD):
+        parts += _mine_ahead()
     if for_tests or any(part.name == programs.BITCOIND.name and part.problem for part in parts):
         parts.append(_program(programs.BCOIN))
     if for_tests:
@@ -75,6 +78,15 @@ def _program(program: programs.Program) -> Part:
         wanted = ".".join(map(str, program.minimum_version))
         return Part(program.name, version, f"Version {version} is too old, {wanted} is needed.\n  Fix: {program.fix}")
     return Part(program.name, version)
+
+
+def _mine_ahead() -> list[Part]:
+    """Monero's development chain, whose first blocks take a while; the answer is what is wrong with it."""
+    try:
+        monerod.mine_ahead()
+    except DevnetError as error:
+        return [Part("monero chain", "", str(error))]
+    return []
 
 
 def _bring(program: programs.Program) -> None:

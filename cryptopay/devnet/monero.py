@@ -18,6 +18,7 @@ _FUNDED_HEIGHT = 160
 """Coinbases are spendable 60 deep, so a hundred of them are: enough to pay without waiting ten blocks for change."""
 
 _RELAY_SECONDS = 120
+_USUAL_PORT = 18081
 
 Outputs = Mapping[str, int] | Sequence[tuple[str, int]]
 
@@ -37,8 +38,7 @@ class MoneroNode:
     def __init__(self, url: str) -> None:
         self.url = url
         node = httpx.URL(url)
-        assert node.port is not None  # noqa: S101 - the starter named one
-        self.wallet_url = str(node.copy_with(port=node.port + 1))
+        self.wallet_url = str(node.copy_with(port=(node.port or _USUAL_PORT) + 1)).rstrip("/")
         self._client = httpx.Client(timeout=300, trust_env=False)
 
     def rpc(self, method: str, **params: Any) -> Any:

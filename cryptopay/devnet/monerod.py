@@ -36,7 +36,7 @@ def start(folder: Path) -> Running:
     for program in (MONEROD, MONERO_WALLET):  # both, before a minute is spent on mining
         program.command()
     if not (folder / _CHAIN).exists():
-        shutil.copytree(_mined(), folder, dirs_exist_ok=True)
+        shutil.copytree(mine_ahead(), folder, dirs_exist_ok=True)
     return _funded(_start(folder))
 
 
@@ -46,8 +46,8 @@ def start_view_only(folder: Path, daemon_url: str) -> Running:
     return first_success(lambda: _start_wallet(folder, daemon_url, ports.free()))
 
 
-def _mined() -> Path:
-    """The cached chain and wallet, mined if nobody has yet; others wait for it."""
+def mine_ahead() -> Path:
+    """The cached chain and wallet, mined if nobody has yet; others wait for it. Raises as `start`."""
     kept = places.cache() / "chains" / "monero"
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.with_name("monero.lock").open("w") as lock:
@@ -55,6 +55,7 @@ def _mined() -> Path:
         if not kept.exists():
             work = kept.with_name("monero.partial")
             shutil.rmtree(work, ignore_errors=True)
+            print("Mining a chain for Monero ...", flush=True)
             running = _funded(_start(work))
             try:
                 _driven(running.url, MoneroNode.keep)

@@ -15,7 +15,7 @@ from types import FrameType
 
 import httpx
 
-from cryptopay.devnet import environment, logins, nodes, places, ports, postgres, processes, programs, valkey
+from cryptopay.devnet import environment, logins, monerod, nodes, places, ports, postgres, processes, programs, valkey
 from cryptopay.devnet.errors import AlreadyRunning, PartFailed, PartMissing
 from monitor.chains import CHAINS
 
@@ -26,6 +26,7 @@ _NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
     "litecoin-regtest": lambda folder: nodes.start_bitcoin(programs.LITECOIND, folder),
     "bitcoincash-regtest": nodes.start_bcash,
     "ethereum-dev": nodes.start_anvil,
+    "monero-regtest": monerod.start,
 }
 """The chains that have a node on the stage."""
 

@@ -18,10 +18,10 @@ from keys.importing import import_credential
 from keys.mnemonics import account_key
 from keys.models import MasterKey
 from ledger.models import Book
-from monitor.chains import CHAINS
+from monitor.chains import CHAINS, Chain
 
 SHOP, OTHER = "Demo Shop", "Other Shop"
-CHAIN_CODES = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev")
+CHAIN_CODES = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest")
 SCOPES = [ApiKey.Scope.INVOICES_READ, ApiKey.Scope.INVOICES_WRITE]
 
 
@@ -59,7 +59,11 @@ def _import_keys(merchant: Merchant, wallets: Path) -> None:
     for code in CHAIN_CODES:
         if not MasterKey.objects.filter(book_id=book.pk, chain=code, active=True).exists():
             seed = wallet.seed(wallets, f"{merchant.name}, {code}")
-            import_credential(book, CHAINS[code], account_key(seed, CHAINS[code]), "Demo wallet")
+            import_credential(book, CHAINS[code], _credential(seed, CHAINS[code]), "Demo wallet")
+
+
+def _credential(seed: bytes, chain: Chain) -> str:
+    return wallet.view_pair(seed) if chain.family == "monero" else account_key(seed, chain)
 
 
 def _seed_people(shop: Merchant, other: Merchant, kept: Kept, shop_url: str) -> None:

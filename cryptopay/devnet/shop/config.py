@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptopay.devnet import environment, places
 from monitor.chains import CHAINS
 
-PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev")
+PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ import httpx
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import NodeRefused
+from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.shop.gateway import Gateway, Refused
 
-NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode]] = {
+NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode] | type[MoneroNode]] = {
     "BTC": BitcoinNode,
     "LTC": BitcoinNode,
     "BCH": BitcoinNode,
     "ETH": EthereumNode,
+    "XMR": MoneroNode,
 }
 SECONDS_A_BLOCK = 2.0
 MOST_BLOCKS = 60

@@ -12,11 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cryptopay.devnet import environment, places, ports, rpc
+from cryptopay.devnet import environment, places, ports, rpc, stage
+from monitor.chains import CHAINS
 
 pytestmark = pytest.mark.timeout(60)
 
-NODES = ("BITCOIN_REGTEST_NODE_URL", "LITECOIN_REGTEST_NODE_URL", "ETHEREUM_DEV_NODE_URL")
+NODES = tuple(f"{CHAINS[code].setting_name}_NODE_URL" for code in stage._NODES)
 DATABASE = ("DATABASE_URL", "WORKER_DATABASE_URL", "WEB_DATABASE_URL")
 NO_NODES = dict.fromkeys(NODES, "http://127.0.0.1:1")
 MANAGE = """
@@ -155,13 +156,14 @@ def test_a_part_that_dies_stops_everything(run: Run, part: str) -> None:
     _assert_gone(started)
 
 
+@pytest.mark.timeout(240)
 def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: Path) -> None:
     first = start()
     table = first.until("Stop: Ctrl-C")
     assert "alice" in table
     assert "a-password" in table
     assert f"http://127.0.0.1:{first.port}" in table
-    assert {"bitcoind", "litecoind", "anvil"} <= first.descendants().keys()
+    assert {"bitcoind", "litecoind", "anvil", "monerod", "monero-wallet-rpc"} <= first.descendants().keys()
     settings = environment.read(checkout / ".state" / "env")
     assert {"SECRET_KEY", "KEYS_ENCRYPTION_KEY", *DATABASE, "REDIS_URL", *NODES} <= settings.keys()
     assert len({settings[name] for name in DATABASE}) == 3

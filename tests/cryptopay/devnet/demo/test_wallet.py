@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bip_utils import Bip44, Bip44Changes, Bip44Coins, Bip84, Bip84Coins
+from bip_utils import Bip44, Bip44Changes, Bip44Coins, Bip84, Bip84Coins, Monero
 
 from cryptopay.devnet.demo import wallet
 from keys.derivation import deriver
@@ -24,6 +24,14 @@ def test_an_account_key_gives_the_addresses_of_the_standard(code: str) -> None:
     expected = [account.AddressIndex(index).PublicKey().ToAddress() for index in range(3)]
     derive = deriver(read(CHAINS[code], account_key(SEED, CHAINS[code])), CHAINS[code])
     assert [derive.address(index)[0] for index in range(3)] == expected
+
+
+def test_a_view_pair_is_the_seeds_in_another_library_too() -> None:
+    account = Monero.FromPrivateSpendKey(Monero.FromSeed(SEED).PrivateSpendKey().Raw().ToBytes())
+    address, view_key = wallet.view_pair(SEED).split()
+    assert (address, view_key) == (account.PrimaryAddress(), account.PrivateViewKey().Raw().ToHex())
+    chain = CHAINS["monero-regtest"]
+    assert deriver(read(chain, wallet.view_pair(SEED)), chain).address(0)[0] == account.Subaddress(1, 0)
 
 
 def test_a_seed_is_made_once_and_each_owner_has_another(tmp_path: Path) -> None:
