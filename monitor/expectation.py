@@ -133,6 +133,8 @@ def fee_text(chain: Chain, fee_rate: int) -> str:
 
 
 UNKNOWN_TURN = Turn(State.UNKNOWN, Reason.NONE, ANY_TIME)
+NO_QUEUE_TURN = Turn(State.NEXT_BLOCKS, Reason.NONE, Span(1, NEXT_BLOCKS))
+"""Where payers do not bid, and blocks grow with what waits."""
 
 
 def turn(chain: Chain, queue: Queue, standing: Standing) -> Turn:

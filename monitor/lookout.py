@@ -22,7 +22,19 @@ from monitor.chains import Chain
 from monitor.connectors.base import NodeError
 from monitor.connectors.fees import FeeQueue, Queue, Standing
 from monitor.connectors.patience import patience
-from monitor.expectation import ANY_TIME, HERE, UNKNOWN_TURN, Depth, Expected, Reason, Span, State, Turn
+from monitor.expectation import (
+    ANY_TIME,
+    HERE,
+    NO_QUEUE_TURN,
+    UNKNOWN_TURN,
+    Depth,
+    Expected,
+    Reason,
+    Span,
+    State,
+    Turn,
+    fee_unit,
+)
 from monitor.models import Cursor, Deposit, Expectation, QueueLook
 
 log = structlog.get_logger(__name__)
@@ -103,14 +115,15 @@ def expected(deposit: Deposit, cursor: Cursor | None) -> Expected:
     """What is to be expected of this deposit. No query where `expectation` was selected with it."""
     chain, row = deposit.chain, getattr(deposit, "expectation", None)
     fee_rate, replaceable = (row.fee_rate, row.replaceable) if row else (None, None)
-    said = partial(Expected, chain, fee_rate=fee_rate, replaceable=replaceable, as_of=cursor and cursor.checked_at)
+    read_at = cursor.checked_at if cursor else None
+    said = partial(Expected, chain, fee_rate=fee_rate, replaceable=replaceable, as_of=read_at)
     match deposit.state:
         case Deposit.State.CONFIRMED:
             return said(State.FINAL, HERE, HERE)
         case Deposit.State.SEEN if deposit.block_height is not None:
             return said(State.CONFIRMING, HERE, _until_received(deposit, deposit.block_height, _depth(cursor)))
         case Deposit.State.SEEN:
-            turn = _turn_of(row)
+            turn = _turn_of(row) if fee_unit(chain) else NO_QUEUE_TURN
             counts = expectation.until_received(chain, turn.mined_in, deposit.required_confirmations, _depth(cursor))
             return replace(said(turn.state, turn.mined_in, counts), reason=turn.reason, as_of=row and row.as_of)
     if row is not None and row.state == State.REPLACED:
@@ -119,7 +132,7 @@ def expected(deposit: Deposit, cursor: Cursor | None) -> Expected:
 
 
 def _until_received(deposit: Deposit, height: int, depth: Depth | None) -> Span:
-    if depth is None:
+    if depth is None or deposit.held_because:
         return ANY_TIME
     if deposit.required_confirmations is None:
         return expectation.until_final(deposit.chain, height, depth)

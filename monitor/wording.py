@@ -14,6 +14,8 @@ def outlook(expected: Expected) -> str:
     match expected.state:
         case State.CONFIRMING:
             return duration(expected.minutes)
+        case State.NEXT_BLOCKS | State.SOON if expected.fee_rate is None:
+            return duration(expected.minutes)
         case State.NEXT_BLOCKS | State.SOON:
             return _("The fee is good: %(duration)s") % {"duration": duration(expected.minutes)}
         case State.SLOW:

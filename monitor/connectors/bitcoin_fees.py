@@ -29,7 +29,9 @@ _NOT_FOUND = -5  # Core's rpc/protocol.h
 _THOUSAND = 1000
 _MOST_COINS = 10**12  # more than any chain has; an exponent in the answer must not fill the memory
 _CHEAPEST, _DEAREST = 100, 10_000_000  # sat per kvB: from a tenth of a sat/vB to where nobody bids any more
-_is_outpoint = re.compile(r"[0-9a-f]{64}:[0-9]{1,10}").fullmatch
+_is_outpoint = re.compile(r"[0-9a-f]{64}:[0-9]{1,10}\??").fullmatch
+_UNMINED = "?"
+"""Ends the name of an output that was in no block yet: that it is gone later may only mean that its parent is."""
 
 
 def _band_rates() -> tuple[int, ...]:
@@ -58,6 +60,7 @@ class _Entry(Struct):
     size: int | None = None
     ancestorsize: int = 0
     descendantsize: int = 0
+    depends: list[str] = []
     spentby: list[str] = []
     replaceable: bool | None = field(default=None, name="bip125-replaceable")
 
@@ -114,7 +117,7 @@ class BitcoinFees:
     def standing(self, txids: AbstractSet[str]) -> Mapping[str, Standing]:
         found = dict(self._entries(sorted(txids)))
         children = self._descendants(found)
-        inputs = self._inputs(list(found))
+        inputs = self._inputs(found)
         return {
             txid: Standing(
                 fee_rate=max([_own_rate(entry), *(_own_rate(child) for child in children.get(txid, ()))]),
@@ -125,12 +128,13 @@ class BitcoinFees:
         }
 
     def spenders(self, spends: AbstractSet[str]) -> Mapping[str, str]:
-        outpoints = sorted(spend for spend in spends if _is_outpoint(spend))
-        if not outpoints:
+        names = {spend.removesuffix(_UNMINED): spend for spend in spends if _is_outpoint(spend)}
+        if not names:
             return {}
-        by_mempool = self._spenders_waiting(outpoints)
-        left = [outpoint for outpoint in outpoints if outpoint not in by_mempool]
-        return {**by_mempool, **dict.fromkeys(self._spent(left), "")}
+        waiting = self._spenders_waiting(sorted(names))
+        mined = [outpoint for outpoint, name in names.items() if outpoint not in waiting and name == outpoint]
+        found = {**waiting, **dict.fromkeys(self._spent(mined), "")}
+        return {names[outpoint]: spender for outpoint, spender in found.items()}
 
     def _entries(self, txids: Sequence[str]) -> Iterator[tuple[str, _Entry]]:
         answers = self._rpc.each((Call("getmempoolentry", (txid,)) for txid in txids), returns=_Entry)
@@ -154,12 +158,12 @@ class BitcoinFees:
             generation = {child for entry in came.values() for child in entry.spentby}
         return {txid: list(_below(entry, known)) for txid, entry in entries.items() if entry.spentby}
 
-    def _inputs(self, txids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-        calls = (Call("getrawtransaction", (txid, True)) for txid in txids)
+    def _inputs(self, entries: Mapping[str, _Entry]) -> Mapping[str, tuple[str, ...]]:
+        calls = (Call("getrawtransaction", (txid, True)) for txid in entries)
         answers = self._rpc.each(calls, returns=_Transaction)
         return {
-            txid: tuple(f"{each.txid}:{each.vout}" for each in answer.vin if each.txid)
-            for txid, answer in zip(txids, answers, strict=True)
+            txid: tuple(_named(each, entry.depends) for each in answer.vin if each.txid)
+            for (txid, entry), answer in zip(entries.items(), answers, strict=True)
             if isinstance(answer, _Transaction)
         }
 
@@ -203,6 +207,10 @@ def _bands(entries: Iterable[_Entry], weigh: tuple[int, int]) -> tuple[Band, ...
         for rate, size, count in zip(BAND_RATES, sizes, counts, strict=True)
         if count
     )
+
+
+def _named(spent: _Input, unmined: Sequence[str]) -> str:
+    return f"{spent.txid}:{spent.vout}{_UNMINED if spent.txid in unmined else ''}"
 
 
 def _below(entry: _Entry, known: Mapping[str, _Entry]) -> Iterator[_Entry]:

@@ -66,7 +66,9 @@ class Standing:
     replaceable: bool | None = None
     """It says itself that it may be replaced (BIP-125). None: the chain has no such word."""
     spends: tuple[str, ...] = ()
-    """What only one transaction can use up: outputs ("txid:vout") or a sender's next number ("0xsender/nonce")."""
+    """What only one transaction can use up: outputs ("txid:vout") or a sender's next number ("0xsender/nonce").
+
+    The names are the connector's own, to be asked after by `spenders`."""
     waits_for_earlier: bool = False
     """The node lacks an earlier transaction of the same sender; this one cannot be mined before that comes."""
 

@@ -213,14 +213,30 @@ def test_a_parent_that_pays_little_holds_its_child_back(till: Till) -> None:
     assert said.mined_in.low <= blocks <= said.mined_in.high
 
 
+def test_what_goes_with_its_parent_was_not_replaced_itself(till: Till) -> None:
+    """Whether the parent was replaced or forgotten, the node does not tell of a child."""
+    coin = till.crowd.coin()
+    parent = till.crowd.pay(till.node.new_address(), MEDIAN, coin)
+    child = till.paid(MEDIAN, coin=parent)
+    till.look()
+    till.node.mine_exactly([_spending(till, coin)])
+    till.look()
+    assert till.expected(child).state == State.DROPPED
+
+
+def _spending(till: Till, coin: crowd.Coin) -> str:
+    """A signed transaction that spends this coin otherwise, as raw hex."""
+    spent = {"txid": coin.txid, "vout": coin.vout}
+    raw = till.node.rpc("createrawtransaction", [spent], [{till.node.new_address(): "0.001"}])
+    return str(till.node.rpc("signrawtransactionwithwallet", raw)["hex"])
+
+
 @on_both
 def test_a_double_spend_that_was_mined_unseen_is_told_without_its_name(till: Till) -> None:
     coin = till.crowd.coin()
     txid = till.paid(HIGH, coin=coin)
     till.look()
-    spent = {"txid": coin.txid, "vout": coin.vout}
-    raw = till.node.rpc("createrawtransaction", [spent], [{till.node.new_address(): "0.001"}])
-    till.node.mine_exactly([till.node.rpc("signrawtransactionwithwallet", raw)["hex"]])
+    till.node.mine_exactly([_spending(till, coin)])
     till.look()
     said = till.expected(txid)
     assert (said.state, said.replaced_by) == (State.REPLACED, "")

@@ -45,9 +45,14 @@ def test_time_is_said_as_people_say_it(minutes: Span | None, words: str) -> None
     ],
 )
 def test_every_state_has_words(state: State, reason: Reason, received_in: Span | None, words: str) -> None:
-    found = outlook(Expected(BITCOIN, state, received_in=received_in, reason=reason))
+    found = outlook(Expected(BITCOIN, state, received_in=received_in, reason=reason, fee_rate=1_000))
     assert found.startswith(words)
     assert bool(found) == bool(words)
+
+
+def test_where_payers_do_not_bid_nothing_is_said_of_a_fee() -> None:
+    found = outlook(Expected(CHAINS["monero"], State.NEXT_BLOCKS, received_in=Span(20, 22)))
+    assert found == "40 to 44 minutes"
 
 
 def test_a_bid_in_the_chains_unit() -> None:
