@@ -26,8 +26,9 @@ from ledger.balances import AccountBalance
 from ledger.models import Asset
 from monitor import tasks as monitor_tasks
 from monitor.chains import CHAINS, Chain
-from monitor.models import Token
-from tests import people
+from monitor.models import Token, WatchedAddress
+from tests import auditing, people
+from tests.database import urls_of_this_database
 from tests.receiver import Receiver, receiver
 
 __all__ = ["receiver"]
@@ -138,6 +139,8 @@ class Shop:
     receiver: Receiver
     webhook_secret: str
     coins: list[Coin] = field(default_factory=list)
+    first_heights: dict[str, int] = field(default_factory=dict)
+    """By chain: below it, this shop can have had no payment mined."""
 
     def invoice(self, coin: Coin, **more: Any) -> dict[str, Any]:
         """An open invoice of the coin's test amount, payable in it."""
@@ -169,6 +172,8 @@ class Shop:
         """Follow that coin's chain from its tip on."""
         if coin not in self.coins:
             self.coins.append(coin)
+            if isinstance(coin.node, BitcoinNode):
+                self.first_heights[coin.chain.code] = max(0, coin.node.height() - 2 * DEEP)
             self.turn()
 
     def turn(self) -> None:
@@ -177,6 +182,19 @@ class Shop:
             monitor_tasks.step(coin.chain.code)
             payments_tasks.drain(coin.chain.code)
         delivering.deliver_due()
+
+    def is_audited(self) -> None:
+        """However a story ended: what lies on our addresses is what the books credited, to the unit."""
+        url = urls_of_this_database()["DATABASE_URL"]
+        for coin in self.coins:
+            if isinstance(coin.node, BitcoinNode):
+                coin.bury()
+                self.turn()
+                watched = WatchedAddress.objects.filter(chain_code=coin.chain.code)
+                destinations = [bytes(row.destination) for row in watched]
+                shown = auditing.utxo(coin.node.url, destinations, self.first_heights[coin.chain.code])
+                wrong = auditing.differences(url, coin.chain.code, shown, dust_base_units=coin.chain.minimum_base_units)
+                assert not wrong, "\n".join(wrong)
 
     def pass_deadline(self, invoice: dict[str, Any]) -> None:
         """The invoice's time is over, its chain has been read since, and the sweep comes by."""
@@ -202,7 +220,9 @@ def shop(
     _, webhook_secret = endpoints.create(merchant.test_book_id, receiver.url)
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=f"{live_server.url}/api/v1", headers=headers, timeout=30) as http:
-        yield Shop(merchant, http, receiver, webhook_secret)
+        found = Shop(merchant, http, receiver, webhook_secret)
+        yield found
+    found.is_audited()
 
 
 @pytest.fixture
