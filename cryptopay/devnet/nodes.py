@@ -125,13 +125,15 @@ def start_anvil(folder: Path, chain_id: int = ANVIL_CHAIN_ID) -> Running:
     # Written at exit and now and then: a chain that forgot its blocks would look like a foreign one to the monitor.
     kept = ("--state", folder / "state.json", "--state-interval", "10", "--cache-path", folder / "cache")
     shape = ("--chain-id", str(chain_id), "--no-mining", "--slots-in-an-epoch", "1", "--quiet")
+    # States in memory and none on disk: after a thousand blocks, reorganisations would find those on disk wrong.
+    states = ("--prune-history", "500")
 
     def attempt() -> Running:
         port = ports.free()
         where = ("--host", ports.HOST, "--port", str(port))
         child = processes.start(
             ANVIL.name,
-            [*command, *where, *shape, *kept],
+            [*command, *where, *shape, *states, *kept],
             log=folder / "output.log",
             stop_signal=signal.SIGINT,
         )
