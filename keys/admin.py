@@ -61,8 +61,12 @@ class ImportKeyForm(forms.ModelForm[MasterKey]):
         cleaned = super().clean() or self.cleaned_data
         if not {"book", "chain", "form", "credential"} <= cleaned.keys():
             return cleaned
+        chain = CHAINS[cleaned["chain"]]
+        if cleaned["book"].is_test == chain.live:
+            self.add_error("chain", "Test books take development chains, the others chains of real money.")
+            return cleaned
         try:
-            given = read(CHAINS[cleaned["chain"]], cleaned["credential"], cleaned["form"])
+            given = read(chain, cleaned["credential"], cleaned["form"])
             check_free(cleaned["book"].pk, given)
         except KeysError as error:
             self.add_error("credential", forms.ValidationError(str(error), code=error.code))

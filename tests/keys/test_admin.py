@@ -71,7 +71,8 @@ def test_a_wrong_key_is_explained_beside_its_field_and_not_repeated(
         assert "credential" in page.context["adminform"].form.errors
         assert reason in page.content.decode()
         assert len(text) < 9 or text not in page.content.decode()
-    assert "chain" in _submit(staff, book, "tpub", chain="nowhere").context["adminform"].form.errors
+    for chain in ("nowhere", "bitcoin"):
+        assert "chain" in _submit(staff, book, "tpub", chain=chain).context["adminform"].form.errors
     assert not MasterKey.objects.filter(book=book).exists()
 
 
