@@ -3,45 +3,32 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from unfold.decorators import display
 
 import monitor.admin_tokens  # noqa: F401 - its page registers itself
 from ledger.money import Unit
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
 from monitor import lookout, wording
-from monitor.chains import CHAINS, NativeAsset
+from monitor.admin_chains import ChainFilter
+from monitor.chains import NativeAsset
 from monitor.confirmations import confirmations
 from monitor.expectation import Expected
 from monitor.models import Cursor, Deposit, Token, Watch, WatchedAddress
 
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
-BEHIND_BLOCKS = 2
-"""A block or two behind is reading; more is catching up."""
-
-
-class ChainFilter(admin.SimpleListFilter):
-    title = "chain"
-    parameter_name = "chain"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(chain.code, chain.title) for chain in CHAINS.values()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(chain_code=self.value()) if self.value() else queryset
 
 
 def depth(deposit: Deposit) -> str:
     """How deep it lies and how deep it must: "2 of 6 confirmations". Needs `cursor_height` from `with_depth`."""
     reached = confirmations(deposit, Cursor(height=vars(deposit)["cursor_height"]))
+    held = f"; held: {deposit.held_because}" if deposit.held_since is not None else ""
     if deposit.required_confirmations is None:
-        waits = deposit.state == Deposit.State.SEEN
-        return f"{reached} confirmations{', not final yet' if waits else ''}"
-    return f"{min(reached, deposit.required_confirmations)} of {deposit.required_confirmations} confirmations"
+        waits = deposit.state == Deposit.State.SEEN and not held
+        return f"{reached} confirmations{', not final yet' if waits else ''}{held}"
+    return f"{min(reached, deposit.required_confirmations)} of {deposit.required_confirmations} confirmations{held}"
 
 
 def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
@@ -53,56 +40,6 @@ def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
         token_code=Subquery(token.values("code")[:1]),
         token_decimals=Subquery(token.values("decimals")[:1]),
     )
-
-
-def standing(cursor: Cursor) -> tuple[str, str]:
-    """A colour, and how reading the chain goes, in words."""
-    if cursor.halted_at is not None:
-        return "danger", f"Halted since {cursor.halted_at:%-d %b, %H:%M}: a person must look"
-    if cursor.failing_since is not None:
-        return "danger", f"Node does not answer since {cursor.failing_since:%-d %b, %H:%M}"
-    if cursor.height is None or cursor.node_height is None:
-        return "warning", "Waiting for the node's first answer"
-    if cursor.node_height - cursor.height > BEHIND_BLOCKS:
-        return "info", "Catching up"
-    return "success", "Reading"
-
-
-@admin.register(Cursor)
-class ChainAdmin(ReadOnlyAdmin):
-    """How far each chain was read. Heights are everyone's; what a node answered is for those who run it."""
-
-    list_display = ["chain_title", "state", "height", "node_height", "blocks_behind", "last_answer"]
-    ordering = ["chain_code"]
-    readonly_fields = [
-        *("chain_title", "state", "height", "node_height", "final_height", "blocks_behind", "last_answer", "failure"),
-    ]
-
-    @staticmethod
-    def in_books(books: QuerySet[Any]) -> Q:
-        return Q()
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [name for name in self.readonly_fields if name != "failure" or request.user.is_superuser]
-
-    @display(description="chain", ordering="chain_code")
-    def chain_title(self, cursor: Cursor) -> str:
-        return cursor.chain.title
-
-    @display(description="state")
-    def state(self, cursor: Cursor) -> SafeString:
-        colour, words = standing(cursor)
-        return label(words, colour)
-
-    @display(description="behind", ordering=F("node_height") - F("height"))
-    def blocks_behind(self, cursor: Cursor) -> str:
-        if cursor.height is None or cursor.node_height is None:
-            return "–"
-        return f"{max(0, cursor.node_height - cursor.height)} blocks"
-
-    @display(description="last answer", ordering="checked_at")
-    def last_answer(self, cursor: Cursor) -> str:
-        return f"{timesince(cursor.checked_at, timezone.now())} ago" if cursor.checked_at else "Never"
 
 
 @admin.register(Deposit)

@@ -26,10 +26,12 @@ from ledger.admin.asking import MAY_DECIDE
 from ledger.admin.proposals import title
 from ledger.models import Account, Asset, Balance, Book, Proposal
 from ledger.readonly import amount
-from monitor.admin import standing
+from monitor.admin_chains import standing
 from monitor.chains import CHAINS
 from monitor.expectation import State as Expectation
-from monitor.models import Cursor
+from monitor.models import Cursor, Deposit, ParkedTransaction
+from monitor.standing import State as Standing
+from monitor.standing import standing as standing_of
 from reports import receipts
 
 SHOWN = 8
@@ -136,15 +138,34 @@ def _deliveries(request: HttpRequest) -> Need:
 
 
 def _chains(request: HttpRequest) -> Need:
-    troubled = Cursor.objects.filter(Q(halted_at__isnull=False) | Q(failing_since__isnull=False)).order_by("chain_code")
+    stood = [(cursor, standing_of(cursor)) for cursor in Cursor.objects.order_by("chain_code")]
     rows: list[tuple[object, ...]] = [
-        (_page(cursor), cursor.chain.title, standing(cursor)[1], "", "") for cursor in troubled
+        (_page(cursor), cursor.chain.title, standing(cursor)[1], "", "")
+        for cursor, now in stood
+        if _needs_a_look(request, cursor, now.state)
+    ]
+    rows += [
+        (_page(row), row.chain.title, f"a deposit is held: {row.held_because}", row.txid, _age(row.held_since))
+        for row in _mine(request, Deposit).filter(held_since__isnull=False).order_by("pk")[:SHOWN]
+    ]
+    rows += [
+        (_page(row), CHAINS[row.chain_code].title, f"a transaction is set aside: {row.reason}", "", _age(row.parked_at))
+        for row in _mine(request, ParkedTransaction).filter(state=ParkedTransaction.State.OPEN).order_by("pk")[:SHOWN]
     ]
     pages = {cursor.chain_code: _page(cursor) for cursor in Cursor.objects.all()}
     for stopped in IntakePosition.objects.filter(failing_since__isnull=False):
         title = CHAINS[stopped.chain_code].title
         rows.append((pages.get(stopped.chain_code, ""), title, "payments are not booked", stopped.failure, ""))
     return Need("Chains", "link", "Every chain is being read.", rows, _list(Cursor), urgent=bool(rows))
+
+
+def _needs_a_look(request: HttpRequest, cursor: Cursor, state: Standing) -> bool:
+    """A chain that is switched off matters while somebody waits for what it would tell."""
+    if state != Standing.OFF:
+        return state in (Standing.FAILING, Standing.HALTED)
+    open_ones = [Invoice.Status.NEW, Invoice.Status.PROCESSING]
+    waiting = Q(status__in=open_ones, methods__asset__chain=cursor.chain_code)
+    return _mine(request, Invoice).filter(waiting).exists()
 
 
 def _alarms(request: HttpRequest) -> Need:
