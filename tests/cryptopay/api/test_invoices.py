@@ -53,6 +53,7 @@ def test_choose_later(alice: Caller) -> None:
     assert [offer["method"] for offer in offered["available"]] == [
         "BTC@bitcoin-regtest",
         "LTC@litecoin-regtest",
+        "BCH@bitcoincash-regtest",
         "ETH@ethereum-dev",
     ]
     chosen = alice.post(path, {"method": "LTC@litecoin-regtest"})
@@ -70,7 +71,7 @@ def test_public_tells_no_more_than_the_payer_needs(alice: Caller, order: dict[st
     assert set(shown) == {"id", "status", "exception", "amount", "currency", "description", "expires_at", "methods"}
     assert shown["methods"][0]["address"] == made["methods"][0]["address"]
     assert set(shown["methods"][0]) == {
-        "asset", "chain", "contract", "address", "uri", "due", "paid", "confirmed", "remaining", "payments"
+        "asset", "chain", "contract", "address", "memo", "uri", "due", "paid", "confirmed", "remaining", "payments"
     }  # fmt: skip
 
 
