@@ -14,6 +14,7 @@ from cryptopay.devnet.drive import EthereumNode
 from cryptopay.devnet.errors import PartFailed
 
 DEMO_DOLLAR = Path(__file__).with_name("DemoDollar.vy")
+DEMO_DOLLAR_CODE = "USDX"
 _GAS = hex(5_000_000)
 """Said, because an estimate runs on the chain as it is and not on what waits before it."""
 

@@ -18,6 +18,8 @@ PRICES = {
     ("BCH", "USD"): Decimal("475.00"),
     ("ETH", "EUR"): Decimal("2610.00"),
     ("ETH", "USD"): Decimal("3024.00"),
+    ("USDX", "EUR"): Decimal("0.86"),
+    ("USDX", "USD"): Decimal("1.00"),
     ("XMR", "EUR"): Decimal("312.00"),
     ("XMR", "USD"): Decimal("361.50"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from cryptopay.devnet.demo import prices, wallet
+from cryptopay.devnet.demo import prices, token, wallet
 from cryptopay.merchants import api_keys, onboarding
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.webhooks import endpoints
@@ -41,10 +41,11 @@ class Kept:
 
 
 def seed(folder: Path, shop_url: str) -> None:
-    """Two merchants, their people, keys, the shop's account, and fresh prices."""
+    """Two merchants, their people, keys, a token, the shop's account, and fresh prices."""
     shop, other = _merchant(SHOP), _merchant(OTHER)
     for merchant in (shop, other):
         _import_keys(merchant, folder / "demo-wallet.json")
+    token.let_in()
     _seed_people(shop, other, Kept(folder / "demo.json"), shop_url)
     _seed_shop_account(shop, Kept(folder / "shop.json"), shop_url)
     prices.record_prices()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptopay.devnet import environment, places
+from cryptopay.devnet.contracts import DEMO_DOLLAR_CODE
 from monitor.chains import CHAINS
 
 PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest")
@@ -45,4 +46,6 @@ def _node_urls() -> dict[str, str]:
         name = f"{CHAINS[code].setting_name}_NODE_URL"
         if url := os.environ.get(name) or environment.given(name) or kept.get(name, ""):
             found[CHAINS[code].native.code] = url
+    if "ETH" in found:
+        found[DEMO_DOLLAR_CODE] = found["ETH"]
     return found

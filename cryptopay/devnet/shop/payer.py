@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, Contract
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
@@ -18,6 +19,7 @@ NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode] | type[MoneroNode]] =
     "LTC": BitcoinNode,
     "BCH": BitcoinNode,
     "ETH": EthereumNode,
+    DEMO_DOLLAR_CODE: EthereumNode,
     "XMR": MoneroNode,
 }
 SECONDS_A_BLOCK = 2.0
@@ -66,12 +68,18 @@ class Payer:
         if not method["address"]:
             raise Refused("CryptoPay could not verify this address and shows none. Nothing was sent.")
         still_due = int(method["remaining"]["base_units"]) or int(method["due"]["base_units"])
-        address: str = method["address"]
-        txid = self._nodes[coin].pay(address, share.of(still_due))
+        txid = self._send(coin, method, share.of(still_due))
         thread = threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True)
         self._mining = [running for running in self._mining if running.is_alive()] + [thread]
         thread.start()
         return txid
+
+    def _send(self, coin: str, method: Mapping[str, Any], base_units: int) -> str:
+        node = self._nodes[coin]
+        if contract := method.get("contract"):
+            assert isinstance(node, EthereumNode)  # noqa: S101 - tokens of other chains are not on this stage
+            return Contract(node, contract, DEMO_DOLLAR).send("transfer", method["address"], base_units)
+        return node.pay(method["address"], base_units)
 
     def mine(self, coin: str) -> None:
         self._nodes[coin].mine()

@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from cryptopay.devnet.demo.prices import PRICES, REFRESH_SECONDS
 from cryptopay.devnet.demo.seeding import seed
+from cryptopay.devnet.drive import EthereumNode
 from cryptopay.devnet.tasks import record_demo_prices
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import Membership, Merchant, User
@@ -21,6 +22,9 @@ from cryptopay.webhooks import endpoints
 from keys.models import MasterKey
 from ledger import rates
 from ledger.models import Rate
+from monitor import nodes
+from monitor.connectors.evm import EvmConnector
+from monitor.models import Token
 
 SHOP_URL = "http://127.0.0.1:8001"
 
@@ -108,3 +112,18 @@ def test_the_demo_is_refused_outside_development(settings: Settings) -> None:
     with pytest.raises(CommandError):
         call_command("seed_demo")
     assert not Merchant.objects.exists()
+
+
+def test_the_token_is_deployed_once_and_let_in(tmp_path: Path, anvil: EthereumNode, settings: Settings) -> None:
+    settings.NODE_URLS = {"ethereum-dev": "http://127.0.0.1:1"}
+    seed(tmp_path, SHOP_URL)
+    assert not Token.objects.filter(chain_code="ethereum-dev").exists(), "nobody answers there"
+    settings.NODE_URLS = {"ethereum-dev": anvil.url}
+    seed(tmp_path, SHOP_URL)
+    token = Token.objects.get(chain_code="ethereum-dev")
+    connector = nodes.connector(token.chain)
+    assert isinstance(connector, EvmConnector)
+    assert connector.token(token.contract) == (token.code, token.decimals)
+    height = anvil.height()
+    seed(tmp_path, SHOP_URL)
+    assert anvil.height() == height

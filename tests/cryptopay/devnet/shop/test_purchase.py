@@ -67,7 +67,8 @@ def _until(done: Callable[[], bool]) -> None:
         time.sleep(0.3)
 
 
-def test_a_newcomer_sees_a_payment_wait_confirm_and_settle(shop_url: str, live_server: LiveServer) -> None:
+@pytest.mark.parametrize("coin", ["ETH", "USDX"])
+def test_a_newcomer_sees_a_payment_wait_confirm_and_settle(shop_url: str, live_server: LiveServer, coin: str) -> None:
     with httpx.Client(base_url=shop_url, trust_env=False, timeout=30) as customer:
         bought = customer.post("/orders", data={"good": "beans"})
         assert bought.status_code == 303
@@ -75,7 +76,7 @@ def test_a_newcomer_sees_a_payment_wait_confirm_and_settle(shop_url: str, live_s
         assert bought.headers["Location"] == f"{live_server.url}/pay/{invoice.public_id}"
         order = f"/orders/{invoice.order_id}"
         _until(lambda: "invoice.created" in customer.get(order).text)
-        assert customer.post(f"{order}/pay", data={"coin": "ETH", "share": "exact"}).status_code == 303
+        assert customer.post(f"{order}/pay", data={"coin": coin, "share": "exact"}).status_code == 303
         _until(lambda: "Payment on its way" in customer.get(order).text)
         _until(lambda: ">Paid<" in customer.get(order).text)
         page = customer.get(order).text
