@@ -52,7 +52,7 @@ class _Pending(Struct):
     transactions: list[_Waiting]
 
 
-class _Receipt(Struct, rename="camel"):
+class Receipt(Struct, rename="camel"):
     transaction_hash: str
     block_hash: str
     status: str | None = None
@@ -186,7 +186,7 @@ class EvmConnector:
             return None
         return None if header is None else number(header.number)
 
-    def _succeeded(self, block: _FullBlock) -> list[_Receipt]:
+    def _succeeded(self, block: _FullBlock) -> list[Receipt]:
         """Receipts that say success, in the block's order. A receipt of another block fails the whole reading."""
         if not block.transactions:
             return []
@@ -199,14 +199,14 @@ class EvmConnector:
             raise NodeError("receipts are missing")
         return [by_transaction[name] for name in names if by_transaction[name].status == _SUCCEEDED]
 
-    def _receipts(self, block_hash: str, names: Sequence[str]) -> list[_Receipt]:
+    def _receipts(self, block_hash: str, names: Sequence[str]) -> list[Receipt]:
         try:
-            return self._rpc.call("eth_getBlockReceipts", block_hash, returns=list[_Receipt])
+            return self._rpc.call("eth_getBlockReceipts", block_hash, returns=list[Receipt])
         except RpcRefused as refused:
             if refused.number != METHOD_MISSING:
                 raise
         calls = (Call("eth_getTransactionReceipt", (name,)) for name in names)
-        found = (_accepted(answer) for answer in self._rpc.each(calls, returns=_Receipt))
+        found = (_accepted(answer) for answer in self._rpc.each(calls, returns=Receipt))
         return [receipt for receipt in found if receipt is not None]
 
     def _token_on_its_way(self, transaction: _Waiting) -> Transfer | None:

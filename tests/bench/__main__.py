@@ -18,10 +18,10 @@ from pathlib import Path
 import psycopg
 
 from cryptopay.devnet import places, servers
-from tests.bench import detect, invoices, keys, ledger, scan, tpcb
+from tests.bench import detect, invoices, keys, ledger, scan, tokens, tpcb
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
-PARTS = {"keys": keys, "scan": scan, "ledger": ledger, "invoices": invoices, "detect": detect}
+PARTS = {"keys": keys, "scan": scan, "tokens": tokens, "ledger": ledger, "invoices": invoices, "detect": detect}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,10 @@ FIGURES = {
     "scan_proved_vs_electrumx": Figure(
         "the same with the proof by the merkle root, which ElectrumX leaves out", lower_is_better=True
     ),
+    "erc20_decode_ms": Figure(
+        "600 logs of a block, 300 of them of listed tokens, from bytes to payments", lower_is_better=True
+    ),
+    "erc20_decode_vs_web3": Figure("the same, against web3.py", 50, 100),
     "post_cpu": Figure("an entry posted singly through Django: client and server, CPU time", lower_is_better=True),
     "post_vs_hordak": Figure("entries posted singly for the CPU time of one of django-hordak's", 3, 5),
     "post_per_second": Figure("entries a second, posted singly by 4 clients"),
@@ -101,6 +105,8 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
 - **scan** (`tests/bench/scan.py`): CPU time of one thread, garbage collector frozen. Both sides read all outputs and
   all transaction ids of the same blocks ({blocks}) and must agree on every one. ElectrumX: {electrumx}.
   `CRYPTOPAY_BLOCKS_DIR` names a folder of other blocks (`bitcoin-*.raw`).
+- **erc20** (`tests/bench/tokens.py`): CPU time of one thread, web3.py {web3}. Both read the same answer of a node
+  (`eth_getBlockReceipts`, 200 made receipts with their blooms) and must find the same payments.
 - **post**, **hot** (`tests/bench/ledger.py`, `ledger_client.py`, `hordak.py`, `tpcb.py`): entries of two legs between
   random accounts of a book that has 20,000 accounts and 50,000 entries, each named by chain, transaction and output;
   posted as the worker's login with all guards on, and safe on disk before the call returns. CPU time is the client's
@@ -159,6 +165,7 @@ def _page(measured: dict[str, Measured], *, blocks: str) -> str:
         rows="\n".join(rows),
         bitcoinlib=version("bitcoinlib"),
         electrumx=scan.PEER.replace("==", " "),
+        web3=version("web3"),
         hordak=ledger.PEER.replace("==", " "),
         scale=tpcb.SCALE,
         blocks=blocks,
