@@ -20,6 +20,9 @@ _H = bytes.fromhex("8b655970153799af2aeadc9ff1add0ea6c7251d54154cfa92c173a0dd39c
 """The second base point of Pedersen commitments, C = mask·G + amount·H."""
 _EIGHT = (8).to_bytes(KEY_BYTES, "little")
 _WIDE_SCALAR_BYTES = 64
+_MOST_PUBLIC_KEYS = 16
+"""Of a transaction, besides one for each output. Wallets write one or two; each costs a multiplication a view key, and
+who mines can write as many as a block holds."""
 _REFUSALS = (RuntimeError, ValueError)
 """What the library says of bytes that are no point, or one of small order."""
 
@@ -85,8 +88,8 @@ def scan(transactions: Iterable[Transaction], view_keys: Sequence[ViewKey]) -> I
     its destination is nobody's."""
     for transaction in transactions:
         for view_key in view_keys:
-            derivations = [view_key.derivation(public_key) for public_key in transaction.public_keys]
-            additional = [view_key.derivation(public_key) for public_key in transaction.additional_keys]
+            derivations = [view_key.derivation(key) for key in transaction.public_keys[:_MOST_PUBLIC_KEYS]]
+            additional = [view_key.derivation(key) for key in transaction.additional_keys[: len(transaction.outputs)]]
             for index, output in enumerate(transaction.outputs):
                 for derivation in (*derivations, *additional[index : index + 1]):
                     if derivation is not None and (found := _find(transaction, output, index, view_key, derivation)):

@@ -1,16 +1,20 @@
 """Whole stories on Monero: the merchant gives a view key, and nothing else of theirs is ever needed."""
 
 import secrets
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from django.db import connection
 
+from cryptopay.devnet import monerod as starting
 from cryptopay.devnet.monero import MoneroNode
 from keys.formats import monero, monero_base58
 from keys.models import MasterKey
 from ledger.models import JournalEntry
 from monitor.chains import CHAINS
+from monitor.connectors.jsonrpc import node_at
 from monitor.models import ConfirmationTier, Cursor
 from tests.database import past_triggers
 from tests.journeys.conftest import Coin, Shop, address_of, pay
@@ -24,11 +28,12 @@ SALES = "income:sales"
 
 
 @pytest.fixture
-def node_urls(monerod: MoneroNode) -> dict[str, str]:
+def node_urls(monerod: MoneroNode) -> Iterator[dict[str, str]]:
     """This shop takes Monero and nothing else."""
     if monerod.pool():
         monerod.mine()
-    return {CHAIN.code: monerod.url}
+    yield {CHAIN.code: monerod.url}
+    node_at(monerod.url).close()
 
 
 @pytest.fixture
@@ -39,14 +44,17 @@ def xmr(monerod: MoneroNode, transactional_db: None) -> Coin:
 
 
 def give_view_key(shop: Shop, pair: monero.ViewPair, **instead: str) -> Any:
-    primary = monero_base58.encode(b"\x12" + pair.spend_public_key + pair.view_public_key)
     body = {
         "chain": CHAIN.code,
         "label": "Feather",
-        "primary_address": primary,
+        "primary_address": _primary(pair),
         "private_view_key": pair.view_secret.hex(),
     }
     return shop.http.post("/public-keys", json=body | instead, headers={"Idempotency-Key": secrets.token_hex(16)})
+
+
+def _primary(pair: monero.ViewPair) -> str:
+    return monero_base58.encode(b"\x12" + pair.spend_public_key + pair.view_public_key)
 
 
 def new_pair() -> monero.ViewPair:
@@ -54,7 +62,7 @@ def new_pair() -> monero.ViewPair:
 
 
 def test_from_the_view_key_to_the_books_and_back_by_a_reorg(
-    shop: Shop, xmr: Coin, monerod: MoneroNode, caplog: pytest.LogCaptureFixture
+    shop: Shop, xmr: Coin, monerod: MoneroNode, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     pair = new_pair()
     imported = give_view_key(shop, pair)
@@ -98,9 +106,27 @@ def test_from_the_view_key_to_the_books_and_back_by_a_reorg(
     assert shop.stands(invoice) == ("settled", "none")
     assert shop.holds(xmr, xmr.custody).posted == xmr.due
 
+    assert _moneros_own_balance(pair, monerod, tmp_path) - shop.holds(xmr, xmr.custody).posted == 0
     view_key = pair.view_secret.hex()
     for text in (imported.text, page, caplog.text, str(shop.look(invoice)), shop.http.get("/public-keys").text):
         assert view_key not in text
+
+
+def _moneros_own_balance(pair: monero.ViewPair, node: MoneroNode, folder: Path) -> int:
+    """By a wallet of the project's own that has the same view key."""
+    running = starting.start_view_only(folder / "wallets", node.url)
+    wallet = MoneroNode(node.url)
+    wallet.wallet_url = running.url
+    try:
+        wallet.wallet(
+            "generate_from_keys", restore_height=node.height() - 3 * DEEP, filename="view", password="",
+            address=_primary(pair), viewkey=pair.view_secret.hex(),
+        )  # fmt: skip
+        wallet.wallet("refresh")
+        return int(wallet.wallet("get_balance", account_index=0)["balance"])
+    finally:
+        wallet.close()
+        running.stop()
 
 
 def test_bad_view_keys_are_refused_with_a_code_and_not_repeated(shop: Shop) -> None:

@@ -138,6 +138,24 @@ def test_a_public_key_off_the_subgroup_is_read_as_monero_does() -> None:
     assert [t.base_units for t in transfers([sent], [account])] == [XMR]
 
 
+def test_a_transaction_full_of_public_keys_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one stands among the first, and the rest is not looked at."""
+    account = new_account()
+    paying = Paying(random_scalar(), account.subaddress(1))
+    asked: list[bytes] = []
+    derivation = ViewKey.derivation
+
+    def counted(key: ViewKey, public_key: bytes) -> bytes | None:
+        asked.append(public_key)
+        return derivation(key, public_key)
+
+    monkeypatch.setattr(ViewKey, "derivation", counted)
+    many = [secrets.token_bytes(32) for _ in range(500)]
+    crafted = transaction([paying.output(XMR)], [paying.public_key, *many], many)
+    assert [t.base_units for t in transfers([crafted], [account])] == [XMR]
+    assert len(asked) < 20
+
+
 @pytest.mark.parametrize(
     "bad", [bytes(32), b"\xff" * 32, b"\x01" + bytes(31), ORDER_8], ids=["0", "ff", "1", "order 8"]
 )
