@@ -30,6 +30,8 @@ _THOUSAND = 1000
 _MOST_COINS = 10**12  # more than any chain has; an exponent in the answer must not fill the memory
 _CHEAPEST, _DEAREST = 100, 10_000_000  # sat per kvB: from a tenth of a sat/vB to where nobody bids any more
 _is_outpoint = re.compile(r"[0-9a-f]{64}:[0-9]{1,10}\??").fullmatch
+_is_hash = re.compile(r"[0-9a-f]{64}").fullmatch
+_LARGEST = 32_000_000  # no transaction is larger than the largest block
 _UNMINED = "?"
 """Ends the name of an output that was in no block yet: that it is gone later may only mean that its parent is."""
 
@@ -181,7 +183,7 @@ class BitcoinFees:
             if refused.number != METHOD_MISSING:
                 raise
             return {}
-        return {f"{each.txid}:{each.vout}": each.spendingtxid for each in answers if each.spendingtxid}
+        return {f"{each.txid}:{each.vout}": _checked(each.spendingtxid) for each in answers if each.spendingtxid}
 
     def _spent(self, outpoints: Sequence[str]) -> Iterator[str]:
         """Those that are no longer there, by a block or by another transaction that waits."""
@@ -241,10 +243,16 @@ def _own_rate(entry: _Entry) -> int:
     return min(own, _rate(fees.ancestor, entry.ancestorsize)) if fees and entry.ancestorsize > 0 else own
 
 
+def _checked(txid: str) -> str:
+    if not _is_hash(txid):
+        raise NodeError("the node's answer is not a hash")
+    return txid
+
+
 def _size(entry: _Entry) -> int:
     size = entry.vsize or entry.size or 0
-    if size <= 0:
-        raise NodeError("getmempoolentry: a transaction without a size")
+    if not 0 < size <= _LARGEST:
+        raise NodeError("getmempoolentry: a transaction of no possible size")
     return size
 
 

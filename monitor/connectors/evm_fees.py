@@ -26,6 +26,8 @@ _GWEI = 10**9
 _BAND_RATES = (0, *(_GWEI * number // 100 for number in (1, 2, 5, 10, 20, 50)),
                *(_GWEI * digit * 10**power for power in range(5) for digit in (1, 2, 3, 5, 7)))  # fmt: skip
 _is_quantity = re.compile(r"0x[0-9a-f]{1,64}").fullmatch
+_is_hash = re.compile(r"0x[0-9a-f]{64}").fullmatch
+_is_address = re.compile(r"0x[0-9a-f]{40}").fullmatch
 _is_turn = re.compile(r"(0x[0-9a-f]{40})/([0-9]{1,20})").fullmatch
 
 
@@ -79,8 +81,8 @@ class EvmFees:
         calls = (Call("eth_getTransactionByHash", (txid,)) for txid in sorted(txids))
         answers = self._rpc.each(calls, returns=_Transaction)
         waiting = [t for t in answers if isinstance(t, _Transaction) and t.block_hash is None and t.hash in txids]
-        ready = self._counts({transaction.sender for transaction in waiting}, "pending")
-        return {t.hash: _standing(t, ready[t.sender]) for t in waiting}
+        ready = self._counts({_sender(transaction) for transaction in waiting}, "pending")
+        return {t.hash: _standing(t, ready[_sender(t)]) for t in waiting}
 
     def spenders(self, spends: AbstractSet[str]) -> Mapping[str, str]:
         """A number is used up once the sender's count is past it; who uses it is known only while that still waits."""
@@ -89,7 +91,7 @@ class EvmFees:
             return {}
         mined = self._counts({sender for sender, _ in turns.values()}, "latest")
         pending = self._pending()
-        taken = {_turn(transaction): transaction.hash for transaction in (pending.transactions if pending else [])}
+        taken = {_turn(t): _checked(t.hash) for t in (pending.transactions if pending else [])}
         used = {name: "" for name, (sender, number) in turns.items() if mined[sender] > number}
         return used | {name: taken[name] for name in turns if name in taken}
 
@@ -121,7 +123,20 @@ def _standing(transaction: _Transaction, ready: int) -> Standing:
 
 
 def _turn(transaction: _Transaction) -> str:
-    return f"{transaction.sender.lower()}/{_number(transaction.nonce)}"
+    return f"{_sender(transaction)}/{_number(transaction.nonce)}"
+
+
+def _sender(transaction: _Transaction) -> str:
+    sender = transaction.sender.lower()
+    if not _is_address(sender):
+        raise NodeError("the node's answer is not an address")
+    return sender
+
+
+def _checked(name: str) -> str:
+    if not _is_hash(name):
+        raise NodeError("the node's answer is not a hash")
+    return name
 
 
 def _most(transaction: _Transaction) -> int:

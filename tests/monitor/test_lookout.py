@@ -16,17 +16,19 @@ from cryptopay.devnet import places
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.devnet.programs import BITCOIND, LITECOIND, Program
 from ledger.models import Book
-from monitor import lookout
+from monitor import deposits, lookout
 from monitor.chains import CHAINS, Chain
 from monitor.connectors import connect, fee_queue
-from monitor.connectors.base import NodeError
+from monitor.connectors.base import NodeError, Transfer
 from monitor.connectors.fees import FeeQueue
+from monitor.deposits import Sighting
 from monitor.expectation import Expected, Reason, Span, State
 from monitor.lookout import Look
 from monitor.models import Cursor, Deposit, Expectation, QueueLook
-from tests import crowd
+from tests import crowd, queues
 from tests.crowd import Crowd
 from tests.monitor.conftest import Watching
+from tests.queues import Standings
 
 pytestmark = pytest.mark.django_db
 
@@ -446,3 +448,17 @@ def test_a_strange_answer_is_a_nodes_failure(till_on_ethereum: OnEthereum, bitco
         assert fees is not None
         with pytest.raises(NodeError):
             fees.queue()
+
+
+def test_the_largest_bid_that_can_be_signed_is_written_down(ethereum: Watching) -> None:
+    """2^256 - 1 wei per gas costs its sender nothing to say."""
+    address = "0x" + random.randbytes(20).hex()
+    watched = ethereum.hear_of(address)
+    txids = ["0x" + random.randbytes(32).hex() for _ in range(2)]
+    for txid in txids:
+        transfer = Transfer(txid, txid, bytes.fromhex(address[2:]), 10**15)
+        found = {transfer.destination: [watched]}
+        deposits.take_in(Sighting(ethereum.chain, timezone.now()), [transfer], found)
+    queues.look(Standings(GWEI, by_txid={txids[1]: 2**256 - 1}), ethereum.chain.code)
+    rows = Expectation.objects.filter(deposit__txid__in=txids).order_by("fee_rate")
+    assert [row.fee_rate for row in rows] == [GWEI, 2**256 - 1]
