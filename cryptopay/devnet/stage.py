@@ -15,7 +15,19 @@ from types import FrameType
 
 import httpx
 
-from cryptopay.devnet import environment, logins, monerod, nodes, places, ports, postgres, processes, programs, valkey
+from cryptopay.devnet import (
+    environment,
+    logins,
+    monerod,
+    nodeos,
+    nodes,
+    places,
+    ports,
+    postgres,
+    processes,
+    programs,
+    valkey,
+)
 from cryptopay.devnet.errors import AlreadyRunning, PartFailed, PartMissing
 from monitor.chains import CHAINS
 
@@ -27,6 +39,7 @@ _NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
     "bitcoincash-regtest": nodes.start_bcash,
     "ethereum-dev": nodes.start_anvil,
     "monero-regtest": monerod.start,
+    "eos-dev": nodeos.start,
 }
 """The chains that have a node on the stage."""
 

