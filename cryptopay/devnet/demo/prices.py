@@ -22,6 +22,8 @@ PRICES = {
     ("USDX", "USD"): Decimal("1.00"),
     ("XMR", "EUR"): Decimal("312.00"),
     ("XMR", "USD"): Decimal("361.50"),
+    ("EOS", "EUR"): Decimal("0.42"),
+    ("EOS", "USD"): Decimal("0.49"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from cryptopay.devnet.demo import prices, token, wallet
+from cryptopay.devnet.demo import account, prices, token, wallet
 from cryptopay.merchants import api_keys, onboarding
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.webhooks import endpoints
@@ -21,7 +21,14 @@ from ledger.models import Book
 from monitor.chains import CHAINS, Chain
 
 SHOP, OTHER = "Demo Shop", "Other Shop"
-CHAIN_CODES = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest")
+CHAIN_CODES = (
+    "bitcoin-regtest",
+    "litecoin-regtest",
+    "bitcoincash-regtest",
+    "ethereum-dev",
+    "monero-regtest",
+    "eos-dev",
+)
 SCOPES = [ApiKey.Scope.INVOICES_READ, ApiKey.Scope.INVOICES_WRITE]
 
 
@@ -45,6 +52,7 @@ def seed(folder: Path, shop_url: str) -> None:
     shop, other = _merchant(SHOP), _merchant(OTHER)
     for merchant in (shop, other):
         _import_keys(merchant, folder / "demo-wallet.json")
+        account.open_on_chain(account.name(wallet.seed(folder / "demo-wallet.json", f"{merchant.name}, eos-dev")))
     token.let_in()
     _seed_people(shop, other, Kept(folder / "demo.json"), shop_url)
     _seed_shop_account(shop, Kept(folder / "shop.json"), shop_url)
@@ -64,7 +72,12 @@ def _import_keys(merchant: Merchant, wallets: Path) -> None:
 
 
 def _credential(seed: bytes, chain: Chain) -> str:
-    return wallet.view_pair(seed) if chain.family == "monero" else account_key(seed, chain)
+    match chain.family:
+        case "monero":
+            return wallet.view_pair(seed)
+        case "antelope":
+            return account.name(seed)
+    return account_key(seed, chain)
 
 
 def _seed_people(shop: Merchant, other: Merchant, kept: Kept, shop_url: str) -> None:

@@ -10,7 +10,7 @@ from cryptopay.devnet import environment, places
 from cryptopay.devnet.contracts import DEMO_DOLLAR_CODE
 from monitor.chains import CHAINS
 
-PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest")
+PAYABLE = ("bitcoin-regtest", "litecoin-regtest", "bitcoincash-regtest", "ethereum-dev", "monero-regtest", "eos-dev")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,21 @@ from typing import Any
 
 import httpx
 
+from cryptopay.devnet.antelope import AntelopeNode
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, Contract
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.shop.gateway import Gateway, Refused
 
-NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode] | type[MoneroNode]] = {
+NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode] | type[MoneroNode] | type[AntelopeNode]] = {
     "BTC": BitcoinNode,
     "LTC": BitcoinNode,
     "BCH": BitcoinNode,
     "ETH": EthereumNode,
     DEMO_DOLLAR_CODE: EthereumNode,
     "XMR": MoneroNode,
+    "EOS": AntelopeNode,
 }
 SECONDS_A_BLOCK = 2.0
 MOST_BLOCKS = 60
@@ -79,7 +81,7 @@ class Payer:
         if contract := method.get("contract"):
             assert isinstance(node, EthereumNode)  # noqa: S101 - tokens of other chains are not on this stage
             return Contract(node, contract, DEMO_DOLLAR).send("transfer", method["address"], base_units)
-        return node.pay(method["address"], base_units)
+        return node.pay("/".join(filter(None, (method["address"], method["memo"]))), base_units)
 
     def mine(self, coin: str) -> None:
         self._nodes[coin].mine()
