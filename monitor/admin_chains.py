@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from ledger.money import LARGEST_BASE_UNITS
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment
@@ -239,7 +240,7 @@ class BackfillForm(forms.ModelForm[Backfill]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         offered = [(chain.code, chain.title) for chain in nodes.switched_on()]
-        self.fields["chain_code"] = forms.ChoiceField(label="Chain", choices=offered)
+        self.fields["chain_code"] = forms.ChoiceField(label="Chain", choices=offered, widget=UnfoldAdminSelectWidget)
         self.fields["last_height"].required = False
 
     def clean(self) -> dict[str, Any] | None:
@@ -328,6 +329,7 @@ class ConfirmationTierForm(forms.ModelForm[ConfirmationTier]):
         min_value=0,
         max_value=LARGEST_BASE_UNITS,
         required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
     )
 
     class Meta:
@@ -337,7 +339,7 @@ class ConfirmationTierForm(forms.ModelForm[ConfirmationTier]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         offered = [(chain.code, chain.title) for chain in CHAINS.values() if chain.confirmation_tiers]
-        self.fields["chain_code"] = forms.ChoiceField(label="Chain", choices=offered)
+        self.fields["chain_code"] = forms.ChoiceField(label="Chain", choices=offered, widget=UnfoldAdminSelectWidget)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
