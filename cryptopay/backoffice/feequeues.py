@@ -5,12 +5,13 @@ Drawn here, as inline SVG without scripts or styles of its own; a table says the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
 from cryptopay.backoffice.scoping import books_where, permission_to
 from ledger.readonly import url_of
@@ -27,6 +28,7 @@ _BARS = 12
 _SHORTEST = 2
 _GAP = 3
 _LISTED = 50
+_SHOWN_HOURS = 24
 _SOON = 6
 """Blocks: what comes within so many is drawn as soon, what comes after as later."""
 
@@ -108,11 +110,16 @@ def page(request: HttpRequest) -> HttpResponse:
     deposits = _waiting(request)
     pictures = [
         picture(look, [row for row in deposits if row.chain_code == look.chain_code])
-        for look in QueueLook.objects.filter(chain_code__in=CHAINS, looked_at__isnull=False).order_by("chain_code")
+        for look in QueueLook.objects.filter(chain_code__in=CHAINS, looked_at__gt=_oldest()).order_by("chain_code")
     ]
     context = {**admin.site.each_context(request), "title": "Fee queues", "pictures": pictures}
     context |= {"width": WIDTH, "height": HEIGHT, "floor": _BOTTOM, "listed": _LISTED}
     return TemplateResponse(request, "backoffice/fee_queues.html", context)
+
+
+def _oldest() -> datetime:
+    """Of a node that was switched off nothing is shown."""
+    return timezone.now() - timedelta(hours=_SHOWN_HOURS)
 
 
 def _waiting(request: HttpRequest) -> list[Deposit]:
