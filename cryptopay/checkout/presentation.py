@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from cryptopay.payments import quotes
+from cryptopay.payments import quotes, representation
 from cryptopay.payments.lifecycle import Offer
 from cryptopay.payments.models import Invoice, Payment
 from cryptopay.payments.quotes import FIAT_DECIMALS
@@ -69,6 +69,8 @@ class Request:
     figure: str
     unit: str
     address: str
+    memo: str
+    """Must be sent along: it alone says whose payment it is. Empty where each payer has an address."""
     uri: str
     network: str
     rate: str
@@ -183,10 +185,12 @@ def _standing(invoice: Invoice, now: datetime) -> str:
 def _request(method: MethodState) -> Request | None:
     if not method.address:
         return None
+    place = representation.place(method.address)
     return Request(
         figure=figure(method.remaining),
         unit=method.asset.code,
-        address=method.address,
+        address=place["address"] or "",
+        memo=place["memo"] or "",
         uri=method.uri,
         network=method.chain.title,
         rate=_rate(method),
