@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 import cryptopay.payments.admin_receipts  # noqa: F401 - its page registers itself
-from cryptopay.payments import quotes
+from cryptopay.payments import quotes, representation
 from cryptopay.payments.models import ChainNotice, CustomerAddress, IntakePosition, Invoice, Payment
 from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment_states, state_of
 from cryptopay.webhooks.models import Event
@@ -90,7 +90,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             (
                 method.chain.title,
                 *(amount(figure.base_units, method.asset) for figure in (method.due, method.paid, method.remaining)),
-                code(method.address) if method.address else "Withheld: does not follow from its key",
+                _place(method.address) if method.address else "Withheld: does not follow from its key",
                 str(method.rate) if method.rate else "–",
             )
             for method in self._state(invoice).methods
@@ -269,7 +269,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
         known = vars(row)
         if "shown" not in known:
             known["shown"] = verified_many([row.address]).get(row.address_id)
-        return code(known["shown"]) if known["shown"] else "Withheld: does not follow from its key"
+        return _place(known["shown"]) if known["shown"] else "Withheld: does not follow from its key"
 
     @display(description="customer", ordering="customer__external_ref")
     def customer_name(self, row: CustomerAddress) -> str:
@@ -352,3 +352,10 @@ class ChainNoticeAdmin(ReadOnlyAdmin):
     @display(description="address")
     def place(self, notice: ChainNotice) -> SafeString | str:
         return code(notice.address)
+
+
+def _place(address: str) -> SafeString | str:
+    """Where payers share an account, that and the memo apart."""
+    place = representation.place(address)
+    account = code(place["address"] or "")
+    return format_html("{} memo {}", account, code(place["memo"])) if place["memo"] else account
