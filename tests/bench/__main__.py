@@ -18,10 +18,19 @@ from pathlib import Path
 import psycopg
 
 from cryptopay.devnet import places, servers
-from tests.bench import detect, invoices, keys, ledger, scan, tokens, tpcb
+from tests.bench import blocks, detect, invoices, keys, ledger, scan, tokens, tpcb, watching
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
-PARTS = {"keys": keys, "scan": scan, "tokens": tokens, "ledger": ledger, "invoices": invoices, "detect": detect}
+PARTS = {
+    "keys": keys,
+    "scan": scan,
+    "watching": watching,
+    "blocks": blocks,
+    "tokens": tokens,
+    "ledger": ledger,
+    "invoices": invoices,
+    "detect": detect,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,15 @@ FIGURES = {
     "scan_vs_electrumx": Figure("time to read a block's outputs and ids, against ElectrumX", 0.35, 0.25, True),
     "scan_proved_vs_electrumx": Figure(
         "the same with the proof by the merkle root, which ElectrumX leaves out", lower_is_better=True
+    ),
+    "match_1e7_ms": Figure(
+        "one block's 6,000 outputs against 10 million watched scripts in PostgreSQL", 50, 20, lower_is_better=True
+    ),
+    "scan_growth_1e3_to_1e7": Figure(
+        "a block scanned with 10 million watched scripts, against a thousand", 2, 1.5, lower_is_better=True
+    ),
+    "block_end_to_end_ms": Figure(
+        "a block with 2,000 payments to us, until journal, ledger, invoices and outbox have it", 1_000, 300, True
     ),
     "erc20_decode_ms": Figure(
         "600 logs of a block, 300 of them of listed tokens, from bytes to payments", lower_is_better=True
@@ -105,6 +123,11 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
 - **scan** (`tests/bench/scan.py`): CPU time of one thread, garbage collector frozen. Both sides read all outputs and
   all transaction ids of the same blocks ({blocks}) and must agree on every one. ElectrumX: {electrumx}.
   `CRYPTOPAY_BLOCKS_DIR` names a folder of other blocks (`bitcoin-*.raw`).
+- **match**, **scan_growth** (`tests/bench/watching.py`): wall-clock time. A block of 3,000 payments to 6,000 scripts,
+  ten of them ours, in two databases in turns: 10 million scripts watched, and a thousand. The question to PostgreSQL
+  alone; and the whole scan, from the block's bytes to the payments found.
+- **block_end_to_end** (`tests/bench/blocks.py`): wall-clock time in one process, as the worker's login, on a bitcoind
+  of its own that has two new blocks: the first pays 2,000 open invoices, the second confirms them.
 - **erc20** (`tests/bench/tokens.py`): CPU time of one thread, web3.py {web3}. Both read the same answer of a node
   (`eth_getBlockReceipts`, 200 made receipts with their blooms) and must find the same payments.
 - **post**, **hot** (`tests/bench/ledger.py`, `ledger_client.py`, `hordak.py`, `tpcb.py`): entries of two legs between
