@@ -25,6 +25,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "tip_stale": "its node's newest block is too old, or of the future",
         "node_behind": "its node does not know yet what was read before",
         "reorg_too_deep": "the chain turned deeper than its limit, or is another one",
+        "view_keys_unreadable": "a view key cannot be unsealed, and without it payments would be missed",
         "not_looked_at": "nobody reads it; does the reader run?",
         "never_read": "its node has not answered yet",
         "no_node": "no node is set for it",
