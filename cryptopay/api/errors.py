@@ -28,7 +28,6 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "expiry_invalid",
         "credential_invalid",
         "address_invalid",
-        "txid_invalid",
         "range_invalid",
         "extended_key_invalid",
         "external_ref_invalid",

@@ -60,7 +60,8 @@ def balance(shop: Shop, coin: Coin, user: str) -> tuple[str, str]:
     path = f"liabilities:customers:{user}"
     rows = shop.http.get("/ledger/accounts", params={"prefix": path}).json()["data"]
     for row in rows:
-        if row["code"] == path and row["asset"]["chain"] == coin.chain.code:
+        asset = row["asset"]
+        if (row["code"], asset["chain"], asset["contract"] or "") == (path, coin.chain.code, coin.contract):
             return row["balance"]["posted"]["base_units"], row["balance"]["pending_in"]["base_units"]
     return "0", "0"
 
@@ -75,7 +76,7 @@ def test_an_address_for_a_user_from_payment_to_balance_and_back(shop: Shop, coin
     again, other = address_for(shop, coin, "user-42"), address_for(shop, coin, "user-43")
     assert (given["id"], given["address"]) == (again["id"], again["address"])
     assert other["address"] != given["address"]
-    txid = coin.node.pay(given["address"], coin.due)
+    txid = coin.pay(given["address"], coin.due)
     shop.turn()
     assert told(shop, given) == ["chain.seen"]
     assert balance(shop, coin, "user-42") == ("0", str(coin.due))
@@ -109,7 +110,7 @@ def test_an_address_for_a_user_from_payment_to_balance_and_back(shop: Shop, coin
 def test_anybodys_address_and_transaction_are_told_and_not_booked(shop: Shop, coin: Coin) -> None:
     address = someone_elses(coin)
     of_address = watch(shop, coin, address=address, metadata={"name": "cold"})
-    txid = coin.node.pay(address, coin.due)
+    txid = coin.pay(address, coin.due)
     of_transaction = watch(shop, coin, txid=txid)
     assert of_transaction["transaction"]["state"] == "awaited"
     shop.turn()
@@ -127,7 +128,7 @@ def test_anybodys_address_and_transaction_are_told_and_not_booked(shop: Shop, co
     assert [event["kind"] for event in listed(shop, subject=of_address["id"])] == ["confirmed", "seen"]
     assert {event["metadata"]["name"] for event in listed(shop, address=of_address["address"])} == {"cold"}
     assert shop.http.delete(f"/watches/{of_address['id']}").json()["ended_at"]
-    coin.node.pay(address, coin.due)
+    coin.pay(address, coin.due)
     coin.bury()
     shop.turn()
     assert len(told(shop, of_address)) == 2
@@ -135,7 +136,7 @@ def test_anybodys_address_and_transaction_are_told_and_not_booked(shop: Shop, co
 
 def test_a_double_spent_transaction_is_dropped(shop: Shop, coin: Coin) -> None:
     shop.use(coin)
-    txid = coin.node.pay(someone_elses(coin), coin.due)
+    txid = coin.pay(someone_elses(coin), coin.due)
     watched = watch(shop, coin, txid=txid)
     shop.turn()
     coin.node.replace(txid)
@@ -149,7 +150,7 @@ def test_a_double_spent_transaction_is_dropped(shop: Shop, coin: Coin) -> None:
 def test_blocks_are_read_again_for_a_late_watch(shop: Shop, bitcoin: Coin) -> None:
     shop.use(bitcoin)
     address = someone_elses(bitcoin)
-    txid = bitcoin.node.pay(address, bitcoin.due)
+    txid = bitcoin.pay(address, bitcoin.due)
     height = bitcoin.node.height()
     bitcoin.bury()
     shop.turn()

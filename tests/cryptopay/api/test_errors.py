@@ -30,8 +30,9 @@ FAULTS = {
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
     "period_not_over", "period_already_closed", "period_not_closed",
-    "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "address_invalid", "encryption_key_missing",
-    "chain_busy", "node_error",  # requests never speak to a node
+    "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "encryption_key_missing",
+    "chain_busy", "node_error", "node_behind", "tip_stale", "reorg_too_deep",  # requests never speak to a node
+    "chain_on", "receipt_not_assignable", "payer_unknown",  # of commands and of people in the back office
 }  # fmt: skip
 """Codes no request can cause. Should one arrive all the same, the answer is 500 and its text stays in the log."""
 
