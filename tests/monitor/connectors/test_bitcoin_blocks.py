@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -106,6 +107,24 @@ def test_reads_mainnet_blocks(name: str, recorded_block: Callable[[str], bytes |
     assert (block.hash, len(block.outputs.txids), len(block.outputs.scripts)) == expected
     assert block.hogex is mweb
     assert block.outputs.ends[-1] == len(block.outputs.scripts) == len(block.outputs.amounts)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_bent_mainnet_block_is_unreadable_or_says_the_same(
+    name: str, recorded_block: Callable[[str], bytes | None]
+) -> None:
+    """A flipped bit, a missing or a strange byte, anywhere behind the header."""
+    form, random = Form(mweb="mweb" in name), Random(name)
+    raw = recorded_block(name) or (WITH_MWEB if form.mweb else PLAIN)
+    honest = read_block(raw, form).outputs
+    for _ in range(15):
+        at = random.randrange(HEADER_BYTES, len(raw))
+        other = random.choice([bytes([raw[at] ^ 1 << random.randrange(8)]), b"", b"\xfe\0\0\0\2", b"\xff" * 9])
+        try:
+            bent = read_block(raw[:at] + other + raw[at + 1 :], form)
+        except BlockUnreadable:
+            continue
+        assert bent.outputs == honest
 
 
 def test_reads_every_form_of_transaction() -> None:
