@@ -19,7 +19,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
-from ledger.models import Account, AccountDay, Asset, Balance, Posting
+from ledger.models import Account, Asset, Balance, Day, Posting
 from ledger.money import TotalField
 
 _LAYERS = Posting.Layer
@@ -131,7 +131,7 @@ def statement(account: Account, first: date, last: date) -> Statement:
     """The account's posted legs from `first` to `last`, both included. Raises `ValueError` if `last` lies before."""
     if last < first:
         raise ValueError("a period ends after it begins")
-    days = AccountDay.objects.filter(book_id=account.book_id, account=account, day__range=(first, last))
+    days = Day.objects.filter(book_id=account.book_id, account=account, day__range=(first, last))
     moved = days.aggregate(debits=_sum("debit"), credits=_sum("credit"))
     opening = _posted(account, first - timedelta(days=1))
     postings = Posting.objects.filter(
@@ -160,7 +160,7 @@ def trial_balance(book_id: int, as_of: date | None = None) -> list[TrialBalanceR
 def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[TrialBalanceRow]:
     """The trial balances of several books, one after the other."""
     books = list(book_ids)
-    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book__in=books)
+    days = Day.objects.filter(Q(day__lte=as_of) if as_of else Q(), book__in=books)
     sums = {account: found for account, *found in _by_account(days)}
     accounts = Account.objects.filter(book__in=books).select_related("book", "asset")
     return [
@@ -171,7 +171,7 @@ def trial_balances(book_ids: Iterable[int], as_of: date | None = None) -> list[T
 
 def totals(book_id: int, as_of: date | None = None) -> list[AssetTotal]:
     """All debits and all credits of a book by the end of a day (UTC), asset by asset."""
-    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__book=F("book"))
+    days = Day.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__book=F("book"))
     sums = days.order_by().values_list("account__asset").annotate(debits=_sum("debit"), credits=_sum("credit"))
     assets = Asset.objects.in_bulk([asset for asset, *_ in sums])
     found = [AssetTotal(assets[asset], int(debit), int(credit)) for asset, debit, credit in sums]
@@ -181,11 +181,11 @@ def totals(book_id: int, as_of: date | None = None) -> list[AssetTotal]:
 def moved(book_id: int, accounts: Iterable[Account], as_of: date | None = None) -> dict[int, tuple[int, int]]:
     """All that was debited and credited to these accounts of a book by the end of a day (UTC), by their ids."""
     found = {account.pk: (0, 0) for account in accounts}
-    days = AccountDay.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__in=list(found))
+    days = Day.objects.filter(Q(day__lte=as_of) if as_of else Q(), book_id=book_id, account__in=list(found))
     return found | {account: (debit, credit) for account, debit, credit in _by_account(days)}
 
 
-def _by_account(days: QuerySet[AccountDay]) -> Iterator[tuple[int, int, int]]:
+def _by_account(days: QuerySet[Day]) -> Iterator[tuple[int, int, int]]:
     """Account, debits and credits of these days."""
     sums = days.order_by().values_list("account").annotate(debits=_sum("debit"), credits=_sum("credit"))
     return ((account, int(debit), int(credit)) for account, debit, credit in sums)
@@ -193,7 +193,7 @@ def _by_account(days: QuerySet[AccountDay]) -> Iterator[tuple[int, int, int]]:
 
 def _posted(account: Account, as_of: date | datetime | None) -> int:
     """From the days, and for a moment from the postings of its own day."""
-    days = AccountDay.objects.filter(book_id=account.book_id, account=account)
+    days = Day.objects.filter(book_id=account.book_id, account=account)
     if not isinstance(as_of, datetime):
         return _change(account, days.filter(day__lte=as_of) if as_of else days)
     today = _aware(as_of).astimezone(UTC).date()

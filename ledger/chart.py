@@ -153,13 +153,10 @@ _OPEN = """
 WITH wanted AS (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[], %s::numeric[], %s::smallint[])
         AS line (code, name, asset_id, kind, floor, clears_within_days)
-), opened AS (
-    INSERT INTO ledger_account (book_id, code, name, asset_id, kind, floor, clears_within_days)
-    SELECT %s, code, name, asset_id, kind, floor, clears_within_days FROM wanted ORDER BY code, asset_id
-    ON CONFLICT (book_id, code, asset_id) DO NOTHING RETURNING id, book_id, floor
 )
-INSERT INTO ledger_balance (account_id, book_id, posted, pending_in, pending_out, floor, seq)
-SELECT id, book_id, 0, 0, 0, floor, 0 FROM opened
+INSERT INTO ledger_account (book_id, code, name, asset_id, kind, floor, clears_within_days)
+SELECT %s, code, name, asset_id, kind, floor, clears_within_days FROM wanted ORDER BY code, asset_id
+ON CONFLICT (book_id, code, asset_id) DO NOTHING
 """
 
 
@@ -259,15 +256,12 @@ def open_account(
     if found is not None:
         return found
     check_code(code)
-    with transaction.atomic():
-        account, made = Account.objects.get_or_create(
-            book_id=book_id,
-            code=code,
-            asset=asset,
-            defaults={"name": name, "kind": kind, "floor": floor, "clears_within_days": clears_within_days},  # type: ignore[misc]
-        )
-        if made:
-            Balance.objects.create(account=account, book_id=book_id, floor=floor)  # type: ignore[misc]
+    account, _ = Account.objects.get_or_create(
+        book_id=book_id,
+        code=code,
+        asset=asset,
+        defaults={"name": name, "kind": kind, "floor": floor, "clears_within_days": clears_within_days},  # type: ignore[misc]
+    )
     return account
 
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from ledger import balances
 from ledger.balances import DEBIT_NORMAL, Line, Statement
-from ledger.models import Account, AccountDay, JournalEntry, Posting
+from ledger.models import Account, Day, JournalEntry, Posting
 from ledger.money import TotalField
 
 MOST_LINES = 200
@@ -101,7 +101,7 @@ def explain(
 
 def first_day(account: Account) -> date | None:
     """The first day on which something was posted to the account."""
-    days = AccountDay.objects.filter(book=account.book_id, account=account)
+    days = Day.objects.filter(book=account.book_id, account=account)
     first: date | None = days.aggregate(first=Min("day"))["first"]
     return first
 
@@ -153,7 +153,7 @@ def _parts(
 
 def _by_day(found: Statement, *, whole_months: bool) -> Iterator[tuple[date, date, int, int]]:
     account = found.account
-    days = AccountDay.objects.filter(book=account.book_id, account=account, day__range=(found.first, found.last))
+    days = Day.objects.filter(book=account.book_id, account=account, day__range=(found.first, found.last))
     if whole_months:
         months = days.annotate(month=TruncMonth("day")).values("month")
         for total in months.annotate(debits=_sum("debit"), credits=_sum("credit")).order_by("month"):

@@ -262,31 +262,19 @@ def _parts(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> Iterato
         yield slice(start, len(entries))
 
 
-_LOCK = """
-    SELECT FROM ledger_balance WHERE book_id = %(book)s AND account_id IN (
-        SELECT unnest(%(accounts)s::bigint[])
-        UNION ALL
-        SELECT p.account_id FROM ledger_journalentry e
-        JOIN ledger_posting p ON p.book_id = e.book_id AND p.entry_id = e.id
-        WHERE e.book_id = %(book)s AND (e.id = ANY(%(ids)s::bigint[]) OR e.idem = ANY(%(idems)s::text[]))
-    )
-    ORDER BY account_id FOR NO KEY UPDATE
-"""
-
-
 def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
     """All of them in one order: each statement locks its own in order, but a second one may want an earlier one."""
     legs = [leg for entry in entries if isinstance(entry, Entry) for leg in entry.legs]
     resolved = [entry.entry for entry in entries if isinstance(entry, Resolution)]
     with connection.cursor() as cursor:
         cursor.execute(
-            _LOCK,
-            {
-                "book": entries[0].book_id,
-                "accounts": [leg.account.pk for leg in legs],
-                "ids": [name for name in resolved if isinstance(name, int)],
-                "idems": [name for name in resolved if isinstance(name, str)],
-            },
+            "SELECT ledger_lock_balances(%s, %s::bigint[], %s::bigint[], %s::text[])",
+            [
+                entries[0].book_id,
+                _array(leg.account.pk for leg in legs),
+                _array(name for name in resolved if isinstance(name, int)),
+                [name for name in resolved if isinstance(name, str)],
+            ],
         )
 
 

@@ -6,7 +6,10 @@ Everything is read off the models and the catalogue, so a new table is never for
                             to it, too. Rows of no book are the platform's: all see them, "all" alone writes them.
                             The worker's login is of those who see every book
     an append-only model    the application may SELECT and INSERT; UPDATE, DELETE and TRUNCATE are not granted
+    balances and days       the application may SELECT; the verbs alone move them
     any other model         SELECT, INSERT, UPDATE, DELETE
+    the verbs               the SQL functions that write entries work as a role of their own, which no login is a member
+                            of and no row-level security holds: they ask first whose book it is
     what is no model        nothing, until its migration says so; but every sequence's next number
     every trigger           fires: the library's way to have one ignored, by a setting of the session, is closed
 
@@ -14,7 +17,7 @@ What is as it should be is left alone: no lock is taken on a table in use.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +27,12 @@ from django.core.management.base import CommandError
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
 from psycopg import errors, sql
 
 from ledger.appendonly import AppendOnly
-from ledger.models import Book
+from ledger.models import Account, AccountDay, Balance, Book, JournalEntry, PeriodChange, Posting, Rate
+from ledger.models.journal import VERBS
 from ledger.tenancy import EVERY_BOOK
 
 APPLICATION = "cryptopay_app"
@@ -50,12 +55,24 @@ _POLICIES = {
     "books": "FOR ALL USING {named} WITH CHECK {named}",
     "platform": "FOR SELECT USING ({column} IS NULL)",
     "keepers": f"FOR ALL TO {KEEPERS} USING (true) WITH CHECK (true)",
+    "verbs": f"FOR ALL TO {VERBS} USING (true) WITH CHECK (true)",
+}
+_MOVED_BY_THE_VERBS: dict[type[Model], frozenset[str]] = dict.fromkeys((Balance, AccountDay), frozenset({"SELECT"}))
+_OF_THE_VERBS: dict[type[Model], frozenset[str]] = {
+    Account: frozenset({"SELECT"}),
+    AccountDay: frozenset({"SELECT", "INSERT", "UPDATE"}),
+    Balance: frozenset({"SELECT", "INSERT", "UPDATE"}),
+    JournalEntry: _PERMANENT,
+    PeriodChange: frozenset({"SELECT"}),
+    Posting: _PERMANENT,
+    Rate: frozenset({"SELECT"}),
 }
 
 _TABLES = """
 SELECT c.relname, c.relrowsecurity AND c.relforcerowsecurity,
        (SELECT a.attnotnull FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'book_id'),
-       ARRAY(SELECT x.privilege_type FROM aclexplode(c.relacl) x WHERE x.grantee = %(group)s::regrole),
+       ARRAY(SELECT x.grantee::regrole || ' ' || x.privilege_type FROM aclexplode(c.relacl) x
+             WHERE x.grantee = ANY (%(groups)s::regrole[])),
        ARRAY(SELECT p.polname || ' ' || coalesce(obj_description(p.oid, 'pg_policy'), '')
              FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = ANY (%(policies)s))
 FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
@@ -80,6 +97,7 @@ class Table:
     of_the_platform: bool
     """Rows may be of no book."""
     granted: frozenset[str]
+    """Group and privilege, "cryptopay_app SELECT"."""
     policies: frozenset[str]
 
 
@@ -93,6 +111,8 @@ def make_logins(sender: AppConfig, using: str, **_: Any) -> None:
         with connection.cursor() as cursor:
             _make_role(cursor, APPLICATION, "NOLOGIN")
             _make_role(cursor, KEEPERS, "NOLOGIN")
+            _make_role(cursor, VERBS, "NOLOGIN")
+            _let_own_verbs(cursor)
             for login in settings.LOGINS:
                 _make_login(connection, cursor, login)
     except Exception as error:
@@ -143,6 +163,13 @@ def _make_member(cursor: CursorWrapper, name: str, group: str) -> None:
         cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), sql.Identifier(name)))
 
 
+def _let_own_verbs(cursor: CursorWrapper) -> None:
+    """Who migrates gives the functions to their role, and gains nothing by it."""
+    cursor.execute("SELECT pg_has_role(%s, 'SET')", [VERBS])
+    if not cursor.fetchone()[0]:
+        cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE").format(sql.Identifier(VERBS)))
+
+
 def _begin_with_every_book(cursor: CursorWrapper, name: str) -> None:
     known = "SELECT 1 FROM pg_roles WHERE rolname = %s AND %s = ANY (rolconfig)"
     cursor.execute(known, [name, f"app.book={EVERY_BOOK}"])
@@ -151,25 +178,27 @@ def _begin_with_every_book(cursor: CursorWrapper, name: str) -> None:
 
 
 def _steps(cursor: CursorWrapper) -> Iterator[list[sql.Composable]]:
-    group = sql.Identifier(APPLICATION)
-    cursor.execute("SELECT current_schema(), has_schema_privilege(%s, current_schema(), 'USAGE')", [APPLICATION])
-    schema, open_to_it = cursor.fetchone()
-    if not open_to_it:
-        yield [sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), group)]
-    wanted = _wanted_grants()
+    for group in (APPLICATION, VERBS):
+        cursor.execute("SELECT current_schema(), has_schema_privilege(%s, current_schema(), 'USAGE')", [group])
+        schema, open_to_it = cursor.fetchone()
+        if not open_to_it:
+            yield [sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(schema), sql.Identifier(group))]
+    wanted = {group: grants() for group, grants in _WANTED.items()}
     for table in _tables(cursor):
-        yield [*_walls(table), *_grants(table, wanted.get(table.name, table.granted))]
+        yield [*_walls(table, of_the_verbs=table.name in wanted[VERBS]), *_grants(table, wanted)]
     cursor.execute(_IGNORING)
     if cursor.fetchone()[0] != _NEVER_IGNORED:
         words = sql.SQL("CREATE OR REPLACE FUNCTION _pgtrigger_should_ignore(trigger_name name) RETURNS boolean {}")
         yield [words.format(sql.SQL(f"LANGUAGE sql IMMUTABLE AS $${_NEVER_IGNORED}$$"))]
-    cursor.execute(_SEQUENCES, {"group": APPLICATION})
-    for (name,) in cursor.fetchall():
-        yield [sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(name), group)]
+    for group in (APPLICATION, VERBS):
+        cursor.execute(_SEQUENCES, {"group": group})
+        for (name,) in cursor.fetchall():
+            words = sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}")
+            yield [words.format(sql.Identifier(name), sql.Identifier(group))]
 
 
 def _tables(cursor: CursorWrapper) -> list[Table]:
-    cursor.execute(_TABLES, {"group": APPLICATION, "policies": list(_POLICIES)})
+    cursor.execute(_TABLES, {"groups": [APPLICATION, VERBS], "policies": list(_POLICIES)})
     return [
         Table(
             name,
@@ -183,21 +212,32 @@ def _tables(cursor: CursorWrapper) -> list[Table]:
     ]
 
 
-def _wanted_grants() -> dict[str, frozenset[str]]:
+def _of_the_application() -> dict[str, frozenset[str]]:
     """By table. Of Django's own record of migrations the application reads."""
     models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
-    wanted = {m._meta.db_table: _PERMANENT if issubclass(m, AppendOnly) else _ORDINARY for m in models}
-    return {**wanted, "django_migrations": frozenset({"SELECT"})}
+    wanted = {m: _PERMANENT if issubclass(m, AppendOnly) else _ORDINARY for m in models} | _MOVED_BY_THE_VERBS
+    return {**_by_table(wanted), "django_migrations": frozenset({"SELECT"})}
 
 
-def _grants(table: Table, wanted: frozenset[str]) -> Iterator[sql.Composable]:
-    if table.granted != wanted:
-        name, group = sql.Identifier(table.name), sql.Identifier(APPLICATION)
-        yield sql.SQL("REVOKE ALL ON {} FROM {}").format(name, group)
-        yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(", ".join(sorted(wanted))), name, group)
+def _by_table(wanted: Mapping[type[Model], frozenset[str]]) -> dict[str, frozenset[str]]:
+    return {model._meta.db_table: privileges for model, privileges in wanted.items()}
 
 
-def _walls(table: Table) -> Iterator[sql.Composable]:
+_WANTED = {APPLICATION: _of_the_application, VERBS: lambda: _by_table(_OF_THE_VERBS)}
+"""What each group is granted; what is named nowhere stays as it is."""
+
+
+def _grants(table: Table, wanted: Mapping[str, Mapping[str, frozenset[str]]]) -> Iterator[sql.Composable]:
+    for group, of_group in wanted.items():
+        granted = {said.split()[1] for said in table.granted if said.startswith(f"{group} ")}
+        privileges = of_group.get(table.name, granted)
+        if granted != privileges:
+            name, grantee = sql.Identifier(table.name), sql.Identifier(group)
+            yield sql.SQL("REVOKE ALL ON {} FROM {}").format(name, grantee)
+            yield sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(", ".join(sorted(privileges))), name, grantee)
+
+
+def _walls(table: Table, *, of_the_verbs: bool) -> Iterator[sql.Composable]:
     """Row-level security of a table with a book. A policy's comment tells whether it is the one of this version."""
     if not table.column:
         return
@@ -205,7 +245,7 @@ def _walls(table: Table) -> Iterator[sql.Composable]:
     if not table.forced:
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY").format(name)
     for policy, text in _POLICIES.items():
-        if policy == "platform" and not table.of_the_platform:
+        if (policy == "platform" and not table.of_the_platform) or (policy == "verbs" and not of_the_verbs):
             continue
         rule = text.format(named=_NAMED, column="{column}").format(column=table.column)
         version = hashlib.sha256(rule.encode()).hexdigest()[:16]

@@ -78,7 +78,7 @@ def test_every_model_with_a_book_is_among_them(tables: dict[str, str]) -> None:
         model._meta.db_table
         for model in apps.get_models()
         for field in model._meta.concrete_fields
-        if field.name == "book" and field.related_model is Book
+        if field.name == "book" and field.related_model is Book and model._meta.managed
     }
     assert with_a_book <= set(tables)
     assert len(with_a_book) >= 19
@@ -100,10 +100,12 @@ def test_every_one_of_them_has_its_policies_by_force(tables: dict[str, str]) -> 
         assert _ask(policies, table) == (["books", "platform"] if table == "ledger_rate" else ["books"]), table
         owner = _ask("SELECT relowner::regrole::text FROM pg_class WHERE oid = %s::regclass", table)[0]
         doors = _ask(others, table, owner)
+        verbs = _ask(others, table, "cryptopay_verbs")
         assert _ask(keepers, table) == ["truetrue"], table
         count = _ask("SELECT count(*) FROM pg_policy WHERE polrelid = %s::regclass", table)[0]
         assert doors in ([], ["door"]), table
-        assert count == 1 + len(doors) + len(_ask(policies, table)), table
+        assert verbs in ([], ["verbs"]), table
+        assert count == 1 + len(doors) + len(verbs) + len(_ask(policies, table)), table
 
 
 def test_the_worker_and_not_the_web_sees_every_book() -> None:
@@ -139,7 +141,7 @@ def test_threat_39_nothing_is_written_into_anothers_book(tables: dict[str, str])
 
 
 def _put_refused(table: str, column: str, book_id: int | None) -> None:
-    with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+    with pytest.raises(ProgrammingError, match=r"permission denied|row-level security"), transaction.atomic():
         _put(table, column, book_id, 3)
 
 

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from ledger.admin.asking import chosen
 from ledger.admin.naming import asset_names
 from ledger.balances import DEBIT_NORMAL
-from ledger.models import Account, AccountDay, Asset, Book
+from ledger.models import Account, Asset, Book, Day
 from ledger.readonly import amount, url_of
 from ledger.spans import day_of, today
 
@@ -160,7 +160,7 @@ def _single(book: Book, accounts: QuerySet[Account], as_of: date | None) -> Iter
     if as_of is None:
         yield from ((account, _now(account.kind, vars(account.balance))) for account in found)
         return
-    days = AccountDay.objects.filter(book=book, day__lte=as_of, account__in=accounts.values("pk"))
+    days = Day.objects.filter(book=book, day__lte=as_of, account__in=accounts.values("pk"))
     nets = {
         row["account"]: int(row["net"]) for row in days.values("account").annotate(net=Sum(F("debit") - F("credit")))
     }

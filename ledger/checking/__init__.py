@@ -27,7 +27,7 @@ _ROWS = """
     ), balance AS NOT MATERIALIZED (
         SELECT * FROM ledger_balance WHERE %(books)s::bigint[] IS NULL OR book_id = ANY (%(books)s::bigint[])
     ), account_day AS NOT MATERIALIZED (
-        SELECT * FROM ledger_accountday WHERE %(books)s::bigint[] IS NULL OR book_id = ANY (%(books)s::bigint[])
+        SELECT * FROM ledger_day WHERE %(books)s::bigint[] IS NULL OR book_id = ANY (%(books)s::bigint[])
     ), posting AS NOT MATERIALIZED (
         SELECT * FROM ledger_posting WHERE %(books)s::bigint[] IS NULL OR book_id = ANY (%(books)s::bigint[])
     ), entry AS NOT MATERIALIZED (

@@ -99,12 +99,16 @@ _RUNNING_SUM_ENDS = """
     WHERE x.balance_after <> x.balance
 """
 _DAYS_ARE_THE_SUM = """
-    SELECT 'ledger_accountday', d.id, coalesce(d.book_id, s.book_id), coalesce(d.account_id, s.account_id),
+    SELECT CASE WHEN d.id < 0 THEN 'ledger_balance' ELSE 'ledger_accountday' END, abs(d.id),
+           coalesce(d.book_id, s.book_id), coalesce(d.account_id, s.account_id),
            NULL::bigint,
            format('debits %%s, credits %%s on %%s', coalesce(s.debit, 0), coalesce(s.credit, 0),
                coalesce(d.day, s.day)),
            coalesce('debits ' || d.debit || ', credits ' || d.credit, 'no day')
-    FROM account_day d
+    FROM (
+        SELECT max(id) AS id, book_id, account_id, day, sum(debit) AS debit, sum(credit) AS credit
+        FROM account_day GROUP BY book_id, account_id, day
+    ) d
     FULL JOIN (
         SELECT book_id, account_id, (effective_at AT TIME ZONE 'UTC')::date AS day,
                sum(debit) AS debit, sum(credit) AS credit
@@ -178,10 +182,14 @@ _ENDS_OF_POSTINGS = """
 """
 _ENDS_OF_BALANCES = """
     SELECT 'ledger_balance', b.id, b.book_id, b.account_id, NULL::bigint,
-           format('the account''s book %%s and floor %%s, kept', a.book_id, a.floor),
-           format('book %%s, floor %%s, posted %%s, pending out %%s', b.book_id, b.floor, b.posted, b.pending_out)
+           format('the account''s book %%s, asset %%s, kind %%s, closed %%s and floor %%s, kept',
+               a.book_id, a.asset_id, a.kind, a.closed_at IS NOT NULL, a.floor),
+           format('book %%s, asset %%s, raised by debits %%s, closed %%s, floor %%s, posted %%s, pending out %%s',
+               b.book_id, b.asset_id, b.debit_normal, b.closed, b.floor, b.posted, b.pending_out)
     FROM balance b LEFT JOIN ledger_account a ON a.id = b.account_id
-    WHERE (a.book_id, a.floor) IS DISTINCT FROM (b.book_id, b.floor) OR b.posted - b.pending_out < b.floor
+    WHERE (a.book_id, a.asset_id, a.kind IN ('A', 'X'), a.closed_at IS NOT NULL, a.floor)
+            IS DISTINCT FROM (b.book_id, b.asset_id, b.debit_normal, b.closed, b.floor)
+        OR b.posted - b.pending_out < b.floor
 """
 _ENDS_OF_ENTRIES_AND_ACCOUNTS = """
     SELECT 'ledger_journalentry', e.id, e.book_id, NULL::bigint, e.id, 'a known book and rate',

@@ -4,7 +4,7 @@ The tenant is `Book`; it stands first in every key. Amounts are integers of base
 updated but a `Balance` and an `AccountDay`, and those only by the SQL functions in `sql/`.
 """
 
-from ledger.models.accounts import Account, AccountDay, Asset, Balance, Book
+from ledger.models.accounts import Account, AccountDay, Asset, Balance, Book, Day
 from ledger.models.chain import Block
 from ledger.models.journal import JournalEntry, Posting
 from ledger.models.periods import Decision, PeriodChange, Proposal
@@ -17,6 +17,7 @@ __all__ = [
     "Balance",
     "Block",
     "Book",
+    "Day",
     "Decision",
     "JournalEntry",
     "PeriodChange",

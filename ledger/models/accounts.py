@@ -4,14 +4,11 @@ from decimal import Decimal
 
 import pgtrigger
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import F, Q
 from django.db.models.functions import Collate, Now
 
 from ledger.appendonly import never_deleted
 from ledger.money import BaseUnitsField, TotalField, to_text
-
-NAN = Func(template="'NaN'::numeric", output_field=models.DecimalField())
-"""NaN sorts above every number and equals itself, so it would balance; numeric(78,0) itself refuses infinity."""
 
 
 class Book(models.Model):
@@ -99,25 +96,31 @@ class Balance(models.Model):
     """What an account holds, in base units, in its normal direction (debit for assets and expenses, else credit).
 
     `posted` is validated; `pending_in` and `pending_out` are seen and not yet validated. Invariants: equal to the sums
-    of the account's postings; posted - pending_out >= floor. Written by the SQL functions alone.
+    of the account's postings; posted - pending_out >= floor. Moved by the SQL functions alone.
+
+    `day_debit` and `day_credit` are what was posted on the newest day so far, so that most entries write no
+    `AccountDay`: a newer day takes their place, and they go there. Read both as `Day`. `asset`, `debit_normal`,
+    `closed` and `floor` say what the account says: a verb reads this row alone. A trigger makes it with its account.
     """
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="balance")
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    debit_normal = models.BooleanField()
+    closed = models.BooleanField()
     posted = BaseUnitsField(default=0)
     pending_in = BaseUnitsField(default=0)
     pending_out = BaseUnitsField(default=0)
     floor = BaseUnitsField(null=True)  # type: ignore[misc]  # the one that may be null
     seq = models.BigIntegerField(default=0)
+    day = models.DateField(null=True)
+    """Null until something is posted; never of the future."""
+    day_debit = TotalField(default=0)
+    day_credit = TotalField(default=0)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "account"], name="balance_once_an_account"),
-            models.CheckConstraint(
-                condition=Q(pending_in__gte=0, pending_out__gte=0)
-                & ~(Q(posted=NAN) | Q(pending_in=NAN) | Q(pending_out=NAN)),
-                name="ledger_balance_pending",
-            ),
             models.CheckConstraint(
                 condition=Q(floor__isnull=True) | Q(posted__gte=F("floor") + F("pending_out")),
                 name="ledger_balance_floor",
@@ -130,14 +133,11 @@ class Balance(models.Model):
 
 
 class AccountDay(models.Model):
-    """What was posted to an account on one day (UTC). Sums of days are the balance as of any date, back-dated or not.
-
-    Invariant: equal to the sums of the account's posted legs of that day. Written by the SQL functions alone.
-    """
+    """What was posted on a day (UTC) that the balance does not keep. Written by the SQL functions alone."""
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="days", db_index=False, db_constraint=False
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
     day = models.DateField()
     debit = TotalField(default=0)
@@ -148,6 +148,27 @@ class AccountDay(models.Model):
             models.UniqueConstraint(fields=["book", "account", "day"], name="account_day_once"),
         ]
         triggers = [never_deleted()]
+
+    def __str__(self) -> str:
+        return f"{self.day:%d %b %Y}"
+
+
+class Day(models.Model):
+    """What was posted to an account on a day (UTC): one row, or two, of `AccountDay` and `Balance`. A view.
+
+    Sums of days are the balance as of any date, back-dated or not. Invariant: equal to the sums of the account's posted
+    legs of that day.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
+    account = models.ForeignKey(Account, on_delete=models.DO_NOTHING, related_name="days", db_constraint=False)
+    day = models.DateField()
+    debit = TotalField()
+    credit = TotalField()
+
+    class Meta:
+        managed = False
+        db_table = "ledger_day"
 
     def __str__(self) -> str:
         return f"{self.day:%d %b %Y}"

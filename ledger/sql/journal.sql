@@ -1,6 +1,8 @@
 -- The ledger's verbs. READ COMMITTED; balances are locked in account order; every statement names the book.
 -- SQLSTATEs LG001..LG015 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
 -- Kinds: 1 post, 2 pending, 3 settle, 4 void, 5 reverse. Layers: 0 posted, 1 pending in, 2 pending out.
+-- ledger_transfer and ledger_write_batch are the ways into the books. They work as cryptopay_verbs, which alone may move balances and which no row-level security
+-- holds: so they ask whose book it is, and prove themselves what triggers prove of rows written past them.
 
 -- Which database server writes. Give a restored or moved one a new number: ALTER DATABASE ... SET ledger.node = 1.
 create function ledger_node() returns integer language sql stable as $$
@@ -17,6 +19,13 @@ begin
   end if;
   return (select (closed_through + 1)::timestamp at time zone 'UTC' from ledger_periodchange where book_id = p_book order by id desc limit 1);
 end $$
+--;;
+-- Whether who calls may write in the book: what row-level security would say of its rows.
+create function ledger_admits(p_book bigint) returns boolean language sql stable as $$
+  select p_book is not null and (current_setting('app.book', true) = 'all'
+      or p_book = any (string_to_array(nullif(current_setting('app.book', true), 'all'), ',')::bigint[])
+      or pg_has_role(coalesce(nullif(current_setting('role'), 'none')::name, session_user), 'cryptopay_every_book', 'USAGE'))
+$$
 --;;
 -- What an idempotency key stands for. What may never differ is hashed, whatever the session's time zone.
 create function ledger_idem_hash(p_kind smallint, p_ref bigint, p_effective_at timestamptz, p_legs text, p_source text) returns bytea language sql stable as $$
@@ -37,13 +46,47 @@ create function ledger_bad_leg(p_debit numeric, p_credit numeric) returns boolea
       or scale(p_debit) > 0 or scale(p_credit) > 0 or greatest(p_debit, p_credit) >= 1e78
 $$
 --;;
--- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Small sets, large tables: one plan for good, each table by its index.
+-- Adds to the sums of a day that is not the one an account keeps in its balance, which is locked. A newer day takes that place; one of the future does not.
+create function ledger_add_to_day(p_book bigint, p_account bigint, p_day date, p_debit numeric, p_credit numeric) returns void language plpgsql as $$
+declare
+  v_day date := p_day;
+  v_debit numeric := p_debit;
+  v_credit numeric := p_credit;
+begin
+  if p_day <= (clock_timestamp() at time zone 'UTC')::date then
+    select b.day, b.day_debit, b.day_credit into v_day, v_debit, v_credit from ledger_balance b where b.book_id = p_book and b.account_id = p_account;
+    if v_day > p_day then
+      v_day := p_day; v_debit := p_debit; v_credit := p_credit;
+    else
+      update ledger_balance b set day = p_day, day_debit = p_debit, day_credit = p_credit where b.book_id = p_book and b.account_id = p_account;
+    end if;
+  end if;
+  if v_day is not null then
+    insert into ledger_accountday as d (book_id, account_id, day, debit, credit) values (p_book, p_account, v_day, v_debit, v_credit)
+    on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+  end if;
+end $$
+--;;
+-- What checks of the two tables ask: plpgsql, which a session reads once, where each statement reads an expression of the table's own again.
+-- NaN sorts above every number and equals itself, so it would balance. Infinity and the far future are times to PostgreSQL, and cannot be read again.
+create function ledger_good_balance(p_posted numeric, p_pending_in numeric, p_pending_out numeric) returns boolean language plpgsql immutable as $$
+begin
+  return p_posted < 'NaN' and p_pending_in >= 0 and p_pending_in < 'NaN' and p_pending_out >= 0 and p_pending_out < 'NaN';
+end $$
+--;;
+create function ledger_good_entry(p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz, p_meta jsonb) returns boolean language plpgsql immutable as $$
+begin
+  return p_legs >= 2 and p_kind between 1 and 5 and (p_kind <= 2) = (p_ref is null)
+     and p_effective_at between '1900-01-01 00:00+00' and '9998-12-31 00:00+00' and jsonb_typeof(p_meta) = 'object';
+end $$
+--;;
+-- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Each statement finds its rows by one index.
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
 create function ledger_transfer(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
   p_debited bigint, p_credited bigint, p_amount numeric
-) returns bigint language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+) returns bigint language plpgsql security definer
+set search_path = public, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_hash bytea;
@@ -52,20 +95,28 @@ declare
   v_effective timestamptz := p_effective_at;
   v_meta jsonb := p_meta;
   v_entry bigint;
-  f record;
+  v_day date;
+  v_debit boolean;
+  v_account bigint;
+  v_asset bigint;
+  v_first_asset bigint;
+  v_closed boolean;
+  v_kept boolean;
+  v_leg integer;
+  v_layer smallint;
+  v_layers smallint[] := '{0,0}';
+  v_after numeric;
+  v_afters numeric[] := '{0,0}';
+  v_seq bigint;
+  v_seqs bigint[] := '{0,0}';
 begin
   if p_kind is distinct from 1 and p_kind is distinct from 2 then
     raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
   elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
     raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
   end if;
-  select d.asset_id, d.kind as debited, c.kind as credited, d.asset_id <> c.asset_id as unlike, case when d.closed_at is not null then d.code when c.closed_at is not null then c.code end as closed
-  into f from ledger_account d, ledger_account c
-  where d.book_id = p_book and d.id = p_debited and c.book_id = p_book and c.id = p_credited;
-  if not found then
+  if ledger_admits(p_book) is not true or p_debited <> p_credited is null then
     raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
-  elsif f.unlike then
-    raise exception 'debits and credits differ' using errcode = 'LG001';
   end if;
   if v_open > p_effective_at and p_carry then
     v_effective := v_open;
@@ -86,33 +137,43 @@ begin
       raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
     end if;
     return v_entry;
-  elsif f.closed is not null then
-    raise exception 'account % is closed', f.closed using errcode = 'LG004';
   end if;
-  with leg as materialized (  -- locked in account order here, for an update locks in the order of its plan: deadlocks came of it
-    select l.n, l.account, ledger_layer(p_kind, l.kind, l.debit) as layer, l.debit, l.credit,
-           ledger_change(l.kind, ledger_layer(p_kind, l.kind, l.debit), l.debit, l.credit) as change
-    from (values (1, p_debited, f.debited, p_amount, 0::numeric), (2, p_credited, f.credited, 0, p_amount)) l (n, account, kind, debit, credit)
-    join (
-      select b.account_id from ledger_balance b where b.book_id = p_book and b.account_id in (p_debited, p_credited)
-      order by b.account_id for no key update
-    ) locked on locked.account_id = l.account
-    order by l.account
-  ), moved as (
+  if p_kind = 1 then
+    v_day := (v_effective at time zone 'UTC')::date;
+  end if;
+  for n in 1..2 loop  -- in account order
+    v_debit := (n = 1) = (p_debited < p_credited);
+    v_account := case when v_debit then p_debited else p_credited end;
     update ledger_balance b
-    set posted = case l.layer when 0 then b.posted + l.change else b.posted end,
-        pending_in = case l.layer when 1 then b.pending_in + l.change else b.pending_in end,
-        pending_out = case l.layer when 2 then b.pending_out + l.change else b.pending_out end,
+    set posted = case when p_kind = 2 then b.posted when b.debit_normal = v_debit then b.posted + p_amount else b.posted - p_amount end,
+        pending_in = case when p_kind = 2 and b.debit_normal = v_debit then b.pending_in + p_amount else b.pending_in end,
+        pending_out = case when p_kind = 2 and b.debit_normal <> v_debit then b.pending_out + p_amount else b.pending_out end,
+        day_debit = case when b.day = v_day and v_debit then b.day_debit + p_amount else b.day_debit end,
+        day_credit = case when b.day = v_day and not v_debit then b.day_credit + p_amount else b.day_credit end,
         seq = b.seq + 1
-    from leg l where b.book_id = p_book and b.account_id = l.account
-    returning l.*, case l.layer when 0 then b.posted when 1 then b.pending_in else b.pending_out end as after, b.seq
-  ), summed as (
-    insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
-    select p_book, l.account, (v_effective at time zone 'UTC')::date, l.debit, l.credit from leg l where l.layer = 0
-    on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit
-  )
+    where b.book_id = p_book and b.account_id = v_account
+    returning case when p_kind = 1 then b.posted when b.debit_normal = v_debit then b.pending_in else b.pending_out end,
+              b.seq, b.asset_id, b.closed, b.day = v_day, case when p_kind = 1 then 0 when b.debit_normal = v_debit then 1 else 2 end
+    into v_after, v_seq, v_asset, v_closed, v_kept, v_layer;
+    if not found then
+      raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
+    elsif v_closed then
+      raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = v_account) using errcode = 'LG004';
+    elsif n = 2 and v_asset <> v_first_asset then
+      raise exception 'debits and credits differ' using errcode = 'LG001';
+    end if;
+    v_first_asset := v_asset;
+    v_leg := case when v_debit then 1 else 2 end;
+    v_layers[v_leg] := v_layer;
+    v_afters[v_leg] := v_after;
+    v_seqs[v_leg] := v_seq;
+    if v_kept is not true and p_kind = 1 then
+      perform ledger_add_to_day(p_book, v_account, v_day, case when v_debit then p_amount else 0 end, case when v_debit then 0 else p_amount end);
+    end if;
+  end loop;
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-  select p_book, v_entry, m.n, m.account, f.asset_id, m.layer, m.debit, m.credit, m.after, m.seq, v_effective from moved m;
+  values (p_book, v_entry, 1, p_debited, v_asset, v_layers[1], p_amount, 0, v_afters[1], v_seqs[1], v_effective),
+         (p_book, v_entry, 2, p_credited, v_asset, v_layers[2], 0, p_amount, v_afters[2], v_seqs[2], v_effective);
   return v_entry;
 end $$
 --;;
@@ -215,24 +276,72 @@ begin
   return v_known;
 end $$
 --;;
--- Moves balances and writes the postings of new entries. Every join meets ledger_balance by its index: sets joined to sets have no statistics.
-create function ledger_apply(p_book bigint, p_entries bigint[], p_effective_at timestamptz[], p_legs ledger_leg[]) returns void language plpgsql as $$
+-- Locks these accounts' balances and those of the accounts of these entries, all in one order, for who goes on to write several batches in the transaction.
+create function ledger_lock_balances(p_book bigint, p_accounts bigint[], p_entries bigint[], p_idems text[]) returns void language plpgsql security definer
+set search_path = public, pg_temp
+as $$
 begin
-  perform 1 from ledger_balance b where b.book_id = p_book and b.account_id = any (array(select distinct l.account_id from unnest(p_legs) l))
-  order by b.account_id for no key update;
-  update ledger_balance b
-  set posted = b.posted + x.posted, pending_in = b.pending_in + x.pending_in, pending_out = b.pending_out + x.pending_out, seq = b.seq + x.legs
-  from (
-    select l.account_id, count(*) as legs,
-           coalesce(sum(l.change) filter (where l.layer = 0), 0) as posted,
-           coalesce(sum(l.change) filter (where l.layer = 1), 0) as pending_in,
-           coalesce(sum(l.change) filter (where l.layer = 2), 0) as pending_out
-    from unnest(p_legs) l group by l.account_id
-  ) x where b.book_id = p_book and b.account_id = x.account_id;
-  insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
-  select p_book, l.account_id, (p_effective_at[l.entry] at time zone 'UTC')::date, sum(l.debit), sum(l.credit)
-  from unnest(p_legs) l where l.layer = 0 group by 2, 3 order by 2, 3
-  on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+  if ledger_admits(p_book) then
+    perform 1 from ledger_balance b
+    where b.book_id = p_book and b.account_id in (
+      select unnest(p_accounts)
+      union all
+      select p.account_id from ledger_journalentry e join ledger_posting p on p.book_id = e.book_id and p.entry_id = e.id
+      where e.book_id = p_book and (e.id = any (p_entries) or e.idem = any (p_idems))
+    )
+    order by b.account_id for no key update;
+  end if;
+end $$
+--;;
+-- Moves balances and writes the postings of new entries. Every join meets ledger_balance by its index: sets joined to sets have no statistics.
+-- Sums of the batch's newest day that is not of the future go to the day that balances keep; those of other days, or of accounts that keep a newer one, to theirs.
+create function ledger_apply(p_book bigint, p_entries bigint[], p_effective_at timestamptz[], p_legs ledger_leg[]) returns void language plpgsql as $$
+declare
+  v_days date[] := array(select (u at time zone 'UTC')::date from unnest(p_effective_at) u);
+  v_day date := (select max(u) from unnest(v_days) u where u <= (clock_timestamp() at time zone 'UTC')::date);
+  v_turn boolean;
+  v_elsewhere boolean;
+  v_written integer;
+begin
+  select bool_or(locked.day < v_day is not false) into v_turn from (
+    select b.day from ledger_balance b where b.book_id = p_book and b.account_id = any (array(select distinct l.account_id from unnest(p_legs) l))
+    order by b.account_id for no key update
+  ) locked;
+  if v_turn and v_day is not null then
+    insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
+    select b.book_id, b.account_id, b.day, b.day_debit, b.day_credit from ledger_balance b
+    where b.book_id = p_book and b.day < v_day
+      and b.account_id = any (array(select distinct l.account_id from unnest(p_legs) l where l.layer = 0 and v_days[l.entry] = v_day))
+    order by b.account_id
+    on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+    update ledger_balance b set day = v_day, day_debit = 0, day_credit = 0
+    where b.book_id = p_book and b.day < v_day is not false
+      and b.account_id = any (array(select distinct l.account_id from unnest(p_legs) l where l.layer = 0 and v_days[l.entry] = v_day));
+  end if;
+  with moved as (
+    update ledger_balance b
+    set posted = b.posted + x.posted, pending_in = b.pending_in + x.pending_in, pending_out = b.pending_out + x.pending_out, seq = b.seq + x.legs,
+        day_debit = case when b.day = v_day then b.day_debit + x.debit else b.day_debit end,
+        day_credit = case when b.day = v_day then b.day_credit + x.credit else b.day_credit end
+    from (
+      select l.account_id, count(*) as legs, bool_or(l.layer = 0) as posts,
+             coalesce(sum(l.change) filter (where l.layer = 0), 0) as posted,
+             coalesce(sum(l.change) filter (where l.layer = 1), 0) as pending_in,
+             coalesce(sum(l.change) filter (where l.layer = 2), 0) as pending_out,
+             coalesce(sum(l.debit) filter (where l.layer = 0 and v_days[l.entry] = v_day), 0) as debit,
+             coalesce(sum(l.credit) filter (where l.layer = 0 and v_days[l.entry] = v_day), 0) as credit
+      from unnest(p_legs) l group by l.account_id
+    ) x where b.book_id = p_book and b.account_id = x.account_id
+    returning x.posts and b.day = v_day is not true as elsewhere
+  )
+  select bool_or(elsewhere) or v_day = all (v_days) is not true into v_elsewhere from moved;
+  if v_elsewhere then
+    insert into ledger_accountday as d (book_id, account_id, day, debit, credit)
+    select p_book, l.account_id, v_days[l.entry], sum(l.debit), sum(l.credit)
+    from unnest(p_legs) l join ledger_balance b on b.book_id = p_book and b.account_id = l.account_id
+    where l.layer = 0 and (v_days[l.entry] = v_day and b.day = v_day) is not true group by 2, 3 order by 2, 3
+    on conflict (book_id, account_id, day) do update set debit = d.debit + excluded.debit, credit = d.credit + excluded.credit;
+  end if;
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
   select p_book, p_entries[x.entry], x.leg, x.account_id, x.asset_id, x.layer, x.debit, x.credit,
          case x.layer when 0 then b.posted when 1 then b.pending_in else b.pending_out end - x.later, b.seq - x.after, p_effective_at[x.entry]
@@ -242,6 +351,10 @@ begin
     from unnest(p_legs) l
   ) x
   join ledger_balance b on b.book_id = p_book and b.account_id = x.account_id;
+  get diagnostics v_written = row_count;
+  if v_written < coalesce(cardinality(p_legs), 0) then
+    raise exception 'an account has no balance' using errcode = 'LG003';
+  end if;
 end $$
 --;;
 -- Entries of any kind at once, in sets: work per statement, not per entry. Returns their ids in the order given; what was written before is found again.
@@ -250,8 +363,8 @@ create function ledger_write_batch(
   p_book bigint, p_ids bigint[], p_idems text[], p_kinds smallint[], p_refs bigint[], p_ref_idems text[], p_effective_at timestamptz[], p_carry boolean[],
   p_rates bigint[], p_sources text[], p_descriptions text[], p_metas jsonb[],
   p_leg_entries integer[], p_accounts bigint[], p_debits numeric[], p_credits numeric[]
-) returns bigint[] language plpgsql
-set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+) returns bigint[] language plpgsql security definer
+set search_path = public, pg_temp set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
 as $$
 declare
   v_count integer := coalesce(cardinality(p_idems), 0);
@@ -266,7 +379,9 @@ declare
   v_written integer;
   v_closed text;
 begin
-  if not v_count = all (array[cardinality(v_new), cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
+  if ledger_admits(p_book) is not true then
+    raise exception 'no such book here' using errcode = 'LG003';
+  elsif not v_count = all (array[cardinality(v_new), cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
       cardinality(p_sources), cardinality(p_descriptions), cardinality(p_metas)]) is true
     or not cardinality(p_leg_entries) = all (array[cardinality(p_accounts), cardinality(p_debits), cardinality(p_credits)]) is true
     or v_count > 0 and not format('[1:%s]', v_count) = all (array[array_dims(v_new), array_dims(p_kinds), array_dims(p_effective_at), array_dims(p_sources)])
@@ -308,3 +423,41 @@ begin
   perform ledger_apply(p_book, v_new, v_effective, v_legs);
   return v_known;
 end $$
+--;;
+-- An account's day, wherever it is kept: rows of ledger_accountday by their ids, those of ledger_balance by theirs below zero.
+create view ledger_day with (security_invoker = true) as
+select id, book_id, account_id, day, debit, credit from ledger_accountday
+union all
+select -id, book_id, account_id, day, day_debit, day_credit from ledger_balance where day is not null or day_debit <> 0 or day_credit <> 0
+--;;
+-- An account's balance is made with it, and closed with it.
+create function ledger_keep_balance() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  if tg_op = 'INSERT' then
+    insert into ledger_balance (account_id, book_id, asset_id, debit_normal, closed, posted, pending_in, pending_out, floor, seq, day_debit, day_credit)
+    values (new.id, new.book_id, new.asset_id, new.kind in ('A', 'X'), new.closed_at is not null, 0, 0, 0, new.floor, 0, 0, 0);
+  else
+    update ledger_balance b set closed = new.closed_at is not null where b.book_id = new.book_id and b.account_id = new.id;
+  end if;
+  return null;
+end $$
+--;;
+create trigger account_has_a_balance after insert or update of closed_at on ledger_account for each row execute function ledger_keep_balance()
+--;;
+grant select on ledger_day to cryptopay_app
+--;;
+revoke all on function ledger_transfer, ledger_write_batch, ledger_lock_balances, ledger_keep_balance from public
+--;;
+grant execute on function ledger_transfer, ledger_write_batch, ledger_lock_balances to cryptopay_app
+--;;
+grant create on schema public to cryptopay_verbs  -- while they change hands
+--;;
+alter function ledger_transfer owner to cryptopay_verbs
+--;;
+alter function ledger_write_batch owner to cryptopay_verbs
+--;;
+alter function ledger_lock_balances owner to cryptopay_verbs
+--;;
+alter function ledger_keep_balance owner to cryptopay_verbs
+--;;
+revoke create on schema public from cryptopay_verbs

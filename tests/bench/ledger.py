@@ -38,6 +38,7 @@ class _Turn(NamedTuple):
     """CPU seconds an entry in one round."""
 
     post: float
+    barest: float
     hordak: float
     batch: float
     copy: float
@@ -53,6 +54,7 @@ def _against_hordak_and_copy(books: str) -> Iterator[tuple[str, float, str]]:
         turns = [
             _Turn(
                 post=ours.order("post", count=_SINGLES),
+                barest=ours.order("post_barest", count=_SINGLES),
                 hordak=hordak.order("post", count=_SINGLES),
                 batch=ours.order("post_batch", count=_BATCH, hot=False),
                 copy=ours.order("copy_last", count=_BATCH),
@@ -60,9 +62,11 @@ def _against_hordak_and_copy(books: str) -> Iterator[tuple[str, float, str]]:
             )
             for _ in range(ROUNDS + 1)
         ]
-    post, single, batch, copy, load = map(statistics.median, zip(*turns[1:], strict=True))
+    post, barest, single, batch, copy, load = map(statistics.median, zip(*turns[1:], strict=True))
     yield "post_cpu", 1e6 * post, "µs"
     yield "post_vs_hordak", single / post, "times"
+    yield "post_share_of_barest", 100 * barest / post, "percent"
+    yield "barest_vs_hordak", single / barest, "times"
     yield "post_batch_cpu", 1e6 * batch, "µs"
     yield "post_batch_vs_hordak", single / batch, "times"
     yield "post_batch_vs_hordak_load", load / batch, "times"

@@ -1,7 +1,8 @@
 """Databases for the ledger's figures, beside the run's own on the same server, and dropped after it.
 
 `python -m tests.bench.ledger_books` migrates DATABASE_URL's database and fills it: one book with `ACCOUNTS` accounts
-and `STORED` entries, `BOOKS` small ones, and tables for COPY that hold the same rows.
+and `STORED` entries, `BOOKS` small ones, tables for COPY that hold the same rows,
+and those of `barest.sql`.
 """
 
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -21,6 +23,7 @@ STORED = 50_000
 BOOKS = 100
 ACCOUNTS_OF_A_BOOK = 200
 LARGE_BOOK = "Large"
+_BAREST = Path(__file__).with_name("barest.sql")
 
 
 @contextmanager
@@ -89,14 +92,15 @@ def _fill() -> None:
         for table in ledger_client.COPIED:
             cursor.execute(f"CREATE TABLE bare.{table} (LIKE {table} INCLUDING INDEXES INCLUDING STORAGE)")
             cursor.execute(f"INSERT INTO bare.{table} SELECT * FROM {table}")  # noqa: S608
-        cursor.execute(f"GRANT USAGE ON SCHEMA bare TO {APPLICATION}")
-        cursor.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bare TO {APPLICATION}")
+        cursor.execute(_BAREST.read_text())
+        cursor.execute(f"GRANT USAGE ON SCHEMA bare, barest TO {APPLICATION}")
+        cursor.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA bare, barest TO {APPLICATION}")
         cursor.execute("VACUUM ANALYZE")
 
 
 def _open_books() -> None:
     from ledger import chart
-    from ledger.models import Account, Balance, Book
+    from ledger.models import Account, Book
 
     asset = chart.asset("BTC", "bitcoin", 8)
     sizes = {LARGE_BOOK: ACCOUNTS, **{f"Book {number}": ACCOUNTS_OF_A_BOOK for number in range(BOOKS)}}
@@ -106,7 +110,6 @@ def _open_books() -> None:
         kind = Account.Kind.LIABILITY
         accounts = [Account(book=book, code=code, name=code, asset=asset, kind=kind) for code in codes]
         Account.objects.bulk_create(accounts)
-        Balance.objects.bulk_create(Balance(account=account, book=book) for account in accounts)
 
 
 if __name__ == "__main__":

@@ -45,9 +45,18 @@ def post(count: int) -> float:
     return _cpu_seconds(lambda: [journal.post(_entry(*random.sample(_accounts, 2))) for _ in range(count)]) / count
 
 
+def post_barest(count: int) -> float:
+    """CPU seconds an entry, written singly by the least there is: `barest.sql`."""
+    return _cpu_seconds(lambda: [_post_barest(_entry(*random.sample(_accounts, 2))) for _ in range(count)]) / count
+
+
 def post_batch(count: int, *, hot: bool) -> float:
-    """CPU seconds an entry, `count` at once; `hot`: all of them debit the book's first account."""
-    return _cpu_seconds(lambda: _post_batch(count, hot=hot)) / count
+    """CPU seconds an entry, `count` at once; `hot`: all of them debit the book's first account.
+
+    Their facts are at hand, as those of the rows that `copy_last` copies.
+    """
+    entries = [_entry(*_pair(hot=hot)) for _ in range(count)]
+    return _cpu_seconds(lambda: journal.post_batch(entries)) / count
 
 
 def copy_last(count: int) -> float:
@@ -79,6 +88,19 @@ def read(count: int) -> float:
 
 def _cpu_seconds(work: Callable[[], object]) -> float:
     return cpu_seconds(connection.connection.info.backend_pid, work)
+
+
+def _post_barest(entry: journal.Entry) -> None:
+    debited, credited = entry.legs
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT barest.post(%s, %s, %s, %s, %s, %s, %s::numeric)",
+            [
+                *(entry.book_id, entry.idem, entry.effective_at, entry.description),
+                *(debited.account.pk, credited.account.pk, debited.debit),
+            ],
+        )
+        cursor.fetchone()
 
 
 def _post_batch(count: int, *, hot: bool) -> None:
@@ -134,5 +156,5 @@ def _moved(postings: list[tuple[Any, ...]]) -> list[tuple[int, int, int]]:
 
 
 if __name__ == "__main__":
-    orders = (ready, post, post_batch, copy_last, post_for, read)
+    orders = (ready, post, post_barest, post_batch, copy_last, post_for, read)
     serve({order.__name__: order for order in orders})

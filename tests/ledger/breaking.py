@@ -1,8 +1,8 @@
 """Books to break behind the ledger's back, and what the check says of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from django.db import connection
 
@@ -14,7 +14,7 @@ from ledger.models import (
     Posting,
 )
 from tests import database
-from tests.ledger.conftest import Shop
+from tests.ledger.conftest import NOON, Shop
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def tell(open_shop: Callable[..., Shop]) -> Story:
     shop, other = open_shop(), open_shop("Bob", "LTC")
     other.received(5)
     posted = shop.received(1000)
-    shop.received(50)
+    journal.post(replace(shop.receipt(50), effective_at=NOON - timedelta(days=1)))  # so that two days are kept
     seen = journal.record(shop.receipt(300))
     settled = journal.settle(shop.of(seen))
     unseen = journal.record(shop.receipt(70))

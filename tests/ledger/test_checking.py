@@ -67,9 +67,13 @@ BREACHES: list[tuple[int, str, str, str]] = [
     (4, "UPDATE ledger_posting SET balance_after = 5 WHERE id = %(newest_leg)s", "posting", "newest_leg"),
     (4, "UPDATE ledger_posting SET debit = debit + 1 WHERE id = %(leg)s", "posting", "leg"),
     (5, "UPDATE ledger_accountday SET debit = debit + 1 WHERE id = %(day)s", "accountday", "day"),
-    (5, "UPDATE ledger_accountday SET credit = 0 WHERE id = %(day)s", "accountday", "day"),
+    (5, "UPDATE ledger_accountday SET debit = 0 WHERE id = %(day)s", "accountday", "day"),
     (5, "DELETE FROM ledger_accountday WHERE id = %(day)s", "accountday", ""),
     (5, "UPDATE ledger_accountday SET day = day + 1 WHERE id = %(day)s", "accountday", ""),
+    (5, "UPDATE ledger_balance SET day_debit = day_debit + 1 WHERE id = %(balance)s", "balance", "balance"),
+    (5, "UPDATE ledger_balance SET day_credit = 0 WHERE id = %(balance)s", "balance", "balance"),
+    (5, "UPDATE ledger_balance SET day = NULL WHERE id = %(balance)s", "accountday", ""),
+    (5, "UPDATE ledger_balance SET day = day + 1 WHERE id = %(balance)s", "accountday", ""),
     (
         5,
         "INSERT INTO ledger_accountday (book_id, account_id, day, debit, credit)"
@@ -106,6 +110,10 @@ BREACHES: list[tuple[int, str, str, str]] = [
     (7, "UPDATE ledger_account SET floor = -1 WHERE id = %(customer)s", "balance", "customers_balance"),
     (7, "UPDATE ledger_balance SET floor = NULL WHERE id = %(customers_balance)s", "balance", "customers_balance"),
     (7, "UPDATE ledger_balance SET book_id = %(other_book)s WHERE id = %(balance)s", "balance", "balance"),
+    (7, "UPDATE ledger_balance SET asset_id = %(other_coin)s WHERE id = %(balance)s", "balance", "balance"),
+    (7, "UPDATE ledger_balance SET debit_normal = NOT debit_normal WHERE id = %(balance)s", "balance", "balance"),
+    (7, "UPDATE ledger_balance SET closed = true WHERE id = %(balance)s", "balance", "balance"),
+    (7, "UPDATE ledger_account SET closed_at = now() WHERE id = %(customer)s", "balance", "customers_balance"),
     (
         7,
         "ALTER TABLE ledger_balance DROP CONSTRAINT ledger_balance_floor;"

@@ -182,8 +182,10 @@ def _balances(found: _Books) -> None:
 
 def _days(found: _Books) -> None:
     kept: dict[tuple[int, int], dict[date, list[int]]] = defaultdict(dict)
-    for row in found.rows("SELECT book_id, account_id, day, debit, credit FROM ledger_accountday"):
-        kept[row.book_id, row.account_id][row.day] = [int(row.debit), int(row.credit)]
+    for row in found.rows("SELECT book_id, account_id, day, debit, credit FROM ledger_day"):
+        sums = kept[row.book_id, row.account_id].setdefault(row.day, [0, 0])
+        sums[0] += int(row.debit)
+        sums[1] += int(row.credit)
     for key, (account, _) in found.accounts.items():
         found.say(kept[key] == account.days, f"the days of account {key[1]} are not the sums of its postings")
 

@@ -6,6 +6,7 @@ import time
 
 from django.db import connection, transaction
 
+from tests import database
 from tests.torture import writers
 from tests.torture.attempts import Attempt
 from tests.torture.books import TrialBook
@@ -66,7 +67,7 @@ def said_anew(attempt: Attempt) -> list[int]:
 
 def balance_without_posting(book: TrialBook) -> None:
     """Pays a customer by the balance alone."""
-    with connection.cursor() as cursor:
+    with database.as_owner(), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE ledger_balance SET posted = posted + 1 WHERE book_id = %s AND account_id = %s",
             [book.id, book.tills[0].customers[0]],
@@ -79,7 +80,7 @@ def without_the_lock(book: TrialBook, entries: int) -> None:
     till = book.tills[0]
     accounts = [till.vault, till.customers[0]]
     for _ in range(entries):
-        with transaction.atomic(), connection.cursor() as cursor:
+        with database.as_owner(), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_ENTRY, [book.id, secrets.token_hex(8)])
             entry, at = cursor.fetchone()
             held = []

@@ -42,7 +42,11 @@ _TABLES = {
         "book_id entry_id leg account_id asset_id layer debit credit balance_after account_seq effective_at",
         "true",
     ),
-    "ledger_balance": ("account_id book_id posted pending_in pending_out floor seq", "true"),
+    "ledger_balance": (
+        "account_id book_id asset_id debit_normal closed posted pending_in pending_out floor seq"
+        " day day_debit day_credit",
+        "day IS NOT NULL",
+    ),
     "ledger_accountday": ("book_id account_id day debit credit", "true"),
     "ledger_block": ("book_id number node from_xid upto_xid entries previous hash sealed_at", "true"),
     "ledger_account": ("id book_id code asset_id kind floor", _USED_ACCOUNTS),

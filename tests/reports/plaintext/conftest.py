@@ -11,7 +11,7 @@ from django.db.models import F, Sum
 
 from ledger import chart, journal
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Account, Asset, Balance, Book, Posting, Rate
+from ledger.models import Account, Asset, Book, Posting, Rate
 from reports.plaintext.formats import FORMATS
 from reports.plaintext.journal import read
 from reports.plaintext.names import account_name
@@ -33,11 +33,9 @@ class Shop:
 
     def account(self, code: str, asset: Asset, kind: str) -> Account:
         """With any code: what the chart refuses today may stand in older books."""
-        account, made = Account.objects.get_or_create(
+        account, _ = Account.objects.get_or_create(
             book=self.book, code=code, asset=asset, defaults={"name": f"Name of {code}"[:200], "kind": kind}
         )
-        if made:
-            Balance.objects.create(account=account, book=self.book)
         return account
 
     def customer(self, reference: str, asset: Asset) -> Account:
