@@ -80,6 +80,10 @@ FIGURES = {
     "erc20_decode_vs_web3": Figure("the same, against web3.py", 50, 100),
     "post_cpu": Figure("an entry posted singly through Django: client and server, CPU time", lower_is_better=True),
     "post_vs_hordak": Figure("entries posted singly for the CPU time of one of django-hordak's", 3, 5),
+    "post_share_of_barest": Figure(
+        "CPU time of the least write of an entry with balances, no guard, against such a one's"
+    ),
+    "barest_vs_hordak": Figure("that least write, for the CPU time of one of django-hordak's"),
     "post_per_second": Figure("entries a second, posted singly by 4 clients"),
     "post_vs_tpcb": Figure("the same, against pgbench's TPC-B", 1, 1.5),
     "post_batch_cpu": Figure("an entry of a batch of 1,000: client and server, CPU time", lower_is_better=True),
