@@ -40,7 +40,7 @@ class TokenForm(forms.ModelForm[Token]):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        if self.instance.pk is None and not self.errors:
+        if self.instance._state.adding and not self.errors:
             self._hold_against_the_contract()
         return cleaned
 
@@ -73,15 +73,13 @@ class TokenForm(forms.ModelForm[Token]):
     def _offer(self, symbol: str, decimals: int) -> None:
         """Fill in what is empty, and have a person look at it before it is pinned."""
         offered = {"code": symbol.upper(), "decimals": decimals, "minimum_base_units": 10 ** max(0, decimals - 2)}
-        self.data = self.data.copy()
-        for name, value in offered.items():
-            if self.cleaned_data[name] in (None, ""):
-                self.data[self.add_prefix(name)] = str(value)
+        empty = {name: value for name, value in offered.items() if self.cleaned_data[name] in (None, "")}
+        self.data = {**dict(self.data.items()), **{self.add_prefix(name): str(value) for name, value in empty.items()}}
         self.add_error(None, f"The contract calls itself {symbol}, with {decimals} decimals. Look, and save again.")
 
 
 @admin.register(Token)
-class TokenAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
+class TokenAdmin(ModelAdmin):
     """Whoever runs the installation decides which contracts are money. Saved once, only the switch can be turned."""
 
     form = TokenForm

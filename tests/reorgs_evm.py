@@ -151,8 +151,8 @@ class Trial:
             if (height := self._block_of(txid)) is not None and height > root:
                 taken_back.append(txid)
                 known = self.node.rpc("eth_getTransactionByHash", txid)
-                nonce = int(known["nonce"], 16), txid
-                first[known["from"]] = min(first.get(known["from"], nonce), nonce)
+                ours = int(known["nonce"], 16), txid
+                first[known["from"]] = min(first.get(known["from"], ours), ours)
         spent = []
         for payer, (nonce, txid) in first.items():  # only the first of an account is valid right above the root
             stands = int(self.node.rpc("eth_getTransactionCount", payer, hex(root)), 16) == nonce
