@@ -80,9 +80,3 @@ class StillReadingAgain(Exception):
     """The blocks of this book's earlier watches come first."""
 
     code = "reading_again"
-
-
-class StillReadingAgain(Exception):
-    """The blocks of this book's earlier watches come first."""
-
-    code = "reading_again"
