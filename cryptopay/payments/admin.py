@@ -17,7 +17,7 @@ from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment
 from cryptopay.webhooks.models import Event
 from keys.issuing import verified_many
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
-from monitor.admin import ChainFilter
+from monitor.admin_chains import ChainFilter
 from monitor.chains import CHAINS
 from monitor.wording import bid, outlook
 
