@@ -78,6 +78,7 @@ FIGURES = {
         "600 logs of a block, 300 of them of listed tokens, from bytes to payments", lower_is_better=True
     ),
     "erc20_decode_vs_web3": Figure("the same, against web3.py", 50, 100),
+    "block_read_ms": Figure("of that, the reader alone: deposits and events committed", lower_is_better=True),
     "post_cpu": Figure("an entry posted singly through Django: client and server, CPU time", lower_is_better=True),
     "post_vs_hordak": Figure("entries posted singly for the CPU time of one of django-hordak's", 3, 5),
     "post_share_of_barest": Figure(
