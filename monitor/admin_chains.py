@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
@@ -169,9 +169,10 @@ class ParkedTransactionAdmin(ReadOnlyAdmin):
     ]
     actions = ["read_again"]
 
-    def has_change_permission(self, request: HttpRequest, obj: ParkedTransaction | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only to dismiss it."""
-        return bool(request.user.is_superuser) and obj is not None and obj.state == ParkedTransaction.State.OPEN
+        is_open = isinstance(obj, ParkedTransaction) and obj.state == ParkedTransaction.State.OPEN
+        return bool(request.user.is_superuser) and is_open
 
     def get_readonly_fields(self, request: HttpRequest, obj: ParkedTransaction | None = None) -> list[str]:
         return [
@@ -351,7 +352,8 @@ class ConfirmationTierForm(forms.ModelForm[ConfirmationTier]):
 
     def _get_validation_exclusions(self) -> set[str]:
         """The form's own bounds hold; the model's check of decimals knows no integers."""
-        return {*super()._get_validation_exclusions(), "up_to_base_units"}
+        exclusions = super()._get_validation_exclusions()
+        return {*exclusions, "up_to_base_units"}
 
 
 @admin.register(ConfirmationTier)

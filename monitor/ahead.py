@@ -1,7 +1,7 @@
 """Fetches the next blocks while one is taken in. Bounded: who takes in slowly is not overrun."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -21,7 +21,7 @@ class Fetched(NamedTuple):
     destinations: AbstractSet[bytes]
 
 
-def blocks(connector: Connector, heights: range) -> Iterator[Fetched]:
+def blocks(connector: Connector, heights: range) -> Generator[Fetched]:
     """The blocks at those heights, in order; close it to stop early. Raises what `Connector.block` raises, in its turn.
 
     At most `AT_ONCE` are asked for or wait, and none is asked for while those that wait are large together. The node's

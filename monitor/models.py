@@ -400,7 +400,7 @@ class ConfirmationTier(models.Model):
     """What the operator asks in the place of the chain's own tiers: so deep for a deposit up to that size."""
 
     chain_code = models.CharField("chain", max_length=32)
-    up_to_base_units = BaseUnitsField(null=True, blank=True)
+    up_to_base_units = BaseUnitsField(null=True, blank=True)  # type: ignore[misc]  # the one that may be null
     """Null: of any size."""
     confirmations = models.PositiveIntegerField()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import CharField, Model, QuerySet
 from django.utils import timezone
 
 from ledger.money import LARGEST_BASE_UNITS
@@ -16,8 +16,16 @@ log = structlog.get_logger(__name__)
 
 MOST_RAW_BYTES = 100_000
 _OPEN = ParkedTransaction.State.OPEN
-_LONGEST_ID = ParkedTransaction._meta.get_field("txid").max_length
-_LONGEST = {name: Deposit._meta.get_field(name).max_length or 0 for name in ("key", "txid", "contract")}
+
+
+def _longest(model: type[Model], name: str) -> int:
+    field = model._meta.get_field(name)
+    assert isinstance(field, CharField)  # noqa: S101 - of our own models
+    return field.max_length or 0
+
+
+_LONGEST_ID = _longest(ParkedTransaction, "txid")
+_LONGEST = {name: _longest(Deposit, name) for name in ("key", "txid", "contract")}
 
 
 def sorted_out(transfers: Sequence[Transfer]) -> tuple[list[Transfer], list[Parked]]:

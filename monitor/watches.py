@@ -73,7 +73,7 @@ def watch_transaction(
         book_id=book_id,
         chain_code=chain.code,
         txid=txid,
-        required_confirmations=confirmations.required(chain, ANY_AMOUNT, at_least),
+        required_confirmations=confirmations.required(chain, ANY_AMOUNT, at_least, tiers=confirmations.policy(chain)),
     )
     return _made(book_id, chain, at_least, since_height, metadata, transaction=row), True
 
