@@ -352,12 +352,12 @@ class ConfirmationTierForm(forms.ModelForm[ConfirmationTier]):
 
     def _get_validation_exclusions(self) -> set[str]:
         """The form's own bounds hold; the model's check of decimals knows no integers."""
-        exclusions = super()._get_validation_exclusions()
+        exclusions = super()._get_validation_exclusions()  # type: ignore[misc]  # the stubs leave it out
         return {*exclusions, "up_to_base_units"}
 
 
 @admin.register(ConfirmationTier)
-class ConfirmationTierAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
+class ConfirmationTierAdmin(ModelAdmin):
     """How deep a deposit must lie, by its size, in the place of what the chain's row says. New deposits follow it."""
 
     form = ConfirmationTierForm
