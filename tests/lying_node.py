@@ -53,8 +53,14 @@ class LyingNode:
 
         self.alter = alter
 
-    def answer(self, body: bytes) -> tuple[int, bytes]:
-        """What the node says, altered. It is asked by its own login, whoever asks here."""
+    def answer(self, body: bytes, path: str = "/") -> tuple[int, bytes]:
+        """What the node says, altered; below a path, where no JSON-RPC is spoken, as it is.
+
+        It is asked by its own login, whoever asks here.
+        """
+        if path != "/":
+            plain = self.client.post(f"{self.upstream}{path}", content=body)
+            return plain.status_code, plain.content
         found = self.client.post(self.upstream, content=body, headers={"Content-Type": "application/json"})
         asked, told = json.loads(body), json.loads(found.content)
         for call, answer in _pairs(asked, told):
@@ -98,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.node.released.wait()
             self.close_connection = True
             return
-        self._say(*self.node.answer(body))
+        self._say(*self.node.answer(body, self.path))
 
     def _say(self, status: int, answer: bytes) -> None:
         head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(answer)}\r\n\r\n".encode()
