@@ -244,6 +244,8 @@ class MoneroConnector:
         return {entry.tx_hash for entry in self._entries(txids) if entry.in_pool and not entry.double_spend_seen}
 
     def _scan(self, transactions: Sequence[Transaction]) -> _Scanned:
+        if not transactions:
+            return _Scanned(self._chain, ())
         # The keys are asked for after the transactions: whose address is paid in them, his key is there by now.
         try:
             view_keys = [ViewKey(secret) for secret in self._view_keys(self._chain)]
