@@ -73,6 +73,8 @@ class Request:
     """Must be sent along: it alone says whose payment it is. Empty where each payer has an address."""
     uri: str
     network: str
+    contract: str
+    """Of a token: others may have its name. Empty: the chain's own coin."""
     rate: str
     qr: SafeString
 
@@ -193,6 +195,7 @@ def _request(method: MethodState) -> Request | None:
         memo=place["memo"] or "",
         uri=method.uri,
         network=method.chain.title,
+        contract=method.asset.contract,
         rate=_rate(method),
         qr=_qr(method.uri),
     )
@@ -227,7 +230,12 @@ def _prices(offer: Offer, invoice: Invoice) -> bool:
 def _choices(offers: Sequence[Offer], method: MethodState | None) -> list[Choice]:
     """What else can be chosen than the method shown."""
     shown = _value(method) if method else ""
-    return [Choice(offer.method, offer.chain.title, offer.asset_code) for offer in offers if offer.method != shown]
+    return [Choice(offer.method, _title(offer), offer.asset_code) for offer in offers if offer.method != shown]
+
+
+def _title(offer: Offer) -> str:
+    words = _("%(token)s on %(network)s")
+    return words % {"token": offer.asset_code, "network": offer.chain.title} if offer.token else offer.chain.title
 
 
 def _line(payment: PaymentState) -> PaymentLine:
@@ -322,6 +330,9 @@ def _new(state: InvoiceState, method: MethodState | None) -> Headline:
         return Headline(_("This way to pay is unavailable"), words, Tone.BAD)
     if state.invoice.exception == Exceptional.PAID_PARTIAL:
         return Headline(_("Part of the amount has arrived"), _("Please send what is still due."), Tone.CARE)
+    if state.invoice.exception == Exceptional.PAID_OTHER:
+        words = _("It is not lost: it is recorded with your order. Please send what is due, or contact the shop.")
+        return Headline(_("Another coin than was asked for has arrived"), words, Tone.CARE)
     if method is None:
         return Headline(_("Choose how to pay"), "", Tone.WAIT)
     return Headline(_("Waiting for your payment"), _("Send exactly this amount, in one payment."), Tone.WAIT)

@@ -51,13 +51,13 @@ class Till:
     def choose(self, invoice: Invoice, method: str) -> None:
         lifecycle.choose_method(invoice.pk, self.book, method)
 
-    def pay(self, invoice: Invoice, share: str = "1", method: str = BTC) -> None:
-        """That share of what is due shows up in the mempool."""
+    def pay(self, invoice: Invoice, share: str = "1", method: str = BTC, contract: str = "") -> None:
+        """That share of what is due shows up in the mempool, in base units of a token if its contract is named."""
         chosen = invoice.methods.get(asset__chain=method.partition("@")[2])
         units = int(chosen.due_base_units * Decimal(share))
         destination = bytes(chosen.watched.destination)
         txid = secrets.token_hex(32)
-        transfer = Transfer(key=f"{txid}:0", txid=txid, destination=destination, base_units=units)
+        transfer = Transfer(key=f"{txid}:0", txid=txid, destination=destination, base_units=units, contract=contract)
         chain = chosen.chain
         deposits.take_in(Sighting(chain, timezone.now()), [transfer], watched(chain, [destination]))
         self._take_in(chain)

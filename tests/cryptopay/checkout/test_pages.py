@@ -2,12 +2,14 @@
 
 import html
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import segno
 from django.test import Client
+from django.utils import timezone
 
 from cryptopay.checkout import views
 from cryptopay.checkout.presentation import QUICK_SECONDS
@@ -16,7 +18,9 @@ from cryptopay.payments import lifecycle
 from cryptopay.payments.models import Invoice, PaymentMethod
 from cryptopay.payments.status import state_of
 from keys.models import AddressAlarm
+from ledger import rates
 from ledger.models import Book, Rate
+from monitor.models import Token
 
 BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
 RELOADS = f'<meta http-equiv="refresh" content="{QUICK_SECONDS}">'
@@ -331,3 +335,29 @@ def test_threat_39_the_page_is_made_where_no_other_book_can_be_seen(
     assert client.get(f"/pay/{mine.public_id}/state").status_code == 200
     assert seen == [(1, 1, 0)] * 2
     assert client.get("/pay/inv_00000000000000000000000000").status_code == 404
+
+
+def test_a_token_is_told_from_others_of_its_name(client: Client, till) -> None:
+    contract = "0x" + "ab" * 20
+    Token.objects.create(chain_code="ethereum-dev", contract=contract, code="USDX", decimals=6)
+    rates.record("USDX", "EUR", Decimal("0.86"), "test", timezone.now())
+    invoice = till.open()
+    assert "USDX on Ethereum (development)" in page(client, invoice)
+    till.choose(invoice, "USDX")
+    text = page(client, invoice)
+    assert "16.860466" in text
+    assert "Contract of USDX" in text
+    assert contract in text
+    assert f"ethereum:{contract}@31337/transfer?address=" in text.replace("&amp;", "&")
+    till.choose(invoice, ETH)
+    assert "Contract of" not in page(client, invoice, ETH)
+
+
+def test_a_coin_that_was_not_asked_for_is_said_to_have_arrived(client: Client, till) -> None:
+    Token.objects.create(chain_code="ethereum-dev", contract="0x" + "ab" * 20, code="USDX", decimals=6)
+    invoice = till.open(ETH)
+    till.pay(invoice, "0.001", method=ETH, contract="0x" + "ab" * 20)
+    text = page(client, invoice)
+    assert "Another coin than was asked for has arrived" in text
+    assert "USDX" in text
+    assert "Amount to pay" in text
