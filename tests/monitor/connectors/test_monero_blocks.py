@@ -125,6 +125,15 @@ def test_the_tree_is_moneros(count: int) -> None:
     assert tree_hash(leaves) == by_the_text(leaves)
 
 
+def test_threat_17_a_miner_who_hides_amounts_is_refused() -> None:
+    """Wallets once showed a crafted miner's transaction with any amount its maker liked (2018)."""
+    rings = len(BLOCK) - 34  # before the count and the one name of transactions
+    assert BLOCK[rings] == 0
+    for kind in (1, 5, 6):
+        with pytest.raises(BlockUnreadable, match="hides amounts"):
+            read_block(BLOCK[:rings] + bytes([kind]) + BLOCK[rings + 1 :])
+
+
 def test_a_block_that_repeats_a_transaction_is_refused() -> None:
     twice = BLOCK[:-33] + b"\x02" + BLOCK[-32:] * 2
     with pytest.raises(BlockUnreadable, match="repeats"):

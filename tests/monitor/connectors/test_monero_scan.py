@@ -204,6 +204,17 @@ def test_a_full_block_is_read_in_a_fraction_of_its_interval() -> None:
     assert seconds < CHAIN.interval_seconds / 20
 
 
+@pytest.mark.parametrize(("unlock_time", "counts"), [(160, True), (0, False), (159, False), (100_000, False)])
+def test_threat_18_a_miners_output_counts_only_with_the_lock_that_consensus_asks(
+    unlock_time: int, counts: bool
+) -> None:
+    account = new_account()
+    paying = Paying(random_scalar(), account.subaddress(1))
+    open_amount = paying.output(XMR)._replace(base_units=5 * XMR, hidden_amount=b"", commitment=b"")
+    mined = Transaction("ab" * 32, 100, unlock_time, [open_amount], [paying.public_key], [])
+    assert [(t.base_units, t.maturity_blocks) for t in transfers([mined], [account])] == [(5 * XMR, 60)] * counts
+
+
 def test_threat_18_a_locked_output_is_not_credited() -> None:
     account = new_account()
     paying = Paying(random_scalar(), account.subaddress(1))
