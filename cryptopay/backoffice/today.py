@@ -16,7 +16,8 @@ from django.utils.timesince import timesince
 
 from cryptopay.backoffice.scoping import books_where, limit, permission_to
 from cryptopay.backoffice.seals import Seal, seals
-from cryptopay.payments.models import IntakePosition, Invoice, Payment
+from cryptopay.payments import sharing
+from cryptopay.payments.models import IntakePosition, Invoice, Payment, UnassignedReceipt
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import PaymentState, payment_states
 from cryptopay.webhooks.models import Delivery
@@ -126,6 +127,22 @@ def _words(invoice: Invoice) -> str:
     return str(invoice.get_exception_display() if special else invoice.get_status_display())
 
 
+def _receipts_of_nobody(request: HttpRequest) -> Need:
+    found = sharing.nobodys(_mine(request, UnassignedReceipt)).select_related("asset", "deposit", "account__watched")
+    rows: list[tuple[object, ...]] = [
+        (
+            _page(receipt),
+            amount(receipt.base_units, receipt.asset),
+            receipt.deposit.memo or "no memo",
+            receipt.deposit.sender,
+            _age(receipt.seen_at),
+        )
+        for receipt in found.order_by("pk")[:SHOWN]
+    ]
+    empty = "Everything that arrived is somebody's."
+    return Need("Unassigned receipts", "help", empty, rows, _list(UnassignedReceipt), urgent=bool(rows))
+
+
 def _deliveries(request: HttpRequest) -> Need:
     failing = Q(state=Delivery.State.FAILED) | Q(state=Delivery.State.WAITING, attempts__gt=0)
     found = _mine(request, Delivery).filter(failing).select_related("event", "endpoint").order_by("-pk")[:SHOWN]
@@ -195,6 +212,7 @@ _NEEDS: tuple[tuple[type[Model], Callable[[HttpRequest], Need]], ...] = (
     (Proposal, _proposals),
     (Payment, _payments),
     (Invoice, _invoices),
+    (UnassignedReceipt, _receipts_of_nobody),
     (Delivery, _deliveries),
     (Cursor, _chains),
     (AddressAlarm, _alarms),

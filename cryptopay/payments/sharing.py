@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from cryptopay.merchants.models import Customer
@@ -86,6 +87,12 @@ def assignments(receipts: Sequence[UnassignedReceipt]) -> dict[int, JournalEntry
     waiting = Proposal.objects.filter(book_id__in=books, contents__idem__in=list(keys), decision=None)
     entries = JournalEntry.objects.filter(book_id__in=books, idem__in=list(keys))
     return {keys[row.contents["idem"]]: row for row in waiting} | {keys[row.idem]: row for row in entries}
+
+
+def nobodys(receipts: QuerySet[UnassignedReceipt]) -> QuerySet[UnassignedReceipt]:
+    """Of these, what was received and stands in suspense still."""
+    written = JournalEntry.objects.filter(book=OuterRef("book"), idem=OuterRef("assigned_as"))
+    return receipts.filter(~Exists(written), state=Payment.State.CONFIRMED)
 
 
 def _customer(receipt: UnassignedReceipt, whose: str) -> str:

@@ -1,5 +1,6 @@
 """EOS from order to books on a real nodeos: payers share the merchant's account, and their memos tell them apart."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -159,8 +160,24 @@ def test_threat_16_a_person_says_whose_it_is_and_a_second_one_agrees(shop: Shop,
     proposals.approve(asked, by="carol")
     receipt.refresh_from_db()
     assert isinstance(sharing.assignment(receipt), JournalEntry)
+    assert not sharing.nobodys(UnassignedReceipt.objects.all()).exists()
     assert shop.holds(eos, SUSPENSE).posted == 0
     assert shop.holds(eos, "liabilities:customers:ann").posted == 10_000
+
+
+def test_a_user_has_a_memo_without_an_invoice(shop: Shop, eos: Coin, nodeos: OwnNodeos) -> None:
+    given = []
+    for user in ("ann", "ben", "ann"):
+        asked = {"chain": CHAIN.code, "user": user}
+        answer = shop.http.post("/addresses", json=asked, headers={"Idempotency-Key": secrets.token_hex(16)})
+        assert answer.status_code in (200, 201), answer.text
+        given.append(answer.json())
+    assert given[0]["address"] == given[1]["address"] == account_of(shop)
+    assert given[0]["memo"] == given[2]["memo"] != given[1]["memo"]
+    pay(eos, f"{given[0]['address']}/{given[0]['memo']}", 30_000)
+    nodeos.mine(2)
+    shop.turn()
+    assert shop.holds(eos, "liabilities:customers:ann").posted == 30_000
 
 
 def test_another_book_that_watches_the_account_takes_nothing_from_it(shop: Shop, eos: Coin, nodeos: OwnNodeos) -> None:
@@ -228,6 +245,7 @@ def test_the_back_office_shows_and_assigns_what_is_nobodys(
     page = accountant.get(reverse("admin:payments_unassignedreceipt_changelist")).content.decode()
     assert "&lt;b&gt;hello&lt;/b&gt;" in page
     assert PAYER in page
+    assert "&lt;b&gt;hello&lt;/b&gt;" in accountant.get(reverse("admin:index")).content.decode()
     receipt = UnassignedReceipt.objects.get()
     form = reverse("admin:payments_unassignedreceipt_assign_page", args=[receipt.pk])
     assert "&lt;b&gt;hello&lt;/b&gt;" in accountant.get(form).content.decode()
