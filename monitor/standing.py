@@ -22,6 +22,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "node_refused": "its node refuses to answer",
         "node_slow": "its node answers too slowly",
         "block_unreadable": "its node shows a block that proves false",
+        "transaction_form_unknown": "its node shows a transaction of a form that nobody knows here",
         "tip_stale": "its node's newest block is too old, or of the future",
         "node_behind": "its node does not know yet what was read before",
         "reorg_too_deep": "the chain turned deeper than its limit, or is another one",
