@@ -14,7 +14,6 @@ from celery import Celery, signature
 from django.conf import settings
 
 from monitor.chains import CHAINS
-from monitor.expectation import fee_unit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cryptopay.settings")
 
@@ -56,7 +55,6 @@ def _schedule() -> dict[str, dict[str, Any]]:
     looks = {
         f"look out on {code}": _entry("monitor.look_out", CHAINS[code].poll_seconds, code)
         for code in settings.NODE_URLS
-        if fee_unit(CHAINS[code])
     }
     again = {f"read {code} again": _entry("monitor.read_again", 2, code) for code in settings.NODE_URLS}
     return {
