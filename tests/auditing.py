@@ -17,10 +17,13 @@ import psycopg
 
 _AT_ONCE = 50
 """Calls a batch."""
-_WATCHED = "SELECT book_id, destination FROM monitor_watchedaddress WHERE chain_code = %s"
+_WATCHED = "SELECT book_id, destination FROM monitor_watchedaddress WHERE chain_code = %s AND own"
+"""What a program merely asked to hear of is nobody's money here."""
 _DEPOSITS = """
-    SELECT book_id, key, base_units, state, coalesce(block_height, -1), block_hash, coalesce(required_confirmations, 0)
-    FROM monitor_deposit WHERE chain_code = %s AND contract = %s
+    SELECT d.book_id, d.key, d.base_units, d.state, coalesce(d.block_height, -1), d.block_hash,
+           coalesce(d.required_confirmations, 0)
+    FROM monitor_deposit d JOIN monitor_watchedaddress w ON w.id = d.watched_id AND w.own
+    WHERE d.chain_code = %s AND d.contract = %s
 """
 _CREDITED = """
     SELECT a.book_id, sum(p.debit - p.credit) FROM ledger_posting p
