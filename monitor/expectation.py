@@ -121,7 +121,7 @@ FEE_UNITS = {"bitcoin": ("sat/vB", 3), "evm": ("gwei", 9)}
 
 
 def fee_unit(chain: Chain) -> str:
-    """Empty where payers do not bid, and so no queue is looked at."""
+    """Empty where payers do not bid."""
     return FEE_UNITS.get(chain.family, ("", 0))[0]
 
 

@@ -1,5 +1,7 @@
 """When will it be received? As a shop, its payer and its people read it, on a real node."""
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,7 +9,9 @@ from django.urls import reverse
 from cryptopay.payments.models import Payment
 from monitor import tasks as monitor_tasks
 from monitor.models import QueueLook
+from tests import workers
 from tests.journeys.conftest import Coin, Shop, pay
+from tests.workers import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,6 +78,22 @@ def test_a_double_spend_names_what_took_its_place(shop: Shop, bitcoin: Coin) -> 
     assert (payment["expected"]["state"], payment["expected"]["replaced_by"]) == ("replaced", other)
     assert payment["expected"]["minutes_low"] is None
     bitcoin.node.mine()
+
+
+def test_beat_and_reader_look_by_themselves(
+    shop: Shop, bitcoin: Coin, node_urls: dict[str, str], tmp_path: Path
+) -> None:
+    invoice = shop.invoice(bitcoin)
+    with workers.running(tmp_path, node_urls):
+        pay(bitcoin, invoice)
+
+        def expected() -> str:
+            payments = shop.look(invoice)["methods"][0]["payments"]
+            return payments[0]["expected"]["state"] if payments else ""
+
+        until(lambda: expected() == "next_blocks")
+        bitcoin.node.mine()
+        until(lambda: expected() == "confirming")
 
 
 def test_on_ethereum_finality_is_what_is_waited_for(shop: Shop, ethereum: Coin) -> None:
