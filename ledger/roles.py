@@ -17,7 +17,7 @@ What is as it should be is left alone: no lock is taken on a table in use.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,7 +223,10 @@ def _by_table(wanted: Mapping[type[Model], frozenset[str]]) -> dict[str, frozens
     return {model._meta.db_table: privileges for model, privileges in wanted.items()}
 
 
-_WANTED = {APPLICATION: _of_the_application, VERBS: lambda: _by_table(_OF_THE_VERBS)}
+_WANTED: Mapping[str, Callable[[], dict[str, frozenset[str]]]] = {
+    APPLICATION: _of_the_application,
+    VERBS: lambda: _by_table(_OF_THE_VERBS),
+}
 """What each group is granted; what is named nowhere stays as it is."""
 
 
