@@ -45,10 +45,8 @@ def _on(settings: LazySettings) -> None:
     ],
 )
 def test_a_chain_stands_as_its_cursor_says(fields: dict[str, Any], state: State, since: Any, reason: str) -> None:
-    looked_at = timezone.now()
-    found = standing(
-        Cursor(**{"chain_code": CODE, "height": 100, "node_height": 100, "checked_at": looked_at, **fields})
-    )
+    looked = timezone.now()
+    found = standing(Cursor(**{"chain_code": CODE, "height": 100, "node_height": 100, "checked_at": looked, **fields}))
     assert (found.state, found.since, found.reason) == (state, since, reason)
     assert found.is_read == (state in (State.READING, State.CATCHING_UP))
     assert bool(found.why) == (not found.is_read)

@@ -20,7 +20,10 @@ from monitor.models import ChainEvent
 from .conftest import Shop, registered, rows_of
 
 EVERYONES = {"ledger.asset", "monitor.cursor"}
-PLATFORMS = {"monitor.token", "payments.intakeposition", "merchants.user"}
+PLATFORMS = {
+    *("monitor.backfill", "monitor.confirmationtier", "monitor.parkedtransaction", "monitor.token"),
+    *("payments.intakeposition", "merchants.user"),
+}
 
 SignIn = Callable[[User], Client]
 
