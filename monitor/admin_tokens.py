@@ -34,6 +34,8 @@ class TokenForm(forms.ModelForm[Token]):
             if name in self.fields:  # an existing token's are only shown
                 self.fields[name].required = False
                 self.fields[name].initial = None
+                asks = "Leave it empty to see what the contract says."
+                self.fields[name].help_text = f"{self.fields[name].help_text} {asks}".strip()
 
     def clean_contract(self) -> str:
         return tokens.lower_case(self.cleaned_data["contract"].strip())
