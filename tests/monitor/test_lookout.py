@@ -171,12 +171,12 @@ def test_all_that_is_said_block_by_block_comes_true(till: Till) -> None:
 
 @on_both
 def test_a_payer_raises_the_fee_by_replacing(till: Till) -> None:
-    till.crowd.queue_up(STRANGERS[:200])
+    till.crowd.queue_up(STRANGERS[:120])
     coin, address = till.crowd.coin(), till.node.new_address()
     till.watching.hear_of(address)
     slow = till.crowd.pay(address, LOW, coin).txid
     till.look()
-    assert till.expected(slow).mined_in.low > 3
+    assert till.expected(slow).mined_in.low > 2
     assert till.expected(slow).replaceable
     quick = till.crowd.pay(address, HIGH, coin).txid
     assert till.look() == Look(waiting=1, gone=1)
@@ -188,7 +188,7 @@ def test_a_payer_raises_the_fee_by_replacing(till: Till) -> None:
 
 
 def test_a_child_that_pays_more_pulls_its_parent_along(till: Till) -> None:
-    till.crowd.queue_up(STRANGERS[:200])
+    till.crowd.queue_up(STRANGERS[:120])
     address = till.node.new_address()
     till.watching.hear_of(address)
     parent = till.crowd.pay(address, LOW, replaceable=False)
@@ -205,7 +205,7 @@ def test_a_child_that_pays_more_pulls_its_parent_along(till: Till) -> None:
 
 
 def test_a_parent_that_pays_little_holds_its_child_back(till: Till) -> None:
-    till.crowd.queue_up(STRANGERS[:200])
+    till.crowd.queue_up(STRANGERS[:120])
     parent = till.crowd.pay(till.node.new_address(), 1_000)
     child = till.paid(9_000, coin=parent)
     till.look()
