@@ -16,7 +16,8 @@ from monitor.admin_chains import ChainFilter
 from monitor.chains import NativeAsset
 from monitor.confirmations import confirmations
 from monitor.expectation import Expected
-from monitor.models import Cursor, Deposit, Token, Watch, WatchedAddress
+from monitor.models import Cursor, Deposit, Watch, WatchedAddress
+from monitor.tokens import Token
 
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "orphaned": "danger"}
 

@@ -16,7 +16,7 @@ from monitor.chains import CHAINS, Chain
 from monitor.connectors.base import NodeError
 from monitor.connectors.evm import EvmConnector
 from monitor.errors import ChainOff
-from monitor.models import Token
+from monitor.tokens import Token
 
 FROM_CONTRACT = ("code", "decimals", "minimum_base_units")
 

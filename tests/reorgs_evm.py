@@ -22,7 +22,8 @@ from cryptopay.payments.models import PaymentMethod
 from ledger import rates
 from monitor import follower, nodes
 from monitor.chains import CHAINS
-from monitor.models import Cursor, Token
+from monitor.models import Cursor
+from monitor.tokens import Token
 from tests import auditing_evm
 
 CHAIN = CHAINS["ethereum-dev"]

@@ -11,8 +11,9 @@ from cryptopay.api.authentication import ANY_KEY
 from cryptopay.api.resource import Resource
 from monitor import nodes, tokens
 from monitor.chains import Chain
-from monitor.models import Cursor, Token
+from monitor.models import Cursor
 from monitor.standing import REASONS, State, standing
+from monitor.tokens import Token
 
 
 class TokenSchema(serializers.Serializer[Any]):

@@ -3,7 +3,8 @@
 from cryptopay.payments.errors import IntakeOutOfStep
 from ledger import chart
 from ledger.models import Asset
-from monitor.models import Deposit, Token
+from monitor.models import Deposit
+from monitor.tokens import Token
 
 
 def of_token(token: Token) -> Asset:

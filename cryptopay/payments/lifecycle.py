@@ -31,7 +31,8 @@ from ledger import chart
 from ledger.models import Asset, Book
 from monitor import nodes, tokens
 from monitor.chains import Chain
-from monitor.models import Cursor, Token
+from monitor.models import Cursor
+from monitor.tokens import Token
 from monitor.watching import watch
 
 MONITORING = timedelta(hours=24)

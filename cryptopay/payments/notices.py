@@ -17,7 +17,8 @@ from cryptopay.payments.models import ChainNotice, CustomerAddress
 from keys import issuing
 from ledger.money import Unit
 from monitor.chains import CHAINS
-from monitor.models import ChainEvent, Token, TransactionEvent, Watch
+from monitor.models import ChainEvent, TransactionEvent, Watch
+from monitor.tokens import Token
 
 KIND = {
     ChainEvent.Kind.SEEN: ChainNotice.Kind.SEEN,

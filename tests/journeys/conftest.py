@@ -26,7 +26,8 @@ from ledger.balances import AccountBalance
 from ledger.models import Asset
 from monitor import tasks as monitor_tasks
 from monitor.chains import CHAINS, Chain
-from monitor.models import Token, WatchedAddress
+from monitor.models import WatchedAddress
+from monitor.tokens import Token
 from tests import auditing, people
 from tests.database import urls_of_this_database
 from tests.receiver import Receiver, receiver

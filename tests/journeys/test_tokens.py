@@ -8,7 +8,8 @@ from django.urls import reverse
 from cryptopay.devnet.contracts import deploy
 from ledger import balances, chart
 from ledger.models import Asset
-from monitor.models import Deposit, ParkedTransaction, Token
+from monitor.models import Deposit, ParkedTransaction
+from monitor.tokens import Token
 from tests.journeys.conftest import Coin, Shop, address_of, pay
 from tests.reorgs_evm import SENDER
 

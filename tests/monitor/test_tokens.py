@@ -15,7 +15,8 @@ from monitor import nodes, tokens
 from monitor.chains import CHAINS
 from monitor.connectors.base import Transfer
 from monitor.deposits import Sighting, take_in
-from monitor.models import Deposit, Token
+from monitor.models import Deposit
+from monitor.tokens import Token
 from monitor.watching import watch, watched
 
 pytestmark = pytest.mark.django_db

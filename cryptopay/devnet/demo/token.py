@@ -7,7 +7,7 @@ from django.conf import settings
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, deploy
 from cryptopay.devnet.drive import EthereumNode
 from cryptopay.devnet.errors import DevnetError
-from monitor.models import Token
+from monitor.tokens import Token
 
 log = structlog.get_logger(__name__)
 

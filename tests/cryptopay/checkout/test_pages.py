@@ -20,7 +20,7 @@ from cryptopay.payments.status import state_of
 from keys.models import AddressAlarm
 from ledger import rates
 from ledger.models import Book, Rate
-from monitor.models import Token
+from monitor.tokens import Token
 
 BTC, LTC, ETH = "BTC@bitcoin-regtest", "LTC@litecoin-regtest", "ETH@ethereum-dev"
 RELOADS = f'<meta http-equiv="refresh" content="{QUICK_SECONDS}">'

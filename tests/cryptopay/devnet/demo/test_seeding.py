@@ -24,7 +24,7 @@ from ledger import rates
 from ledger.models import Rate
 from monitor import nodes
 from monitor.connectors.evm import EvmConnector
-from monitor.models import Token
+from monitor.tokens import Token
 
 SHOP_URL = "http://127.0.0.1:8001"
 
