@@ -3,13 +3,18 @@
 from dataclasses import replace
 
 import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.models import Book
+from monitor import deposits
 from monitor.chains import CHAINS, Tier
 from monitor.confirmations import confirmations, due, required
-from monitor.models import Cursor, Deposit
+from monitor.connectors.base import Transfer
+from monitor.deposits import Sighting
+from monitor.models import ConfirmationTier, Cursor, Deposit
 from monitor.watching import watch
 
 BITCOIN, ETHEREUM = CHAINS["bitcoin-regtest"], CHAINS["ethereum-dev"]
@@ -37,6 +42,48 @@ def test_the_strictest_of_policy_merchant_and_maturity_counts() -> None:
     assert required(BITCOIN, 1, at_least=1) == 2
     assert required(BITCOIN, 1, at_least=4, maturity_blocks=100) == 100
     assert required(ETHEREUM, 1, at_least=4) is None
+
+
+@pytest.mark.parametrize(
+    ("tiers", "base_units", "expected"),
+    [
+        ([], 1, 2),
+        ([Tier(100, 1)], 100, 1),
+        ([Tier(100, 1)], 101, 2),
+        ([Tier(100, 9)], 101, 9),
+        ([Tier(None, 1)], 10**12, 1),
+        ([Tier(1_000, 3), Tier(100, 5)], 500, 5),
+        ([Tier(None, 3), Tier(100, 1)], 101, 3),
+    ],
+)
+def test_an_operators_tiers_stand_in_the_place_of_the_chains_as_far_as_they_reach(
+    tiers: list[Tier], base_units: int, expected: int
+) -> None:
+    assert required(BITCOIN, base_units, tiers=tiers) == expected
+
+
+def test_nobody_goes_below_the_floor_and_no_tier_decides_what_the_chain_does() -> None:
+    assert required(CHAINS["monero"], 1, tiers=[Tier(None, 1)]) == CHAINS["monero"].confirmations_floor == 10
+    assert required(ETHEREUM, 1, tiers=[Tier(None, 1)]) is None
+    assert required(BITCOIN, 1, at_least=4, tiers=[Tier(None, 1)]) == 4
+
+
+@pytest.mark.django_db
+def test_deposits_follow_the_policy_of_the_moment_they_are_seen() -> None:
+    watched = watch(Book.objects.create(name="Alice").pk, BITCOIN, "address", b"script")
+
+    def seen(key: str) -> int | None:
+        transfer, at = Transfer(key, key, b"script", 5_000), Sighting(BITCOIN, timezone.now())
+        deposits.take_in(at, [transfer], {b"script": [watched]})
+        return Deposit.objects.get(key=key).required_confirmations
+
+    assert seen("before") == 2
+    ConfirmationTier.objects.create(chain_code=BITCOIN.code, up_to_base_units=10_000, confirmations=1)
+    assert (seen("after"), seen("before")) == (1, 2)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ConfirmationTier.objects.create(chain_code=BITCOIN.code, up_to_base_units=10_000, confirmations=3)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ConfirmationTier.objects.create(chain_code=BITCOIN.code, up_to_base_units=None, confirmations=0)
 
 
 @given(st.integers(0, 10**18), st.integers(0, 10**18))
