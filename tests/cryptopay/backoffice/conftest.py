@@ -38,6 +38,7 @@ from monitor.watching import watched
 from tests.browsing import chromium_of_ours
 
 CHAIN = CHAINS["bitcoin-regtest"]
+EOS = CHAINS["eos-dev"]
 FOREIGN = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"  # BIP-173's example key
 LONG_AGO = date(2024, 12, 31)
 # BIP32 test vector 1, chains m/0H and m/0H/1/2H, as test network keys
@@ -108,6 +109,17 @@ def served(shop: Shop, name: str) -> None:
     watches.watch_transaction(shop.book.pk, CHAIN, secrets.token_hex(32))
     watches.watch_address(shop.book.pk, CHAIN, FOREIGN, format_of(CHAIN).parse(FOREIGN, CHAIN))
     arrived(FOREIGN)
+
+
+def unassigned(shop: Shop, name: str) -> None:
+    """Coins that came to the merchant's account of EOS without a memo."""
+    account, at = f"{name.lower()}.shop", timezone.now()
+    import_credential(shop.book, EOS, account, label=f"{name}'s account")
+    intake.drain(EOS.code)
+    transfer = Transfer(f"1:{name}", secrets.token_hex(32), account.encode(), 70_000, sender="payer", memo=f"{name}'s")
+    block = BlockRef(7, secrets.token_hex(32))
+    deposits.take_in(Sighting(EOS, at, block), [transfer], watched(EOS, [transfer.destination]))
+    intake.drain(EOS.code)
 
 
 def arrived(address: str, base_units: int = 90_000) -> str:

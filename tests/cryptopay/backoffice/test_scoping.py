@@ -17,7 +17,7 @@ from cryptopay.merchants.permissions import GRANTS
 from ledger.models import Book
 from monitor.models import ChainEvent
 
-from .conftest import Shop, registered, rows_of
+from .conftest import Shop, registered, rows_of, unassigned
 
 EVERYONES = {"ledger.asset", "monitor.cursor"}
 PLATFORMS = {
@@ -26,6 +26,14 @@ PLATFORMS = {
 }
 
 SignIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def shops(shops: dict[str, Shop]) -> dict[str, Shop]:
+    """With a row of what few shops have, too."""
+    for name, shop in shops.items():
+        unassigned(shop, name)
+    return shops
 
 
 def _url(model: type[Model], page: str, *args: object) -> str:
