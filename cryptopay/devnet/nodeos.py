@@ -110,16 +110,16 @@ class OwnNodeos(AntelopeNode):
         return self.mine(depth + 1 if blocks is None else blocks)
 
     def copy(self, to: Path) -> None:
-        """Its chain as it is now, to be put back by `restore`."""
+        """Its blocks as they are now, to be put back by `restore`; the state follows from them."""
         self.stop()
-        shutil.copytree(self._folder, to)
+        shutil.copytree(self._folder, to, ignore=shutil.ignore_patterns("state"))
         self.start()
 
     def restore(self, copy: Path) -> None:
         self.stop()
         shutil.rmtree(self._folder)
         shutil.copytree(copy, self._folder)
-        self.start()
+        self.start(*_REPLAY)
 
 
 def _answers(url: str) -> bool:
