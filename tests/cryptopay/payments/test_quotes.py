@@ -145,3 +145,24 @@ def test_every_fiat_currency_is_three_capitals() -> None:
 )
 def test_an_amount_is_written_exactly_and_as_people_write_it(amount: str, currency: str, text: str) -> None:
     assert asked(Decimal(amount), currency) == text
+
+
+@pytest.mark.parametrize(("decimals", "due"), [(6, 11_627_907), (2, 1163), (18, 1_162_790_698 * 10**10)])
+def test_a_token_is_rounded_by_its_own_decimals(book: Book, decimals: int, due: int) -> None:
+    rate("USDX", "0.86")
+    token = chart.asset("USDX", ETHEREUM.code, decimals, "0x" + "ab" * 20)
+    quoted = quote(book.pk, Decimal("10"), "EUR", token, ETHEREUM, 1)
+    assert quoted.due_base_units == due
+
+
+def test_a_token_has_a_minimum_of_its_own(book: Book) -> None:
+    token = chart.asset("USDX", ETHEREUM.code, 6, "0x" + "ab" * 20)
+    assert quote(book.pk, Decimal("0.01"), "USDX", token, ETHEREUM, 10_000).due_base_units == 10_000
+    with pytest.raises(AmountBelowMinimum):
+        quote(book.pk, Decimal("0.009999"), "USDX", token, ETHEREUM, 10_000)
+
+
+def test_a_price_finer_than_the_token_is_rounded_up(book: Book) -> None:
+    """The same code may have more decimals on another chain, where the price can be said exactly."""
+    token = chart.asset("USDX", ETHEREUM.code, 6, "0x" + "ab" * 20)
+    assert quote(book.pk, Decimal("1.0000001"), "USDX", token, ETHEREUM, 1).due_base_units == 1_000_001
