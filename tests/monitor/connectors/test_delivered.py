@@ -24,7 +24,7 @@ def _log(delivered: int) -> Log:
 @example(claimed=2**256 - 1, delivered=[])
 @example(claimed=1000, delivered=[1])
 def test_threat_23_a_token_payment_is_what_the_log_delivered(claimed: int, delivered: list[int]) -> None:
-    """Before it is mined the call's claim may be shown; once mined, no other number than the logs' reaches the books."""
+    """Unmined, the call's claim may be shown; once mined, no other number than the logs' reaches the books."""
     moved = evm_tokens.moves(BLOCK, [(TX, [_log(base_units) for base_units in delivered])], {TOKEN})
     assert [transfer.base_units for transfer in moved.arrived] == [one for one in delivered if one]
     assert len({transfer.key for transfer in moved.arrived}) == len(moved.arrived)
