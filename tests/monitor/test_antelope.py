@@ -81,7 +81,7 @@ def test_threat_02_after_a_turn_the_ledger_is_a_fresh_rescans(eos: Watching, nod
     """In the new branch another transfer may have the very number that one taken back had."""
     account = nodeos.new_account()
     eos.hear_of(account)
-    for depth in (1, 5):
+    for depth in (1, 3):
         before = nodeos.height()
         nodeos.mine()
         for amount in (11, 12):

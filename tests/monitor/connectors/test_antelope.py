@@ -176,8 +176,7 @@ def test_a_memo_that_is_not_exactly_one_string_is_none(memo: bytes, shop: Accoun
 
 def test_a_memo_is_opaque(shop: Account, nodeos: OwnNodeos) -> None:
     memos = ["a/b", " INV1", "INV1 ", "inv1", "<script>alert(1)</script>", "ünï", "x" * 256]
-    for memo in memos:
-        nodeos.push([transfer(PAYER, shop.name, 1, memo)])
+    nodeos.push([transfer(PAYER, shop.name, 1, memo) for memo in memos])
     assert [t.destination for t in shop.check(*[1] * len(memos))] == [f"{shop.name}/{m}".encode() for m in memos]
 
 
