@@ -140,7 +140,10 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   posted as the worker's login with all guards on, and safe on disk before the call returns. CPU time is the client's
   and its PostgreSQL process's together. {hordak} posts singly by `Account.transfer_to`, as its documentation does, with
   50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. It documents no
-  way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The bare COPY
+  way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The facts of
+  a batch are at hand as `Entry` objects before the clock starts. *Barest* (`barest.sql`) is the least an entry with
+  balances can be written by, through the same cursor: two indexes a table, and no guard, idempotent answer, reference,
+  day's sum or wall between tenants. The bare COPY
   writes the rows that the batch wrote, ready-made, into tables of the same columns, indexes and size, and adds them up
   into balances by one statement: no trigger, no foreign key, no check, no policy, no idempotency. TPC-B, at scale
   {scale}, and our entries are both driven by pgbench (prepared statements, 4 clients): five statements that keep three

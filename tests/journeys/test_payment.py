@@ -1,4 +1,4 @@
-"""Whole stories, from the order to the books, on real nodes: Bitcoin, Litecoin and Ethereum."""
+"""Whole stories, from the order to the books, on real nodes, each coin in turn."""
 
 import pytest
 from django.test import Client
