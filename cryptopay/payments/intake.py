@@ -16,6 +16,7 @@ from cryptopay.payments import assets, crediting, entries, events, lifecycle, no
 from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod, SharedAccount
+from cryptopay.webhooks import outbox
 from ledger import journal
 from ledger.models import Asset
 from monitor.chains import CHAINS
@@ -63,7 +64,7 @@ def _take(chain_code: str, most: int) -> int:
         .order_by("pk")[:most]
     )
     owners = _owners(batch)
-    with journal.together():
+    with journal.together(), outbox.together():
         for event in batch:
             _take_in(event, owners)
             position.last_event_id = event.pk

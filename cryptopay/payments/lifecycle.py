@@ -4,7 +4,7 @@ Every function is one transaction: invoice, address, watch, journal and outbox a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -154,15 +154,18 @@ def advance(
     """
     facts = status.facts_of(invoice, now)
     invoice.exception = machine.exception(facts)
+    path = machine.path(Invoice.Status(invoice.status), facts)
+    state = status.state_as_read(invoice) if news or path else None
     if news is not None:
-        events.tell(news)
-    for reached in machine.path(Invoice.Status(invoice.status), facts):
+        events.tell(replace(news, state=state))
+    for reached in path:
         invoice.status = reached
         if reached == Invoice.Status.SETTLED:
             settle(invoice, at)
         invoice.save(update_fields=["status", "exception", "settlements"])
-        events.tell(events.REACHED[reached](invoice))
-    invoice.save(update_fields=["exception"])
+        events.tell(events.REACHED[reached](invoice, state=state))
+    if not path:
+        invoice.save(update_fields=["exception"])
 
 
 def settle(invoice: Invoice, at: datetime) -> None:

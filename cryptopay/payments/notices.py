@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 
 from cryptopay.payments import events, representation
 from cryptopay.payments.models import ChainNotice, CustomerAddress
+from cryptopay.webhooks import outbox
 from keys import issuing
 from ledger.money import Unit
 from monitor.chains import CHAINS
@@ -122,6 +123,8 @@ def _tell(notices: Iterable[ChainNotice]) -> None:
     for book_id in sorted(by_book):
         with connection.cursor() as sql:
             sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"payments.notices {book_id}"])
-        for notice in by_book[book_id]:
-            notice.sequence = events.tell_of_chain(notice).sequence
+        with outbox.together():
+            told = [events.tell_of_chain(notice) for notice in by_book[book_id]]
+        for notice, event in zip(by_book[book_id], told, strict=True):
+            notice.sequence = event.sequence
         ChainNotice.objects.bulk_create(by_book[book_id])

@@ -85,6 +85,15 @@ def state_of(invoice: Invoice, *, with_addresses: bool = True) -> InvoiceState:
 def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> list[InvoiceState]:
     """The same for a page of invoices, in a constant number of queries."""
     _prefetch(invoices)
+    return _states(invoices, with_addresses=with_addresses)
+
+
+def state_as_read(invoice: Invoice) -> InvoiceState:
+    """How the invoice stood when `facts_of` read it, without addresses; its own columns are as they are now."""
+    return _states([invoice], with_addresses=False)[0]
+
+
+def _states(invoices: Sequence[Invoice], *, with_addresses: bool) -> list[InvoiceState]:
     methods = [method for invoice in invoices for method in invoice.methods.all()]
     cursors = _cursors({method.chain.code for method in methods})
     shown = issuing.verified_many(method.address for method in methods) if with_addresses and methods else {}
@@ -119,7 +128,7 @@ def depth(payment: PaymentState) -> str:
 
 
 def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
-    """What the machine decides on."""
+    """What the machine decides on, read anew."""
     _prefetch([invoice])
     now = now or timezone.now()
     methods = list(invoice.methods.all())
@@ -136,8 +145,10 @@ def facts_of(invoice: Invoice, now: datetime | None = None) -> Facts:
 
 
 def sold_shares(invoice: Invoice) -> list[tuple[PaymentMethod, int]]:
-    """What a settled invoice takes of each coin's confirmed base units, up to the due amount, first chosen first."""
-    _prefetch([invoice])
+    """What a settled invoice takes of each coin's confirmed base units, up to the due amount, first chosen first.
+
+    Of the payments that `facts_of` read.
+    """
     left, shares = Fraction(1), []
     for method in invoice.methods.all():
         taken = min(_paid(method, (Payment.State.CONFIRMED,)), ceil(left * method.due_base_units))

@@ -1,6 +1,9 @@
 """The outbox: an event and its deliveries are written in the same commit as the money they tell of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
@@ -14,13 +17,31 @@ from cryptopay.webhooks.models import Delivery, Endpoint, Event
 TEST_EVENT = "endpoint.test"
 
 _LISTENERS = """
-SELECT is_test, ARRAY(
+SELECT book.id, told.type, book.is_test, ARRAY(
     SELECT id FROM webhooks_endpoint
-    WHERE book_id = book.id AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(%s::text))
+    WHERE book_id = book.id AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(told.type))
     ORDER BY id
-) FROM ledger_book book WHERE id = %s
+) FROM unnest(%s::bigint[], %s::text[]) told (book_id, type) JOIN ledger_book book ON book.id = told.book_id
 """
-_NEXT_SEQUENCE = "SELECT COALESCE(max(sequence), 0) + 1 FROM webhooks_event WHERE book_id = %s AND subject = %s"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%s::text[]) key"
+_LAST_SEQUENCE = """
+SELECT book_id, subject, max(sequence)
+FROM unnest(%s::bigint[], %s::text[]) told (book_id, subject) JOIN webhooks_event USING (book_id, subject) GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An event that waits to be numbered and written."""
+
+    event: Event
+    data: dict[str, Any]
+    first: bool = False
+    to: Endpoint | None = None
+    """None: whoever listens for its type."""
+
+
+_gathering: ContextVar[list[_Told] | None] = ContextVar("told", default=None)
 
 
 def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any], *, first: bool = False) -> Event:  # noqa: A002
@@ -30,22 +51,36 @@ def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any], *, firs
     strings. `first`: this transaction made the subject, so nobody else can tell of it yet and no lock is needed.
     Raises `TypeError` for a float.
     """
-    with transaction.atomic(savepoint=False), connection.cursor() as sql:
-        sql.execute(_LISTENERS, [type, book_id])
-        is_test, endpoint_ids = sql.fetchone()
-        sequence = 1 if first else _next_sequence(book_id, subject)
-        event = Event(book_id=book_id, type=type, subject=subject, sequence=sequence)
-        return _write(event, data, endpoint_ids, live=not is_test)
+    _refuse_floats(data)
+    told = _Told(Event(book_id=book_id, type=type, subject=subject), data, first)
+    if (gathered := _gathering.get()) is not None:
+        gathered.append(told)
+    else:
+        _write([told])
+    return told.event
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is told inside is numbered and written at the end, in a few statements and in the order of telling."""
+    gathered: list[_Told] = []
+    token = _gathering.set(gathered)
+    try:
+        yield
+    finally:
+        _gathering.reset(token)
+    if gathered:
+        _write(gathered)
 
 
 def enqueue_test(endpoint: Endpoint) -> Event:
     """An event for this endpoint alone, so that a merchant can try it. Raises `EndpointDisabled`."""
     if endpoint.disabled_at is not None:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
-    book, subject = endpoint.book, endpoint.public_id
-    with transaction.atomic(savepoint=False):
-        event = Event(book=book, type=TEST_EVENT, subject=subject, sequence=_next_sequence(book.pk, subject))
-        return _write(event, {"endpoint": subject}, [endpoint.pk], live=not book.is_test)
+    subject = endpoint.public_id
+    event = Event(book_id=endpoint.book_id, type=TEST_EVENT, subject=subject)
+    _write([_Told(event, {"endpoint": subject}, to=endpoint)])
+    return event
 
 
 def redeliver(delivery: Delivery) -> None:
@@ -64,45 +99,63 @@ def redeliver(delivery: Delivery) -> None:
     delivery.refresh_from_db()
 
 
-def _write(event: Event, data: dict[str, Any], endpoint_ids: Iterable[int], *, live: bool) -> Event:
-    _refuse_floats(data)
-    event.payload = {
-        "id": event.public_id,
-        "type": event.type,
-        "created_at": event.created_at.astimezone(UTC).isoformat(),
-        "book": f"book_{event.book_id}",
-        "live": live,
-        "subject": event.subject,
-        "sequence": event.sequence,
-        "data": data,
-    }
-    event.save(force_insert=True)
+@transaction.atomic(savepoint=False)
+def _write(told: Sequence[_Told]) -> None:
+    listeners = _listeners(told)
+    _number(told)
+    for one in told:
+        event, (is_test, _) = one.event, listeners[one.event.book_id, one.event.type]
+        event.payload = {
+            "id": event.public_id,
+            "type": event.type,
+            "created_at": event.created_at.astimezone(UTC).isoformat(),
+            "book": f"book_{event.book_id}",
+            "live": not is_test,
+            "subject": event.subject,
+            "sequence": event.sequence,
+            "data": one.data,
+        }
+    Event.objects.bulk_create([one.event for one in told])
     deliveries = [
         Delivery(
-            book_id=event.book_id,
-            event=event,
+            book_id=one.event.book_id,
+            event=one.event,
             endpoint_id=endpoint_id,
-            subject=event.subject,
-            sequence=event.sequence,
+            subject=one.event.subject,
+            sequence=one.event.sequence,
         )
-        for endpoint_id in endpoint_ids
+        for one in told
+        for endpoint_id in ([one.to.pk] if one.to else listeners[one.event.book_id, one.event.type][1])
     ]
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
         transaction.on_commit(tasks.ring, robust=True)
-    return event
 
 
-def _next_sequence(book_id: int, subject: str) -> int:
-    """Taken under a lock that lives until the commit, so that sequences commit in their order and leave no gap.
-
-    The lock is a statement of its own: the next one's snapshot then sees what the lock's former holder committed.
-    """
+def _listeners(told: Sequence[_Told]) -> dict[tuple[int, str], tuple[bool, list[int]]]:
+    """By book and type: whether it is a test book, and the endpoints that want to hear."""
+    wanted = sorted({(one.event.book_id, one.event.type) for one in told})
     with connection.cursor() as sql:
-        sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"webhooks.outbox {book_id} {subject}"])
-        sql.execute(_NEXT_SEQUENCE, [book_id, subject])
-        sequence: int = sql.fetchone()[0]
-    return sequence
+        sql.execute(_LISTENERS, [[book for book, _ in wanted], [name for _, name in wanted]])
+        return {(book, name): (is_test, ids) for book, name, is_test, ids in sql.fetchall()}
+
+
+def _number(told: Sequence[_Told]) -> None:
+    """Under a lock a subject that lives until the commit, so that sequences commit in their order and leave no gap.
+
+    The locks are a statement of their own: the next one's snapshot then sees what their former holders committed. All
+    take them in one order.
+    """
+    shared = sorted({(one.event.book_id, one.event.subject) for one in told if not one.first})
+    last: dict[tuple[int, str], int] = {}
+    if shared:
+        with connection.cursor() as sql:
+            sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in shared]])
+            sql.execute(_LAST_SEQUENCE, [[book for book, _ in shared], [subject for _, subject in shared]])
+            last = {(book, subject): sequence for book, subject, sequence in sql.fetchall()}
+    for one in told:
+        subject = one.event.book_id, one.event.subject
+        one.event.sequence = last[subject] = last.get(subject, 0) + 1
 
 
 def _refuse_floats(value: Any) -> None:

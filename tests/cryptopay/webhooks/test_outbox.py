@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from cryptopay.merchants.onboarding import create_merchant
 from cryptopay.webhooks import delivering, endpoints, outbox
@@ -225,3 +226,30 @@ def _python(code: str, **environment: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def test_told_together_they_are_numbered_and_addressed_as_if_told_one_by_one(
+    book: Book, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    every, _ = endpoints.create(book.pk, "https://shop.example/all")
+    some, _ = endpoints.create(book.pk, "https://shop.example/some", ["payment.confirmed"])
+    bobs = create_merchant("Bob's").live_book
+    tell(book)
+    with django_assert_num_queries(5), outbox.together():
+        told = [tell(book), tell(book, "inv_2"), tell(book, "inv_1", "payment.confirmed"), tell(bobs)]
+    assert [(event.book_id, event.subject, event.sequence) for event in told] == [
+        (book.pk, "inv_1", 2),
+        (book.pk, "inv_2", 1),
+        (book.pk, "inv_1", 3),
+        (bobs.pk, "inv_1", 1),
+    ]
+    heard = [{delivery.endpoint_id for delivery in event.deliveries.all()} for event in told]
+    assert heard == [{every.pk}, {every.pk}, {every.pk, some.pk}, set()]
+    assert [event.payload["live"] for event in told] == [False, False, False, True]
+
+
+def test_what_fails_together_tells_nobody(book: Book) -> None:
+    with pytest.raises(TypeError), outbox.together():
+        outbox.enqueue(book.pk, "invoice.settled", "inv_1", {"amount": tell(book).created_at.timestamp()})
+    assert not Event.objects.exists()
+    assert tell(book).sequence == 1
