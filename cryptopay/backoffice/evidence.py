@@ -51,7 +51,7 @@ def _payments(book: int, keys: set[Key]) -> dict[Key, Payment]:
     if not keys:
         return {}
     rows = Payment.objects.filter(book=book, deposit__book=book, deposit__key__in={key for _, key in keys})
-    rows = rows.select_related("deposit", "method__asset", "invoice")
+    rows = rows.select_related("deposit__expectation", "asset", "method__asset", "invoice")
     return {(row.deposit.chain_code, row.deposit.key): row for row in rows}
 
 
