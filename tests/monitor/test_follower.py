@@ -271,11 +271,13 @@ def test_a_long_catch_up_goes_in_portions(
 def test_who_watches_is_one_query_by_the_index(
     bitcoin: Watching, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """With many books: among a few, PostgreSQL may as well look each of them up by the key that begins with the book."""
+    """With many books: among a few, PostgreSQL may as well go through the key that begins with the book."""
     books = [bitcoin.book, *Book.objects.bulk_create(Book(name=f"Charlie {n}") for n in range(99))]
     WatchedAddress.objects.bulk_create(
         (
-            WatchedAddress(book=books[n % 100], chain_code=bitcoin.chain.code, address=str(n), destination=n.to_bytes(22))
+            WatchedAddress(
+                book=books[n % 100], chain_code=bitcoin.chain.code, address=str(n), destination=n.to_bytes(22)
+            )
             for n in range(20_000)
         ),
         batch_size=5_000,
