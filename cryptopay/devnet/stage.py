@@ -152,7 +152,7 @@ def _start_nodes(stage: Stage) -> None:
 
 
 def _start_application(stage: Stage, port: int) -> None:
-    print("Starting web, worker and beat ...", flush=True)
+    print("Starting web, worker, reader and beat ...", flush=True)
     log = places.LOGS / "application.log"
     log.unlink(missing_ok=True)
     # honcho's own reading of .env is switched off: the settings read it.
