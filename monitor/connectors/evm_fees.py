@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from monitor.chains import Chain
 from monitor.connectors.base import NodeError
+from monitor.connectors.evm_values import address, checked_hash, number
 from monitor.connectors.fees import Band, PastBlock, Queue, Standing
 from monitor.connectors.jsonrpc import Call, JsonRpc, RpcRefused
 
@@ -23,11 +24,8 @@ _CHEAP_PERCENTILE = 10
 _FULL = Decimal("0.95")
 """A block with less of its gas used than that had room left for more payments."""
 _GWEI = 10**9
-_BAND_RATES = (0, *(_GWEI * number // 100 for number in (1, 2, 5, 10, 20, 50)),
+_BAND_RATES = (0, *(_GWEI * share // 100 for share in (1, 2, 5, 10, 20, 50)),
                *(_GWEI * digit * 10**power for power in range(5) for digit in (1, 2, 3, 5, 7)))  # fmt: skip
-_is_quantity = re.compile(r"0x[0-9a-f]{1,64}").fullmatch
-_is_hash = re.compile(r"0x[0-9a-f]{64}").fullmatch
-_is_address = re.compile(r"0x[0-9a-f]{40}").fullmatch
 _is_turn = re.compile(r"(0x[0-9a-f]{40})/([0-9]{1,20})").fullmatch
 
 
@@ -63,7 +61,7 @@ class EvmFees:
     def queue(self) -> Queue:
         asked = (hex(PAST_BLOCKS), "latest", [_CHEAP_PERCENTILE])
         history = self._rpc.call("eth_feeHistory", *asked, returns=_History)
-        base_fees = [_number(fee) for fee in history.base_fees]
+        base_fees = [number(fee) for fee in history.base_fees]
         # The list is one longer than the blocks: its last is the next block's.
         if len(base_fees) != len(history.used) + 1:
             raise NodeError("eth_feeHistory: not one base fee a block and the next one's")
@@ -72,7 +70,7 @@ class EvmFees:
         return Queue(
             bands=_bands(transactions),
             least_fee_rate=base_fees[-1],
-            block_size=_number(pending.gas_limit) if pending else 0,
+            block_size=number(pending.gas_limit) if pending else 0,
             past=tuple(_past(history, base_fees)),
             waiting=len(transactions),
         )
@@ -91,8 +89,8 @@ class EvmFees:
             return {}
         mined = self._counts({sender for sender, _ in turns.values()}, "latest")
         pending = self._pending()
-        taken = {_turn(t): _checked(t.hash) for t in (pending.transactions if pending else [])}
-        used = {name: "" for name, (sender, number) in turns.items() if mined[sender] > number}
+        taken = {_turn(t): checked_hash(t.hash) for t in (pending.transactions if pending else [])}
+        used = {name: "" for name, (sender, nonce) in turns.items() if mined[sender] > nonce}
         return used | {name: taken[name] for name in turns if name in taken}
 
     def _pending(self) -> _Pending | None:
@@ -105,7 +103,7 @@ class EvmFees:
         asked = sorted(set(senders))
         calls = (Call("eth_getTransactionCount", (sender, tag)) for sender in asked)
         return {
-            sender: _number(_accepted(answer))
+            sender: number(_accepted(answer))
             for sender, answer in zip(asked, self._rpc.each(calls, returns=str), strict=True)
         }
 
@@ -116,45 +114,36 @@ def _standing(transaction: _Transaction, ready: int) -> Standing:
     tip = transaction.max_priority_fee_per_gas
     return Standing(
         fee_rate=most,
-        tip=most if tip is None else _number(tip),
+        tip=most if tip is None else number(tip),
         spends=(_turn(transaction),),
-        waits_for_earlier=_number(transaction.nonce) >= ready,
+        waits_for_earlier=number(transaction.nonce) >= ready,
     )
 
 
 def _turn(transaction: _Transaction) -> str:
-    return f"{_sender(transaction)}/{_number(transaction.nonce)}"
+    return f"{_sender(transaction)}/{number(transaction.nonce)}"
 
 
 def _sender(transaction: _Transaction) -> str:
-    sender = transaction.sender.lower()
-    if not _is_address(sender):
-        raise NodeError("the node's answer is not an address")
-    return sender
-
-
-def _checked(name: str) -> str:
-    if not _is_hash(name):
-        raise NodeError("the node's answer is not a hash")
-    return name
+    return f"0x{address(transaction.sender).hex()}"
 
 
 def _most(transaction: _Transaction) -> int:
     """Per gas; older kinds of transactions name one price."""
-    return _number(transaction.max_fee_per_gas or transaction.gas_price or "0x0")
+    return number(transaction.max_fee_per_gas or transaction.gas_price or "0x0")
 
 
 def _past(history: _History, base_fees: list[int]) -> Iterable[PastBlock]:
     rewards = history.reward or [[] for _ in history.used]
     for base_fee, used, reward in zip(base_fees, history.used, rewards, strict=False):
-        yield PastBlock(base_fee, _number(reward[0]) if reward else 0, used >= _FULL)
+        yield PastBlock(base_fee, number(reward[0]) if reward else 0, used >= _FULL)
 
 
 def _bands(transactions: Iterable[_Transaction]) -> tuple[Band, ...]:
     sizes, counts = [0] * len(_BAND_RATES), [0] * len(_BAND_RATES)
     for transaction in transactions:
         band = bisect_right(_BAND_RATES, _most(transaction)) - 1
-        sizes[band] += _number(transaction.gas)
+        sizes[band] += number(transaction.gas)
         counts[band] += 1
     rows = zip(_BAND_RATES, sizes, counts, strict=True)
     return tuple(Band(rate, size, count) for rate, size, count in rows if count)
@@ -164,9 +153,3 @@ def _accepted(answer: str | RpcRefused | None) -> str:
     if isinstance(answer, RpcRefused):
         raise answer
     return answer or ""
-
-
-def _number(quantity: str) -> int:
-    if not _is_quantity(quantity):
-        raise NodeError("the node's answer is not a quantity")
-    return int(quantity, 16)
