@@ -71,6 +71,15 @@ def litecoind(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
 
 
 @pytest.fixture
+def bitcoind_without_history(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
+    """Bitcoin that has seen nobody's fees, and so estimates nothing; one for each test."""
+    with _running(request, lambda folder: nodes.start_bitcoin(programs.BITCOIND, folder), "bitcoind") as running:
+        node = BitcoinNode(running.url)
+        yield node
+        node.close()
+
+
+@pytest.fixture
 def litecoind_with_mweb(request: pytest.FixtureRequest) -> Iterator[BitcoinNode]:
     """Litecoin that begins its extension blocks at height 432; one for each test."""
     start = partial(nodes.start_bitcoin, programs.LITECOIND, extension_blocks=True)

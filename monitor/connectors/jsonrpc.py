@@ -8,7 +8,8 @@ Amounts are never read as binary floating point: decode numbers into `int`, `str
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
@@ -84,6 +85,7 @@ class JsonRpc:
         self._lock = threading.Lock()
         self._pid = 0
         self._pool: httpcore.ConnectionPool | None = None
+        self._closing: Callable[[], object] | None = None
 
     def __repr__(self) -> str:
         return f"JsonRpc({self._url.host}:{self._url.port})"
@@ -173,15 +175,16 @@ class JsonRpc:
     def close(self) -> None:
         """Ends idle connections; the next call opens its own."""
         with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+            closing, self._pool = self._closing, None
+        if closing is not None:
+            closing()
 
     def _transport(self) -> httpcore.ConnectionPool:
         # Not httpx.Client: that one logs every URL, and a provider's key stands in the path.
         with self._lock:
             if self._pool is None or self._pid != os.getpid():
                 self._pid, self._pool = os.getpid(), _pool()
+                self._closing = weakref.finalize(self, _close_own, self._pool, self._pid)
             return self._pool
 
 
@@ -193,6 +196,12 @@ def _pool() -> httpcore.ConnectionPool:
         keepalive_expiry=_IDLE_SECONDS,
         network_backend=PatientNetwork(),
     )
+
+
+def _close_own(pool: httpcore.ConnectionPool, pid: int) -> None:
+    """What a fork inherited is its parent's to close."""
+    if pid == os.getpid():
+        pool.close()
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from cryptopay.devnet.drive import BitcoinNode
 from cryptopay.payments.models import Payment
 from monitor import tasks as monitor_tasks
 from monitor.models import QueueLook
@@ -14,6 +15,12 @@ from tests.journeys.conftest import Coin, Shop, pay
 from tests.workers import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def bitcoind(bitcoind_without_history: BitcoinNode) -> BitcoinNode:
+    """What the session's own has seen others pay would be part of each answer."""
+    return bitcoind_without_history
 
 
 def _look(shop: Shop, coin: Coin) -> None:
