@@ -10,7 +10,7 @@ cannot be refused.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -20,6 +20,8 @@ from django.utils import timezone
 
 from ledger.errors import AccountCodeInvalid, AccountNotEmpty, AccountStaysOpen, UnknownAccount
 from ledger.models import Account, Asset, Balance
+from ledger.remembering import remember, remembered
+from ledger.rows import among
 
 _Kind = Account.Kind
 
@@ -81,6 +83,8 @@ _IN_TRANSIT = Line(
 _REFUNDABLE = Line(
     "liabilities:refundable", "Refundable", "What was promised back to payers and is not yet paid out.", floor=0
 )
+_GUESTS = Line(GUESTS, "Guests", "What was paid for invoices that name no customer.", floor=0)
+_CUSTOMERS_PURPOSE = "What the customer has paid in and not yet bought or taken back."
 _FEES_EARNED = Line("income:fees", "Fees", "What we charge for our services.")
 _EVERYBODYS = (
     Line("expense:network fees", "Network fees", "What miners and validators took for our own transactions."),
@@ -96,7 +100,7 @@ TEMPLATES = MappingProxyType(
             (
                 _CUSTODY,
                 _IN_TRANSIT,
-                Line(GUESTS, "Guests", "What was paid for invoices that name no customer.", floor=0),
+                _GUESTS,
                 _REFUNDABLE,
                 Line(SALES, "Sales", "What settled invoices asked for."),
                 _FEES_EARNED,
@@ -160,6 +164,7 @@ ON CONFLICT (book_id, code, asset_id) DO NOTHING
 """
 
 
+@remembered
 def asset(code: str, chain: str, decimals: int, contract: str = "") -> Asset:
     """The asset's row, made at first use. Raises `ValueError` if it is known with other decimals: they are pinned."""
     row = _known_asset(chain, contract)
@@ -186,9 +191,26 @@ def custody(book_id: int, asset: Asset) -> Account:
 
 def customer(book_id: int, reference: str, asset: Asset) -> Account:
     """What we owe a customer, never below zero; an empty reference is the guests' common account."""
-    code = f"{CUSTOMERS}{reference}" if reference else GUESTS
-    name = f"Customer {reference}" if reference else "Guests"
-    return open_account(book_id, code, name, asset, _Kind.LIABILITY, floor=0)
+    line = _customers_line(reference)
+    return open_account(book_id, line.code, line.name, asset, line.kind, line.floor)
+
+
+def foresee_customers(book_id: int, references: Collection[str], asset: Asset) -> None:
+    """Open the accounts of many customers, where they are missing, so that `customer` has them at hand.
+
+    In two statements; what it is for is inside `remembering`. Raises `AccountCodeInvalid`.
+    """
+    lines = [_customers_line(reference) for reference in references]
+    for line in lines:
+        check_code(line.code)
+    for account in _opened(book_id, [(line, asset, line.code, line.name) for line in lines]):
+        remember(find, book_id, account.code, asset, answer=account)
+
+
+def _customers_line(reference: str) -> Line:
+    if not reference:
+        return _GUESTS
+    return Line(f"{CUSTOMERS}{reference}", f"Customer {reference}", _CUSTOMERS_PURPOSE, floor=0)
 
 
 def sales(book_id: int, asset: Asset) -> Account:
@@ -196,6 +218,7 @@ def sales(book_id: int, asset: Asset) -> Account:
     return open_account(book_id, SALES, "Sales", asset, _Kind.INCOME)
 
 
+@remembered
 def find(book_id: int, code: str, asset: Asset) -> Account:
     """Raises `UnknownAccount`."""
     account = Account.objects.filter(book_id=book_id, code=code, asset=asset).first()
@@ -210,30 +233,41 @@ def open_template(book_id: int, name: str, assets: Iterable[Asset]) -> list[Acco
     Raises `KeyError` for a template that does not exist. One statement opens them all, in the order of their codes, so
     that two callers at once do not wait for each other in a circle.
     """
-    assets = list(assets)
-    lines = [(line, one, line.code.format(chain=one.chain)) for line in TEMPLATES[name].lines for one in assets]
-    lines = [(line, one, code) for line, one, code in lines if one.chain or "{chain}" not in line.code]
+    return _opened(
+        book_id,
+        [
+            (line, one, line.code.format(chain=one.chain), line.name.format(chain=one.chain))
+            for one in assets
+            for line in TEMPLATES[name].lines
+            if one.chain or "{chain}" not in line.code
+        ],
+    )
+
+
+def _opened(book_id: int, wanted: Sequence[tuple[Line, Asset, str, str]]) -> list[Account]:
+    """These lines' accounts, with the codes and names they have here, opened where they were missing."""
     with connection.cursor() as sql:
         sql.execute(
             _OPEN,
             [
-                [code for _, _, code in lines],
-                [line.name.format(chain=one.chain) for line, one, _ in lines],
-                [one.pk for _, one, _ in lines],
-                [line.kind.value for line, _, _ in lines],
-                [line.floor for line, _, _ in lines],
-                [line.clears_within_days for line, _, _ in lines],
+                [code for _, _, code, _ in wanted],
+                [name for *_, name in wanted],
+                [one.pk for _, one, _, _ in wanted],
+                [line.kind.value for line, *_ in wanted],
+                [line.floor for line, *_ in wanted],
+                [line.clears_within_days for line, *_ in wanted],
                 book_id,
             ],
         )
-    found = Account.objects.filter(book_id=book_id, code__in={code for *_, code in lines}, asset__in=assets)
+    codes, assets = [code for _, _, code, _ in wanted], {one for _, one, _, _ in wanted}
+    found = among(Account.objects.filter(book_id=book_id, asset__in=assets), "code", codes)
     return list(found.select_related("asset").order_by("asset", "code"))
 
 
 def purpose(account: Account) -> str:
     """What an account of a template is for, in one sentence; empty for one that was opened by hand."""
     if account.code.startswith(CUSTOMERS):
-        return "What the customer has paid in and not yet bought or taken back."
+        return _CUSTOMERS_PURPOSE
     lines = (line for template in TEMPLATES.values() for line in template.lines)
     fitting = (line.purpose for line in lines if line.code.format(chain=account.asset.chain) == account.code)
     return next(fitting, "")
@@ -252,10 +286,10 @@ def open_account(
 
     Raises `AccountCodeInvalid` for a new one.
     """
-    found = Account.objects.filter(book_id=book_id, code=code, asset=asset).first()
-    if found is not None:
-        return found
-    check_code(code)
+    try:
+        return find(book_id, code, asset)
+    except UnknownAccount:
+        check_code(code)
     account, _ = Account.objects.get_or_create(
         book_id=book_id,
         code=code,

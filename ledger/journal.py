@@ -12,7 +12,7 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -24,6 +24,8 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextChoices, V
 
 from ledger import errors
 from ledger.models import Account, JournalEntry
+from ledger.remembering import remembering
+from ledger.rows import array
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,7 @@ def void(resolution: Resolution) -> int:
 
 def reverse(resolution: Resolution) -> int:
     """Take back what a posted or settled entry posted, at the same rate; the reversing entry's id."""
-    if (gathered := _gathering.get()) is not None:
-        gathered.write()
+    write_gathered()
     return post_batch([replace(resolution, kind=JournalEntry.Kind.REVERSE)])[0]
 
 
@@ -139,16 +140,23 @@ def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
 def together() -> Iterator[None]:
     """What is posted, recorded, settled or voided inside is written at the end, one batch a book, in one transaction.
 
-    The verbs give the ids their entries will have; balances move at the end. A reversal writes what was gathered first.
+    The verbs give the ids their entries will have; balances move at the end. A reversal writes what was gathered first,
+    as does `write_gathered`. Inside, what is `remembered` is asked once.
     Raises `IdempotencyConflict` at the end if an entry was written before: its id had been given out already.
     """
     gathered = _Gathered()
-    with transaction.atomic():
+    with transaction.atomic(), remembering():
         token = _gathering.set(gathered)
         try:
             yield
         finally:
             _gathering.reset(token)
+        gathered.write()
+
+
+def write_gathered() -> None:
+    """Write what was gathered so far, so that it can be read; nothing outside `together`."""
+    if (gathered := _gathering.get()) is not None:
         gathered.write()
 
 
@@ -198,7 +206,7 @@ class _Gathered:
 
 _gathering: ContextVar[_Gathered | None] = ContextVar("gathering", default=None)
 _NEXT_IDS = "SELECT nextval('ledger_journalentry_id_seq') FROM generate_series(1, %s)"
-_IDS_AT_ONCE = 100
+_IDS_AT_ONCE = 500
 
 
 def _resolve(resolution: Resolution) -> int:
@@ -271,8 +279,8 @@ def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
             "SELECT ledger_lock_balances(%s, %s::bigint[], %s::bigint[], %s::text[])",
             [
                 entries[0].book_id,
-                _array(leg.account.pk for leg in legs),
-                _array(name for name in resolved if isinstance(name, int)),
+                array(leg.account.pk for leg in legs),
+                array(name for name in resolved if isinstance(name, int)),
                 [name for name in resolved if isinstance(name, str)],
             ],
         )
@@ -288,29 +296,24 @@ def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -
             " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
             [
                 entries[0].book_id,
-                _array(ids) if ids else None,
+                array(ids) if ids else None,
                 [entry.idem for entry in entries],
-                _array(_kind(entry) for entry in entries),
-                _array(name if isinstance(name, int) else None for name in resolved),
+                array(_kind(entry) for entry in entries),
+                array(name if isinstance(name, int) else None for name in resolved),
                 [name if isinstance(name, str) else None for name in resolved],
-                _array(entry.effective_at.isoformat() for entry in entries),
-                _array(entry.carry for entry in entries),
-                _array(entry.rate_id for entry in entries),
+                array(entry.effective_at.isoformat() for entry in entries),
+                array(entry.carry for entry in entries),
+                array(entry.rate_id for entry in entries),
                 [entry.source for entry in entries],
                 [entry.description for entry in entries],
                 [json.dumps(dict(entry.meta)) for entry in entries],
-                _array(number for number, _ in legs),
-                _array(leg.account.pk for _, leg in legs),
-                _array(leg.debit for _, leg in legs),
-                _array(leg.credit for _, leg in legs),
+                array(number for number, _ in legs),
+                array(leg.account.pk for _, leg in legs),
+                array(leg.debit for _, leg in legs),
+                array(leg.credit for _, leg in legs),
             ],
         )
         return list(cursor.fetchone()[0])
-
-
-def _array(values: Iterable[int | str | None]) -> str:
-    """PostgreSQL's text of an array of numbers, truths or times: a third of what the driver takes for a list."""
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 def _kind(entry: Entry | Resolution) -> int:

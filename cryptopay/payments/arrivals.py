@@ -15,9 +15,8 @@ def expect(arrival: Arrival, *states: Payment.State) -> None:
         raise IntakeOutOfStep(f"{arrival} is {arrival.state}, not {' or '.join(states)}")
 
 
-def move(arrival: Arrival, state: Payment.State, **changes: int | None) -> None:
-    """To that state, with the entries that go with it."""
+def move(arrival: Arrival, state: Payment.State, **entries: int | None) -> None:
+    """To that state, with the entries that go with it; stored when the commit's rows are."""
     arrival.state = state
-    for name, value in changes.items():
+    for name, value in entries.items():
         setattr(arrival, name, value)
-    arrival.save(update_fields=["state", *changes])

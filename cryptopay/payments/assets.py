@@ -3,6 +3,7 @@
 from cryptopay.payments.errors import IntakeOutOfStep
 from ledger import chart
 from ledger.models import Asset
+from ledger.remembering import remembered
 from monitor.models import Deposit
 from monitor.tokens import Token
 
@@ -16,7 +17,12 @@ def of_deposit(deposit: Deposit) -> Asset:
     native = deposit.chain.native
     if not deposit.contract:
         return chart.asset(native.code, deposit.chain_code, native.decimals)
-    token = Token.objects.filter(chain_code=deposit.chain_code, contract=deposit.contract).first()
+    token = _token(deposit.chain_code, deposit.contract)
     if token is None:
         raise IntakeOutOfStep(f"a deposit of {deposit.contract}, which is no token of ours: {deposit.key}")
     return of_token(token)
+
+
+@remembered
+def _token(chain_code: str, contract: str) -> Token | None:
+    return Token.objects.filter(chain_code=chain_code, contract=contract).first()

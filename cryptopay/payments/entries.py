@@ -25,6 +25,7 @@ from ledger import balances, chart, journal, rates
 from ledger.errors import AlreadyReversed, BelowFloor, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
 from ledger.models import Account, Asset, Book, JournalEntry, Rate
+from ledger.remembering import remembered
 from monitor.models import ChainEvent, Deposit
 
 log = structlog.get_logger(__name__)
@@ -140,8 +141,9 @@ def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime)
 
 def sale_taken_back(invoice: Invoice, at: datetime) -> None:
     """The invoice is not settled any more: what was sold in each coin is reversed."""
-    methods = {_sale_idem(invoice, method) for method in invoice.methods.select_related("asset")}
-    for entry in JournalEntry.objects.filter(book_id=invoice.book_id, idem__in=methods):
+    journal.write_gathered()  # it may have settled in this very commit
+    sales = {_sale_idem(invoice, method) for method in invoice.methods.all()}
+    for entry in JournalEntry.objects.filter(book_id=invoice.book_id, idem__in=sales):
         _reverse(
             Resolution(
                 book_id=invoice.book_id,
@@ -237,6 +239,7 @@ def _rate_of_sale(invoice: Invoice, method: PaymentMethod) -> Rate | None:
     return _rate_now(invoice.book, method.asset)
 
 
+@remembered
 def _rate_now(book: Book, asset: Asset) -> Rate | None:
     """None leaves the entry unpriced, for an accountant to price: coins are received whether a feed works or not."""
     try:

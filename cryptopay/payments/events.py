@@ -1,27 +1,31 @@
 """What merchants are told. A webhook event is a class here and one `tell`; its name is its type."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, ClassVar
 
 from cryptopay.payments import representation
 from cryptopay.payments.models import ChainNotice, Invoice
-from cryptopay.payments.status import InvoiceState, state_of
+from cryptopay.payments.status import InvoiceState
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Event
+from cryptopay.webhooks.outbox import Hold
 from ledger.models import PeriodChange
 
 
 @dataclass(frozen=True, slots=True)
 class InvoiceEvent:
-    """An invoice changed; `data.invoice` is how it stands now: `state` where the caller has it at hand, else read."""
+    """An invoice changed; `data.invoice` is how it stands now."""
 
     type: ClassVar[str]
-    invoice: Invoice
-    state: InvoiceState | None = field(default=None, kw_only=True)
+    state: InvoiceState
+
+    @property
+    def invoice(self) -> Invoice:
+        return self.state.invoice
 
     def data(self) -> dict[str, Any]:
-        return {"invoice": _invoice_data(self.state or state_of(self.invoice, with_addresses=False))}
+        return {"invoice": _invoice_data(self.state)}
 
 
 class InvoiceCreated(InvoiceEvent):
@@ -70,9 +74,8 @@ class PaymentEvent(InvoiceEvent):
     payment_id: str
 
     def data(self) -> dict[str, Any]:
-        state = self.state or state_of(self.invoice, with_addresses=False)
-        payment = next(payment for payment in state.payments if payment.public_id == self.payment_id)
-        return {"payment": representation.payment(payment), "invoice": _invoice_data(state)}
+        payment = next(payment for payment in self.state.payments if payment.public_id == self.payment_id)
+        return {"payment": representation.payment(payment), "invoice": _invoice_data(self.state)}
 
 
 class PaymentDetected(PaymentEvent):
@@ -186,9 +189,10 @@ HEARD: dict[str, type[ChainNoticeEvent]] = {
 
 
 def tell(event: InvoiceEvent) -> Event:
-    """Put it into the outbox, in the caller's transaction; events of one invoice keep their order."""
-    invoice, first = event.invoice, isinstance(event, InvoiceCreated)
-    return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), first=first)
+    """Put it into the outbox, in the caller's transaction, which has made the invoice or locked it: so events of one
+    invoice keep their order."""
+    invoice, hold = event.invoice, Hold.NEW if isinstance(event, InvoiceCreated) else Hold.LOCKED
+    return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), hold)
 
 
 def tell_of_chain(notice: ChainNotice) -> Event:

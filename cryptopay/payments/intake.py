@@ -5,7 +5,6 @@ any statement, the next run starts at the same event; run twice, it finds the po
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import structlog
@@ -14,8 +13,9 @@ from django.utils import timezone
 
 from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices, sharing
 from cryptopay.payments.arrivals import expect, move
+from cryptopay.payments.docket import Docket
 from cryptopay.payments.errors import IntakeOutOfStep
-from cryptopay.payments.models import CustomerAddress, IntakePosition, Invoice, Payment, PaymentMethod, SharedAccount
+from cryptopay.payments.models import IntakePosition, Invoice, Payment, PaymentMethod
 from cryptopay.webhooks import outbox
 from ledger import journal
 from ledger.models import Asset
@@ -24,8 +24,8 @@ from monitor.models import ChainEvent, TransactionEvent
 
 log = structlog.get_logger(__name__)
 
-EVENTS_A_COMMIT = 200
-"""Their entries are written as one batch a book."""
+EVENTS_A_COMMIT = 1000
+"""What they change is read and written together, their entries as one batch a book."""
 
 
 def drain(chain_code: str) -> int:
@@ -60,18 +60,19 @@ def _take(chain_code: str, most: int) -> int:
     position = IntakePosition.objects.select_for_update().get(chain_code=chain_code)
     batch = list(
         ChainEvent.objects.filter(chain_code=chain_code, pk__gt=position.last_event_id)
-        .select_related("deposit__watched")
+        .select_related("deposit")
         .order_by("pk")[:most]
     )
-    owners = _owners(batch)
+    if not batch:
+        return 0
     with journal.together(), outbox.together():
+        docket = Docket(batch)
         for event in batch:
-            _take_in(event, owners)
-            position.last_event_id = event.pk
-    if batch:
-        notices.tell_of_deposits(batch, owners.customers)
-        position.failing_since, position.failure = None, ""
-        position.save()
+            _take_in(event, docket)
+        docket.write()
+    notices.tell_of_deposits(batch, docket.customers)
+    position.last_event_id, position.failing_since, position.failure = batch[-1].pk, None, ""
+    position.save()
     return len(batch)
 
 
@@ -98,84 +99,57 @@ def _take_transactions(chain_code: str) -> int:
     return len(batch)
 
 
-@dataclass(frozen=True, slots=True)
-class _Owners:
-    """What a batch's addresses were given for, by the row that watches them."""
-
-    methods: Mapping[int, PaymentMethod]
-    customers: Mapping[int, CustomerAddress]
-    accounts: Mapping[int, SharedAccount]
-
-
-def _owners(batch: list[ChainEvent]) -> _Owners:
-    """In three questions."""
-    watched = {event.deposit.watched_id for event in batch}
-    if not watched:
-        return _Owners({}, {}, {})
-    methods = PaymentMethod.objects.filter(watched__in=watched).select_related("asset")
-    customers = CustomerAddress.objects.filter(watched__in=watched).select_related("customer", "book", "address")
-    accounts = SharedAccount.objects.filter(watched__in=watched).select_related("book", "watched")
-    return _Owners(
-        {row.watched_id: row for row in methods},
-        {row.watched_id: row for row in customers},
-        {row.watched_id: row for row in accounts},
-    )
-
-
-def _take_in(event: ChainEvent, owners: _Owners) -> None:
-    watched_id = event.deposit.watched_id
-    method = owners.methods.get(watched_id)
-    place = owners.customers.get(watched_id) or owners.accounts.get(watched_id)
+def _take_in(event: ChainEvent, docket: Docket) -> None:
+    method, place = docket.method(event), docket.place(event)
     if method is not None:
-        invoice = Invoice.objects.select_for_update(of=("self",)).select_related("book").get(pk=method.invoice_id)
-        method.invoice = invoice
-        _ACTIONS[ChainEvent.Kind(event.kind)](event, method, invoice)
+        _ACTIONS[ChainEvent.Kind(event.kind)](event, method, docket)
     elif place is not None:
-        crediting.take_in(event, place)
+        crediting.take_in(event, place, docket)
 
 
-def _seen(event: ChainEvent, method: PaymentMethod, invoice: Invoice) -> None:
-    asset = _asset(event, method)
+def _seen(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
+    invoice, asset = method.invoice, _asset(event, method)
     if asset.pk != method.asset_id:  # the invoice may ask for it elsewhere: then it counts there
-        method = invoice.methods.filter(asset=asset).first() or method
+        method = next((other for other in invoice.methods.all() if other.asset_id == asset.pk), method)
     entry_id = entries.seen(event, entries.payment_of(invoice, asset))
-    payment, made = Payment.objects.get_or_create(
-        deposit=event.deposit,
-        defaults={
-            "book_id": event.book_id,
-            "invoice": invoice,
-            "method": method,
-            "asset": asset,
-            "base_units": event.deposit.base_units,
-            "late": event.happened_at > invoice.expires_at,
-            "pending_entry_id": entry_id,
-        },
-    )
-    if not made:
+    payment = docket.payment(event)
+    if payment is None:
+        payment = Payment(
+            book_id=event.book_id,
+            invoice=invoice,
+            method=method,
+            asset=asset,
+            deposit=event.deposit,
+            base_units=event.deposit.base_units,
+            late=event.happened_at > invoice.expires_at,
+            pending_entry_id=entry_id,
+        )
+        docket.add_payment(payment)
+    else:
         expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
         move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
-    lifecycle.advance(invoice, event.happened_at, news=events.PaymentDetected(invoice, payment.public_id))
+    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentDetected, payment))
 
 
-def _confirmed(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
-    payment = _payment(event, invoice)
+def _confirmed(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
+    invoice, payment = method.invoice, _payment(event, docket)
     expect(payment, Payment.State.SEEN)
     settled_entry_id = entries.confirmed(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
     move(payment, Payment.State.CONFIRMED, settled_entry_id=settled_entry_id)
-    lifecycle.advance(invoice, event.happened_at, news=events.PaymentConfirmed(invoice, payment.public_id))
+    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentConfirmed, payment))
 
 
-def _dropped(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
-    payment = _payment(event, invoice)
+def _dropped(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
+    invoice, payment = method.invoice, _payment(event, docket)
     expect(payment, Payment.State.SEEN)
     entries.dropped(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
     move(payment, Payment.State.DROPPED)
-    lifecycle.advance(invoice, event.happened_at, news=events.PaymentDropped(invoice, payment.public_id))
+    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentDropped, payment))
 
 
-def _taken_back(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
+def _taken_back(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
     """The sale goes first: the coins must be back on the customer's account before they can leave it."""
-    payment = _payment(event, invoice)
+    invoice, payment = method.invoice, _payment(event, docket)
     expect(payment, Payment.State.CONFIRMED)
     was_settled = invoice.status == Invoice.Status.SETTLED
     if was_settled:
@@ -183,13 +157,12 @@ def _taken_back(event: ChainEvent, _: PaymentMethod, invoice: Invoice) -> None:
     assert payment.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
     entries.taken_back(event, entries.payment_of(invoice, payment.asset), payment.settled_entry_id)
     move(payment, Payment.State.REVERSED)
-    lifecycle.advance(invoice, event.happened_at, news=events.PaymentReversed(invoice, payment.public_id))
+    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentReversed, payment))
     if was_settled and invoice.status == Invoice.Status.SETTLED:
         lifecycle.settle(invoice, event.happened_at)  # other payments still suffice: sold again from them
-        invoice.save(update_fields=["settlements"])
 
 
-_ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, PaymentMethod, Invoice], None]] = MappingProxyType(
+_ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, PaymentMethod, Docket], None]] = MappingProxyType(
     {
         ChainEvent.Kind.SEEN: _seen,
         ChainEvent.Kind.CONFIRMED: _confirmed,
@@ -204,11 +177,10 @@ def _asset(event: ChainEvent, method: PaymentMethod) -> Asset:
     return method.asset if method.asset.contract == event.deposit.contract else assets.of_deposit(event.deposit)
 
 
-def _payment(event: ChainEvent, invoice: Invoice) -> Payment:
-    payment = Payment.objects.select_related("asset").filter(deposit=event.deposit).first()
+def _payment(event: ChainEvent, docket: Docket) -> Payment:
+    payment = docket.payment(event)
     if payment is None:
         raise IntakeOutOfStep(f"{event.kind} of a deposit that was never seen: {event.deposit.key}")
-    payment.invoice = invoice
     return payment
 
 

@@ -4,12 +4,13 @@ Every function is one transaction: invoice, address, watch, journal and outbox a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
+import structlog
 from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
@@ -24,16 +25,23 @@ from cryptopay.payments.errors import (
     UnknownInvoice,
     UnknownMethod,
 )
-from cryptopay.payments.models import Invoice, PaymentMethod
+from cryptopay.payments.holding import HeldInvoices
+from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
+from cryptopay.webhooks import outbox
 from keys import issuing
-from ledger import chart
+from ledger import chart, journal
 from ledger.models import Asset, Book
 from monitor import nodes, tokens
 from monitor.chains import Chain
 from monitor.models import Cursor
 from monitor.tokens import Token
 from monitor.watching import watch
+
+log = structlog.get_logger(__name__)
+
+News: TypeAlias = tuple[type[events.PaymentEvent], Payment]
+"""What happened to which payment."""
 
 MONITORING = timedelta(hours=24)
 """How long after its deadline an invoice waits for what was seen in time to confirm."""
@@ -111,7 +119,7 @@ def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
     )
     chosen = dict.fromkeys(_offer(available, method) for method in order.methods)  # each once, in their order
     methods = [_priced(invoice, offer) for offer in chosen]
-    events.tell(events.InvoiceCreated(invoice, state=status.state_at_opening(invoice, methods)))
+    events.tell(events.InvoiceCreated(status.state_at_opening(invoice, methods)))
     _give_addresses(methods)
     return status.state_at_opening(invoice, methods)
 
@@ -145,31 +153,31 @@ def offers(book: Book) -> list[Offer]:
 
 
 def advance(
-    invoice: Invoice, at: datetime, *, news: events.PaymentEvent | None = None, now: datetime | None = None
+    held: HeldInvoices, invoice: Invoice, at: datetime, news: News | None = None, now: datetime | None = None
 ) -> None:
-    """Move a locked invoice to where the facts put it, post its sale if it settles, and tell the merchant each step.
+    """Move a held invoice to where the facts put it, post its sale if it settles, and tell the merchant each step.
 
     `news` is what happened to a payment, told first. `at` dates the sale; `now` is the clock that deadlines are held
     against.
     """
-    facts = status.facts_of(invoice, now)
+    facts = status.facts_as_read(invoice, held.cursors, now)
     invoice.exception = machine.exception(facts)
     path = machine.path(Invoice.Status(invoice.status), facts)
-    state = status.state_as_read(invoice) if news or path else None
+    if not news and not path:
+        return
+    state = status.state_as_read(invoice, held.cursors)
     if news is not None:
-        events.tell(replace(news, state=state))
+        event, payment = news
+        events.tell(event(state, payment.public_id))
     for reached in path:
         invoice.status = reached
         if reached == Invoice.Status.SETTLED:
             settle(invoice, at)
-        invoice.save(update_fields=["status", "exception", "settlements"])
-        events.tell(events.REACHED[reached](invoice, state=state))
-    if not path:
-        invoice.save(update_fields=["exception"])
+        events.tell(events.REACHED[reached](state))
 
 
 def settle(invoice: Invoice, at: datetime) -> None:
-    """Post the sale of a locked invoice that is paid."""
+    """Post the sale of a held invoice that is paid."""
     invoice.settlements += 1
     for method, base_units in status.sold_shares(invoice):
         entries.sale(invoice, method, base_units, at)
@@ -178,16 +186,36 @@ def settle(invoice: Invoice, at: datetime) -> None:
 def sweep(now: datetime | None = None) -> int:
     """Expire what is overdue and end monitoring where it is over; how many invoices were looked at.
 
-    Due work is read from the database; nothing is remembered in memory.
+    Due work is read from the database; nothing is remembered in memory. All in one commit; should it fail, one by one,
+    so that only a bad one waits. The first failure is raised when all were tried.
     """
     now = now or timezone.now()
     ids = list(_due(now).order_by("pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
-    for invoice_id in ids:
-        with transaction.atomic():
-            invoice = Invoice.objects.select_for_update(skip_locked=True).filter(pk=invoice_id).first()
-            if invoice is not None:
-                advance(invoice, now, now=now)
+    try:
+        _end_due(ids, now)
+    except Exception:
+        failures = [failure for invoice_id in ids if (failure := _failure_of(invoice_id, now))]
+        if failures:
+            raise failures[0] from None
     return len(ids)
+
+
+def _failure_of(invoice_id: int, now: datetime) -> Exception | None:
+    try:
+        _end_due([invoice_id], now)
+    except Exception as error:
+        log.exception("sweep.failed", invoice=invoice_id)
+        return error
+    return None
+
+
+@transaction.atomic
+def _end_due(ids: Sequence[int], now: datetime) -> None:
+    with journal.together(), outbox.together():
+        held = HeldInvoices(ids, skip_locked=True)
+        for invoice in held.rows.values():
+            advance(held, invoice, now, now=now)
+        held.write()
 
 
 def _due(now: datetime) -> QuerySet[Invoice]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC
+from enum import Enum
 from typing import Any
 
 from django.db import connection, transaction
@@ -30,13 +31,24 @@ FROM unnest(%s::bigint[], %s::text[]) told (book_id, subject) JOIN webhooks_even
 """
 
 
+class Hold(Enum):
+    """What keeps others from telling of the same subject until the commit."""
+
+    NEW = "new"
+    """This transaction makes the subject: nobody knows of it."""
+    LOCKED = "locked"
+    """This transaction has locked the subject's row, as everyone does who tells of it."""
+    NONE = "none"
+    """Nothing yet: the outbox locks the subject's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """An event that waits to be numbered and written."""
 
     event: Event
     data: dict[str, Any]
-    first: bool = False
+    hold: Hold = Hold.NONE
     to: Endpoint | None = None
     """None: whoever listens for its type."""
 
@@ -44,15 +56,20 @@ class _Told:
 _gathering: ContextVar[list[_Told] | None] = ContextVar("told", default=None)
 
 
-def enqueue(book_id: int, type: str, subject: str, data: dict[str, Any], *, first: bool = False) -> Event:  # noqa: A002
+def enqueue(
+    book_id: int,
+    type: str,  # noqa: A002
+    subject: str,
+    data: dict[str, Any],
+    hold: Hold = Hold.NONE,
+) -> Event:
     """Tell the book's endpoints. Call it inside the transaction that does the thing, so that a rollback takes it along.
 
     `subject` is the public id of what it is about; events of one subject arrive in order. Amounts in `data` are
-    strings. `first`: this transaction made the subject, so nobody else can tell of it yet and no lock is needed.
-    Raises `TypeError` for a float.
+    strings. Raises `TypeError` for a float.
     """
     _refuse_floats(data)
-    told = _Told(Event(book_id=book_id, type=type, subject=subject), data, first)
+    told = _Told(Event(book_id=book_id, type=type, subject=subject), data, hold)
     if (gathered := _gathering.get()) is not None:
         gathered.append(told)
     else:
@@ -141,17 +158,19 @@ def _listeners(told: Sequence[_Told]) -> dict[tuple[int, str], tuple[bool, list[
 
 
 def _number(told: Sequence[_Told]) -> None:
-    """Under a lock a subject that lives until the commit, so that sequences commit in their order and leave no gap.
+    """While a lock a subject lives until the commit, so that sequences commit in their order and leave no gap.
 
     The locks are a statement of their own: the next one's snapshot then sees what their former holders committed. All
     take them in one order.
     """
-    shared = sorted({(one.event.book_id, one.event.subject) for one in told if not one.first})
+    known = {(one.event.book_id, one.event.subject) for one in told if one.hold is not Hold.NEW}
+    to_lock = sorted({(one.event.book_id, one.event.subject) for one in told if one.hold is Hold.NONE})
     last: dict[tuple[int, str], int] = {}
-    if shared:
-        with connection.cursor() as sql:
-            sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in shared]])
-            sql.execute(_LAST_SEQUENCE, [[book for book, _ in shared], [subject for _, subject in shared]])
+    with connection.cursor() as sql:
+        if to_lock:
+            sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in to_lock]])
+        if known:
+            sql.execute(_LAST_SEQUENCE, [[book for book, _ in known], [subject for _, subject in known]])
             last = {(book, subject): sequence for book, subject, sequence in sql.fetchall()}
     for one in told:
         subject = one.event.book_id, one.event.subject
