@@ -291,8 +291,8 @@ def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -
     resolved = [entry.entry if isinstance(entry, Resolution) else None for entry in entries]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ledger_write_batch(%s, %s::bigint[], %s::text[], %s::smallint[], %s::bigint[], %s::text[],"
-            " %s::timestamptz[], %s::boolean[], %s::bigint[], %s::text[], %s::text[], %s::jsonb[],"
+            "SELECT ledger_write_batch(%s, %s::bigint[], %b::text[], %s::smallint[], %s::bigint[], %b::text[],"
+            " %s::timestamptz[], %s::boolean[], %s::bigint[], %b::text[], %b::text[], %b::text[]::jsonb[],"
             " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
             [
                 entries[0].book_id,

@@ -10,15 +10,13 @@ from datetime import datetime
 import structlog
 from django.db.models import F, Q, QuerySet
 
+from ledger import rows
 from monitor import confirmations, nodes, tokens
 from monitor.chains import Chain, Tier
 from monitor.connectors.base import BlockRef, Transfer
 from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
 
 log = structlog.get_logger(__name__)
-
-AT_ONCE = 1000
-"""Rows a statement. PostgreSQL takes at most 65,535 parameters; who sends very many payments must not reach that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +39,11 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     )
     known = {
         (row.book_id, row.key): row
-        for row in Deposit.objects.filter(
-            book_id__in={watch.book_id for watch, _ in wanted}, chain_code=sighting.chain.code
-        ).extra(where=["key = ANY(%s)"], params=[[transfer.key for _, transfer in wanted]])
+        for row in rows.among(
+            Deposit.objects.filter(book_id__in={watch.book_id for watch, _ in wanted}, chain_code=sighting.chain.code),
+            "key",
+            {transfer.key for _, transfer in wanted},
+        )
     }
     wanted = [(w, t) for w, t in wanted if not _is_reused(sighting.chain, known.get((w.book_id, t.key)), t)]
     keys = {(watch.book_id, transfer.key) for watch, transfer in wanted}
@@ -58,10 +58,8 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
         _place(row, sighting)
     for row in mined:
         _place(row, sighting)
-    Deposit.objects.bulk_create(new, batch_size=AT_ONCE)
-    Deposit.objects.bulk_update(
-        [*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"], batch_size=AT_ONCE
-    )
+    rows.insert(new)
+    rows.update([*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"])
     _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
     return len(new) + len(back)
 
@@ -89,12 +87,12 @@ def due(chain: Chain, cursor: Cursor) -> QuerySet[Deposit]:
 
 def confirm_due(chain: Chain, cursor: Cursor) -> int:
     """Confirm what is deep enough or final, and agreed on where two nodes must agree; returns how many."""
-    rows = list(due(chain, cursor).filter(agreed(chain)))
-    for row in rows:
+    counted = list(due(chain, cursor).filter(agreed(chain)))
+    for row in counted:
         row.state, row.held_since, row.held_because = Deposit.State.CONFIRMED, None, ""
-    Deposit.objects.bulk_update(rows, ["state", "held_since", "held_because"], batch_size=AT_ONCE)
-    _tell(rows, ChainEvent.Kind.CONFIRMED, None)
-    return len(rows)
+    rows.update(counted, ["state", "held_since", "held_because"])
+    _tell(counted, ChainEvent.Kind.CONFIRMED, None)
+    return len(counted)
 
 
 def agreed(chain: Chain) -> Q:
@@ -110,22 +108,21 @@ def agreed(chain: Chain) -> Q:
 
 def unwind(chain: Chain, above_height: int, at: datetime) -> int:
     """The blocks above that height are no longer the chain's: confirmed deposits are taken back, others wait anew."""
-    rows = list(
+    above = list(
         Deposit.objects.filter(
             chain_code=chain.code,
             block_height__gt=above_height,
             state__in=[Deposit.State.SEEN, Deposit.State.CONFIRMED],
         ).order_by("-block_height", "-pk")
     )
-    taken_back = [row for row in rows if row.state == Deposit.State.CONFIRMED]
+    taken_back = [row for row in above if row.state == Deposit.State.CONFIRMED]
     _tell(taken_back, ChainEvent.Kind.REORGED, at)
     for row in taken_back:
         row.state = Deposit.State.ORPHANED
-    for row in rows:
+    for row in above:
         row.block_height, row.block_hash, row.block_time = None, "", None
         row.held_since, row.held_because = None, ""
-    changed = ["state", "block_height", "block_hash", "block_time", "held_since", "held_because"]
-    Deposit.objects.bulk_update(rows, changed, batch_size=AT_ONCE)
+    rows.update(above, ["state", "block_height", "block_hash", "block_time", "held_since", "held_because"])
     return len(taken_back)
 
 
@@ -136,12 +133,12 @@ def unconfirmed_txids(chain: Chain) -> set[str]:
 
 def drop(chain: Chain, txids: Iterable[str], at: datetime) -> int:
     """Those transactions were replaced, double-spent or forgotten by the node."""
-    rows = list(_unmined(chain).extra(where=["txid = ANY(%s)"], params=[list(txids)]))
-    _tell(rows, ChainEvent.Kind.DROPPED, at)
-    for row in rows:
+    gone = list(rows.among(_unmined(chain), "txid", txids))
+    _tell(gone, ChainEvent.Kind.DROPPED, at)
+    for row in gone:
         row.state = Deposit.State.DROPPED
-    Deposit.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
-    return len(rows)
+    rows.update(gone, ["state"])
+    return len(gone)
 
 
 def _unmined(chain: Chain) -> QuerySet[Deposit]:
@@ -200,7 +197,7 @@ def _block_time(row: Deposit) -> datetime:
     return row.block_time
 
 
-def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
+def _tell(moved: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
     events = [
         ChainEvent(
             book_id=row.book_id,
@@ -212,6 +209,6 @@ def _tell(rows: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -
             block_hash=row.block_hash,
             happened_at=at or _block_time(row),
         )
-        for row in rows
+        for row in moved
     ]
-    ChainEvent.objects.bulk_create(events, batch_size=AT_ONCE)
+    rows.insert(events)

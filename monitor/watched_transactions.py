@@ -10,10 +10,10 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from ledger import rows
 from monitor import confirmations
 from monitor.chains import Chain
 from monitor.connectors.base import Block
-from monitor.deposits import AT_ONCE
 from monitor.models import ChainEvent, Cursor, TransactionEvent, WatchedTransaction
 
 ASKED_AT_ONCE = 500
@@ -28,11 +28,11 @@ def take_in(chain: Chain, block: Block, at: datetime) -> int:
     """What of this block is watched; the number of new appearances."""
     if not _open(chain).exists():
         return 0
-    rows = [row for row in _named(chain, block.txids()) if row.block_hash != block.ref.hash]
-    new = _appear(rows)
-    for row in rows:
+    found = [row for row in _named(chain, block.txids()) if row.block_hash != block.ref.hash]
+    new = _appear(found)
+    for row in found:
         row.block_height, row.block_hash, row.block_time = block.ref.height, block.ref.hash, at
-    WatchedTransaction.objects.bulk_update(rows, _PLACE, batch_size=AT_ONCE)
+    rows.update(found, _PLACE)
     _tell(new, ChainEvent.Kind.SEEN, at)
     return len(new)
 
@@ -40,27 +40,27 @@ def take_in(chain: Chain, block: Block, at: datetime) -> int:
 def confirm_due(chain: Chain, cursor: Cursor) -> None:
     """Confirm what is deep enough or final."""
     seen = _open(chain).filter(state=_State.SEEN, block_height__isnull=False)
-    rows = list(seen.filter(confirmations.due(cursor)).order_by("block_height", "pk"))
-    for row in rows:
+    counted = list(seen.filter(confirmations.due(cursor)).order_by("block_height", "pk"))
+    for row in counted:
         row.state = _State.CONFIRMED
-    WatchedTransaction.objects.bulk_update(rows, ["state"], batch_size=AT_ONCE)
-    _tell(rows, ChainEvent.Kind.CONFIRMED)
+    rows.update(counted, ["state"])
+    _tell(counted, ChainEvent.Kind.CONFIRMED)
 
 
 def unwind(chain: Chain, above_height: int, at: datetime) -> None:
     """The blocks above that height are no longer the chain's: what was confirmed there is taken back."""
-    rows = list(
+    above = list(
         WatchedTransaction.objects.filter(
             chain_code=chain.code, ended_at__isnull=True, block_height__gt=above_height
         ).order_by("-block_height", "-pk")
     )
-    taken_back = [row for row in rows if row.state == _State.CONFIRMED]
+    taken_back = [row for row in above if row.state == _State.CONFIRMED]
     _tell(taken_back, ChainEvent.Kind.REORGED, at)
     for row in taken_back:
         row.state = _State.ORPHANED
-    for row in rows:
+    for row in above:
         row.block_height, row.block_hash, row.block_time = None, "", None
-    WatchedTransaction.objects.bulk_update(rows, _PLACE, batch_size=AT_ONCE)
+    rows.update(above, _PLACE)
 
 
 def to_ask_for(chain: Chain) -> set[str]:
@@ -77,14 +77,14 @@ def look(chain: Chain, present: AbstractSet[str], gone: AbstractSet[str], at: da
     """
     if not _open(chain).exists():
         return
-    rows = list(_named(chain, present | gone))
-    new = _appear([row for row in rows if row.txid in present])
-    lost = [row for row in rows if row.txid in gone and row.state == _State.SEEN and row.block_height is None]
+    found = list(_named(chain, present | gone))
+    new = _appear([row for row in found if row.txid in present])
+    lost = [row for row in found if row.txid in gone and row.state == _State.SEEN and row.block_height is None]
     for row in lost:
         row.state = _State.DROPPED
-    for row in rows:
+    for row in found:
         row.looked_for = True
-    WatchedTransaction.objects.bulk_update(rows, ["state", "appearance", "looked_for"], batch_size=AT_ONCE)
+    rows.update(found, ["state", "appearance", "looked_for"])
     _tell(new, ChainEvent.Kind.SEEN, at)
     _tell(lost, ChainEvent.Kind.DROPPED, at)
 
@@ -95,17 +95,17 @@ def _open(chain: Chain) -> QuerySet[WatchedTransaction]:
 
 
 def _named(chain: Chain, txids: Iterable[str]) -> QuerySet[WatchedTransaction]:
-    return _open(chain).extra(where=["txid = ANY(%s)"], params=[list(txids)]).order_by("pk")
+    return rows.among(_open(chain), "txid", txids).order_by("pk")
 
 
-def _appear(rows: Iterable[WatchedTransaction]) -> list[WatchedTransaction]:
-    new = [row for row in rows if row.state in _ABSENT]
+def _appear(found: Iterable[WatchedTransaction]) -> list[WatchedTransaction]:
+    new = [row for row in found if row.state in _ABSENT]
     for row in new:
         row.state, row.appearance = _State.SEEN, row.appearance + 1
     return new
 
 
-def _tell(rows: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetime | None = None) -> None:
+def _tell(moved: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetime | None = None) -> None:
     """At the time of its block, where none is given."""
     events = [
         TransactionEvent(
@@ -118,9 +118,9 @@ def _tell(rows: Iterable[WatchedTransaction], kind: ChainEvent.Kind, at: datetim
             block_hash=row.block_hash,
             happened_at=at or _block_time(row),
         )
-        for row in rows
+        for row in moved
     ]
-    TransactionEvent.objects.bulk_create(events, batch_size=AT_ONCE)
+    rows.insert(events)
 
 
 def _block_time(row: WatchedTransaction) -> datetime:

@@ -17,6 +17,7 @@ from cryptopay.payments.models import (
     SharedAccount,
     UnassignedReceipt,
 )
+from cryptopay.payments.status import Reading
 from ledger import chart
 from ledger.models import Asset
 from ledger.rows import Kept, among
@@ -32,9 +33,9 @@ class Docket:
     def __init__(self, events: Sequence[ChainEvent]) -> None:
         watched = sorted({event.deposit.watched_id for event in events})
         asked = among(PaymentMethod.objects.all(), "watched", watched)
-        self.invoices = HeldInvoices(set(asked.values_list("invoice_id", flat=True)))
-        self._methods = {method.watched_id: method for method in self.invoices.methods}
-        self._payments = {payment.deposit_id: payment for payment in self.invoices.payments}
+        at_hand = {event.deposit_id: event.deposit for event in events}
+        self._invoices = HeldInvoices(set(asked.values_list("invoice_id", flat=True)), at_hand)
+        self._methods = {method.watched_id: method for method in self._invoices.methods}
         own = among(CustomerAddress.objects.select_related("customer", "address"), "watched", watched)
         self.customers = {row.watched_id: row for row in own.prefetch_related("book")}
         shared = among(SharedAccount.objects.select_related("book", "watched"), "watched", watched)
@@ -49,6 +50,10 @@ class Docket:
         """Of the invoice that the deposit's address was given to."""
         return self._methods.get(event.deposit.watched_id)
 
+    def reading(self, method: PaymentMethod) -> Reading:
+        """Its invoice."""
+        return self._invoices.readings[method.invoice_id]
+
     def place(self, event: ChainEvent) -> Place | None:
         """Where the deposit arrived, if that is no invoice's address."""
         watched_id = event.deposit.watched_id
@@ -56,15 +61,14 @@ class Docket:
 
     def payment(self, event: ChainEvent) -> Payment | None:
         """As which the deposit was taken in."""
-        return self._payments.get(event.deposit_id)
+        return self._invoices.payments.get(event.deposit_id)
 
     def receipt(self, event: ChainEvent) -> Credit | UnassignedReceipt | None:
         """As which the deposit was taken in, where it is for no invoice."""
         return self._receipts.get(event.deposit_id)
 
     def add_payment(self, payment: Payment) -> None:
-        self._payments[payment.deposit_id] = payment
-        self.invoices.add(payment)
+        self._invoices.add(payment)
 
     def add_receipt(self, receipt: Credit | UnassignedReceipt) -> None:
         self._receipts[receipt.deposit_id] = receipt
@@ -75,7 +79,7 @@ class Docket:
 
     def write(self) -> None:
         """Store what is new or differs."""
-        self.invoices.write()
+        self._invoices.write()
         self._credits.write()
         self._unassigned.write()
 
@@ -85,7 +89,7 @@ class Docket:
         for event in events:
             if event.kind == ChainEvent.Kind.SEEN:
                 method, address = self.method(event), self.customers.get(event.deposit.watched_id)
-                owner = method.invoice.customer if method else address.customer if address else None
+                owner = self.reading(method).invoice.customer if method else address.customer if address else None
                 if owner is not None:
                     wanted[event.book_id, assets.of_deposit(event.deposit)].add(owner.external_ref)
         for (book_id, asset), references in wanted.items():

@@ -21,6 +21,7 @@ from datetime import datetime
 import structlog
 
 from cryptopay.payments.models import CustomerAddress, Invoice, PaymentMethod, SharedAccount
+from cryptopay.payments.status import Reading
 from ledger import balances, chart, journal, rates
 from ledger.errors import AlreadyReversed, BelowFloor, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
@@ -139,10 +140,11 @@ def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime)
     )
 
 
-def sale_taken_back(invoice: Invoice, at: datetime) -> None:
+def sale_taken_back(reading: Reading, at: datetime) -> None:
     """The invoice is not settled any more: what was sold in each coin is reversed."""
     journal.write_gathered()  # it may have settled in this very commit
-    sales = {_sale_idem(invoice, method) for method in invoice.methods.all()}
+    invoice = reading.invoice
+    sales = {_sale_idem(invoice, method) for method in reading.methods}
     for entry in JournalEntry.objects.filter(book_id=invoice.book_id, idem__in=sales):
         _reverse(
             Resolution(

@@ -6,12 +6,12 @@ of its payments at hand.
 
 from collections.abc import Collection, Mapping
 
-from django.db.models import prefetch_related_objects
-
+from cryptopay.merchants.models import Customer
 from cryptopay.payments import status
-from cryptopay.payments.models import Invoice, Payment
-from ledger.rows import Kept, among
-from monitor.models import Cursor
+from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from ledger.models import Asset, Book, Rate
+from ledger.rows import Kept, among, join
+from monitor.models import Deposit
 
 MOVES = ("state", "pending_entry", "settled_entry")
 """Columns of what arrived that change."""
@@ -20,26 +20,40 @@ MOVES = ("state", "pending_entry", "settled_entry")
 class HeldInvoices:
     """Call `write` before the transaction ends."""
 
-    def __init__(self, ids: Collection[int], *, skip_locked: bool = False) -> None:
-        """Locks them in the order of their ids. `skip_locked`: without those that somebody else holds now."""
-        rows = list(among(Invoice.objects.select_for_update(skip_locked=skip_locked), "id", ids).order_by("pk"))
-        prefetch_related_objects(rows, "book")
-        self.cursors: Mapping[str, Cursor] = status.read(rows)
-        self.rows = {row.pk: row for row in rows}
-        self.methods = [method for row in rows for method in row.methods.all()]
-        self._kept = Kept(Invoice, rows, ["status", "exception", "settlements"])
-        self._payments = Kept(Payment, [payment for method in self.methods for payment in method.payments.all()], MOVES)
+    def __init__(
+        self, ids: Collection[int], deposits: Mapping[int, Deposit] | None = None, *, skip_locked: bool = False
+    ) -> None:
+        """Locks them in the order of their ids. `skip_locked`: without those that somebody else holds now.
 
-    @property
-    def payments(self) -> list[Payment]:
-        return self._payments.rows
+        `deposits`, by their keys: those at hand.
+        """
+        locked = Invoice.objects.select_for_update(skip_locked=skip_locked)
+        invoices = list(among(locked, "id", ids).order_by("pk")) if ids else []
+        readings = status.read(invoices, PaymentMethod.objects.all(), Payment.objects.all())
+        self.readings = {reading.invoice.pk: reading for reading in readings}
+        self.methods = [method for reading in readings for method in reading.methods]
+        self.payments = {
+            payment.deposit_id: payment
+            for reading in readings
+            for method in reading.methods
+            for payment in reading.payments[method.pk]
+        }
+        join(invoices, "book", Book)
+        join(invoices, "customer", Customer)
+        join(self.methods, "asset", Asset)
+        join(self.methods, "rate", Rate)
+        join(self.payments.values(), "asset", Asset)
+        join(self.payments.values(), "deposit", Deposit, deposits)
+        self._invoices = Kept(Invoice, invoices, ["status", "exception", "settlements"])
+        self._payments = Kept(Payment, self.payments.values(), MOVES)
 
     def add(self, payment: Payment) -> None:
         """A new one, to one of the invoices."""
+        self.payments[payment.deposit_id] = payment
+        self.readings[payment.invoice_id].payments[payment.method_id].append(payment)
         self._payments.add(payment)
-        status.add_payment(payment)
 
     def write(self) -> None:
         """Store what is new or differs."""
         self._payments.write()
-        self._kept.write()
+        self._invoices.write()

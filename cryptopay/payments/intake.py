@@ -108,9 +108,10 @@ def _take_in(event: ChainEvent, docket: Docket) -> None:
 
 
 def _seen(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
-    invoice, asset = method.invoice, _asset(event, method)
+    reading, asset = docket.reading(method), _asset(event, method)
+    invoice = reading.invoice
     if asset.pk != method.asset_id:  # the invoice may ask for it elsewhere: then it counts there
-        method = next((other for other in invoice.methods.all() if other.asset_id == asset.pk), method)
+        method = next((other for other in reading.methods if other.asset_id == asset.pk), method)
     entry_id = entries.seen(event, entries.payment_of(invoice, asset))
     payment = docket.payment(event)
     if payment is None:
@@ -128,38 +129,40 @@ def _seen(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
     else:
         expect(payment, Payment.State.DROPPED, Payment.State.REVERSED)
         move(payment, Payment.State.SEEN, pending_entry_id=entry_id, settled_entry_id=None)
-    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentDetected, payment))
+    lifecycle.advance(reading, event.happened_at, (events.PaymentDetected, payment))
 
 
 def _confirmed(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
-    invoice, payment = method.invoice, _payment(event, docket)
+    reading, payment = docket.reading(method), _payment(event, docket)
     expect(payment, Payment.State.SEEN)
-    settled_entry_id = entries.confirmed(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
+    settled_entry_id = entries.confirmed(
+        event, entries.payment_of(reading.invoice, payment.asset), payment.pending_entry_id
+    )
     move(payment, Payment.State.CONFIRMED, settled_entry_id=settled_entry_id)
-    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentConfirmed, payment))
+    lifecycle.advance(reading, event.happened_at, (events.PaymentConfirmed, payment))
 
 
 def _dropped(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
-    invoice, payment = method.invoice, _payment(event, docket)
+    reading, payment = docket.reading(method), _payment(event, docket)
     expect(payment, Payment.State.SEEN)
-    entries.dropped(event, entries.payment_of(invoice, payment.asset), payment.pending_entry_id)
+    entries.dropped(event, entries.payment_of(reading.invoice, payment.asset), payment.pending_entry_id)
     move(payment, Payment.State.DROPPED)
-    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentDropped, payment))
+    lifecycle.advance(reading, event.happened_at, (events.PaymentDropped, payment))
 
 
 def _taken_back(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
     """The sale goes first: the coins must be back on the customer's account before they can leave it."""
-    invoice, payment = method.invoice, _payment(event, docket)
+    reading, payment = docket.reading(method), _payment(event, docket)
     expect(payment, Payment.State.CONFIRMED)
-    was_settled = invoice.status == Invoice.Status.SETTLED
+    was_settled = reading.invoice.status == Invoice.Status.SETTLED
     if was_settled:
-        entries.sale_taken_back(invoice, event.happened_at)
+        entries.sale_taken_back(reading, event.happened_at)
     assert payment.settled_entry_id is not None  # noqa: S101 - a confirmed one has it
-    entries.taken_back(event, entries.payment_of(invoice, payment.asset), payment.settled_entry_id)
+    entries.taken_back(event, entries.payment_of(reading.invoice, payment.asset), payment.settled_entry_id)
     move(payment, Payment.State.REVERSED)
-    lifecycle.advance(docket.invoices, invoice, event.happened_at, (events.PaymentReversed, payment))
-    if was_settled and invoice.status == Invoice.Status.SETTLED:
-        lifecycle.settle(invoice, event.happened_at)  # other payments still suffice: sold again from them
+    lifecycle.advance(reading, event.happened_at, (events.PaymentReversed, payment))
+    if was_settled and reading.invoice.status == Invoice.Status.SETTLED:
+        lifecycle.settle(reading, event.happened_at)  # other payments still suffice: sold again from them
 
 
 _ACTIONS: Mapping[ChainEvent.Kind, Callable[[ChainEvent, PaymentMethod, Docket], None]] = MappingProxyType(

@@ -28,6 +28,7 @@ from cryptopay.payments.errors import (
 from cryptopay.payments.holding import HeldInvoices
 from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
+from cryptopay.payments.status import Reading
 from cryptopay.webhooks import outbox
 from keys import issuing
 from ledger import chart, journal
@@ -152,35 +153,33 @@ def offers(book: Book) -> list[Offer]:
     return native + [Offer(token.code, token.chain, token) for token in enabled]
 
 
-def advance(
-    held: HeldInvoices, invoice: Invoice, at: datetime, news: News | None = None, now: datetime | None = None
-) -> None:
+def advance(reading: Reading, at: datetime, news: News | None = None, now: datetime | None = None) -> None:
     """Move a held invoice to where the facts put it, post its sale if it settles, and tell the merchant each step.
 
     `news` is what happened to a payment, told first. `at` dates the sale; `now` is the clock that deadlines are held
     against.
     """
-    facts = status.facts_as_read(invoice, held.cursors, now)
+    invoice, facts = reading.invoice, status.facts(reading, now)
     invoice.exception = machine.exception(facts)
     path = machine.path(Invoice.Status(invoice.status), facts)
     if not news and not path:
         return
-    state = status.state_as_read(invoice, held.cursors)
+    state = status.state(reading)
     if news is not None:
         event, payment = news
         events.tell(event(state, payment.public_id))
     for reached in path:
         invoice.status = reached
         if reached == Invoice.Status.SETTLED:
-            settle(invoice, at)
+            settle(reading, at)
         events.tell(events.REACHED[reached](state))
 
 
-def settle(invoice: Invoice, at: datetime) -> None:
+def settle(reading: Reading, at: datetime) -> None:
     """Post the sale of a held invoice that is paid."""
-    invoice.settlements += 1
-    for method, base_units in status.sold_shares(invoice):
-        entries.sale(invoice, method, base_units, at)
+    reading.invoice.settlements += 1
+    for method, base_units in status.sold_shares(reading):
+        entries.sale(reading.invoice, method, base_units, at)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -213,8 +212,8 @@ def _failure_of(invoice_id: int, now: datetime) -> Exception | None:
 def _end_due(ids: Sequence[int], now: datetime) -> None:
     with journal.together(), outbox.together():
         held = HeldInvoices(ids, skip_locked=True)
-        for invoice in held.rows.values():
-            advance(held, invoice, now, now=now)
+        for reading in held.readings.values():
+            advance(reading, now, now=now)
         held.write()
 
 

@@ -3,14 +3,14 @@
 Amounts are exact; nothing is rounded but `remaining`, which rounds up so that paying it is enough.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from types import MappingProxyType
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from cryptopay.payments import uris
@@ -19,6 +19,7 @@ from cryptopay.payments.models import Invoice, Payment, PaymentMethod
 from keys import issuing
 from ledger.models import Asset, Rate
 from ledger.money import Amount
+from ledger.rows import among
 from monitor import confirmations, lookout
 from monitor.chains import Chain
 from monitor.expectation import Expected
@@ -98,6 +99,18 @@ class InvoiceState:
         return [payment for method in self.methods for payment in method.payments]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An invoice with its methods and payments, and how far their chains were read. Whoever holds the invoice's lock
+    may change them: they stay what is so."""
+
+    invoice: Invoice
+    methods: Sequence[PaymentMethod]
+    payments: Mapping[int, list[Payment]]
+    """By their method's key."""
+    cursors: Mapping[str, Cursor]
+
+
 def state_of(invoice: Invoice, *, with_addresses: bool = True) -> InvoiceState:
     """How this invoice stands now, read anew."""
     return states_of([invoice], with_addresses=with_addresses)[0]
@@ -105,28 +118,29 @@ def state_of(invoice: Invoice, *, with_addresses: bool = True) -> InvoiceState:
 
 def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> list[InvoiceState]:
     """The same for a page of invoices, in a constant number of queries."""
-    _read_each_anew(invoices, _TO_SHOW)
-    methods = [method for invoice in invoices for method in invoice.methods.all()]
-    cursors = _cursors(methods)
-    shown = issuing.verified_many(method.address for method in methods) if with_addresses and methods else {}
-    return [_state(invoice, cursors, shown) for invoice in invoices]
+    prefetch_related_objects(invoices, "customer")
+    methods = PaymentMethod.objects.select_related("asset", "rate", "address")
+    readings = read(invoices, methods, Payment.objects.select_related("deposit__expectation", "asset"))
+    addresses = [method.address for reading in readings for method in reading.methods] if with_addresses else []
+    shown = issuing.verified_many(addresses) if addresses else {}
+    return [state(reading, shown) for reading in readings]
 
 
-def read(invoices: Sequence[Invoice]) -> Mapping[str, Cursor]:
-    """Read customers, methods and payments of locked invoices anew, and how far their chains were read: what the
-    functions below go by, as long as the lock is held."""
-    _read_each_anew(invoices, _TO_ACT_ON)
-    return _cursors([method for invoice in invoices for method in invoice.methods.all()])
+def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments: QuerySet[Payment]) -> list[Reading]:
+    """Their methods and payments, of these querysets, in the order in which they came; three queries."""
+    by_invoice: dict[int, list[PaymentMethod]] = {invoice.pk: [] for invoice in invoices}
+    for method in among(methods, "invoice", by_invoice).order_by("pk"):
+        by_invoice[method.invoice_id].append(method)
+    by_method: dict[int, list[Payment]] = {method.pk: [] for found in by_invoice.values() for method in found}
+    for payment in among(payments, "method", by_method).order_by("pk") if by_method else ():
+        by_method[payment.method_id].append(payment)
+    cursors = _cursors({method.chain.code for found in by_invoice.values() for method in found})
+    return [Reading(invoice, by_invoice[invoice.pk], by_method, cursors) for invoice in invoices]
 
 
-def add_payment(payment: Payment) -> None:
-    """One more, beside those that `read` found."""
-    payment.method._prefetched_objects_cache["payments"]._result_cache.append(payment)  # type: ignore[attr-defined]
-
-
-def state_as_read(invoice: Invoice, cursors: Mapping[str, Cursor]) -> InvoiceState:
-    """How an invoice stands by what `read` found and has changed since, without addresses."""
-    return _state(invoice, cursors, {})
+def state(reading: Reading, shown: Mapping[int, str] = MappingProxyType({})) -> InvoiceState:
+    """How an invoice stands. `shown`: its verified addresses, by their keys; without them, no address is."""
+    return InvoiceState(reading.invoice, [_method_state(method, reading, shown) for method in reading.methods])
 
 
 def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> InvoiceState:
@@ -140,8 +154,8 @@ def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> Invo
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     """For a page of payments, in a constant number of queries."""
     prefetch_related_objects(payments, "deposit__expectation", "asset", "method__asset", "invoice")
-    cursors = _cursors_of({payment.deposit.chain_code for payment in payments})
-    return [_payment_state(payment, payment.method, payment.invoice, cursors) for payment in payments]
+    cursors = _cursors({payment.deposit.chain_code for payment in payments})
+    return [_payment_state(payment, payment.invoice, cursors) for payment in payments]
 
 
 def depth(payment: PaymentState) -> str:
@@ -153,62 +167,34 @@ def depth(payment: PaymentState) -> str:
     return f"{min(payment.confirmations, needed)} of {needed} confirmations"
 
 
-def facts_as_read(invoice: Invoice, cursors: Mapping[str, Cursor], now: datetime | None = None) -> Facts:
-    """What the machine decides on, by what `read` found and has changed since."""
-    now = now or timezone.now()
-    methods = list(invoice.methods.all())
-    counted = [payment for method in methods for payment in method.payments.all() if payment.state in COUNTED]
+def facts(reading: Reading, now: datetime | None = None) -> Facts:
+    """What the machine decides on."""
+    now, invoice = now or timezone.now(), reading.invoice
+    assets = {method.pk: method.asset_id for method in reading.methods}
+    paid = [p for method in reading.methods for p in reading.payments[method.pk] if p.state in COUNTED]
     return Facts(
-        seen=_share(methods, COUNTED),
-        confirmed=_share(methods, (Payment.State.CONFIRMED,)),
+        seen=_share(reading, COUNTED),
+        confirmed=_share(reading, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
-        paid_late=any(payment.late for payment in counted),
-        paid_other=any(payment.asset_id != payment.method.asset_id for payment in counted),
-        deadline_passed=_passed(invoice.expires_at, now, methods, cursors),
-        monitoring_over=_passed(invoice.monitored_until, now, methods, cursors),
+        paid_late=any(payment.late for payment in paid),
+        paid_other=any(payment.asset_id != assets[payment.method_id] for payment in paid),
+        deadline_passed=_passed(invoice.expires_at, now, reading),
+        monitoring_over=_passed(invoice.monitored_until, now, reading),
     )
 
 
-def sold_shares(invoice: Invoice) -> list[tuple[PaymentMethod, int]]:
-    """What a settled invoice takes of each coin's confirmed base units, up to the due amount, first chosen first.
-
-    Of the payments that `read` found.
-    """
+def sold_shares(reading: Reading) -> list[tuple[PaymentMethod, int]]:
+    """What a settled invoice takes of each coin's confirmed base units, up to the due amount, first chosen first."""
     left, shares = Fraction(1), []
-    for method in invoice.methods.all():
-        taken = min(_paid(method, (Payment.State.CONFIRMED,)), ceil(left * method.due_base_units))
+    for method in reading.methods:
+        taken = min(_paid(method, reading, (Payment.State.CONFIRMED,)), ceil(left * method.due_base_units))
         if taken > 0:
             shares.append((method, taken))
             left = max(Fraction(0), left - Fraction(taken, method.due_base_units))
     return shares
 
 
-_TO_SHOW = (
-    "customer",
-    Prefetch("methods", PaymentMethod.objects.select_related("asset", "rate", "address").order_by("pk")),
-    Prefetch("methods__payments", Payment.objects.select_related("deposit__expectation", "asset").order_by("pk")),
-)
-"""For a page: a query a level."""
-_TO_ACT_ON = (
-    "customer",
-    Prefetch("methods", PaymentMethod.objects.order_by("pk")),
-    "methods__asset",
-    "methods__rate",
-    Prefetch("methods__payments", Payment.objects.order_by("pk")),
-    "methods__payments__asset",
-    "methods__payments__deposit",
-)
-"""For a block's: many have few assets and rates among them, which are made once instead of for each."""
-
-
-def _read_each_anew(invoices: Sequence[Invoice], what: Sequence[str | Prefetch[Any]]) -> None:
-    """An instance may be older than the payments that arrived for it."""
-    for invoice in invoices:
-        getattr(invoice, "_prefetched_objects_cache", {}).pop("methods", None)
-    prefetch_related_objects(invoices, *what)
-
-
-def _passed(moment: datetime, now: datetime, methods: Sequence[PaymentMethod], cursors: Mapping[str, Cursor]) -> bool:
+def _passed(moment: datetime, now: datetime, reading: Reading) -> bool:
     """The moment is over, and every chain the invoice can be paid on has been read beyond it.
 
     While a node is silent nobody knows whether the payer paid in time, so nothing expires. A chain that an operator
@@ -216,49 +202,41 @@ def _passed(moment: datetime, now: datetime, methods: Sequence[PaymentMethod], c
     """
     if now < moment:
         return False
-    codes = {method.chain.code for method in methods}
-    return all(code in cursors and cursors[code].settles(moment) for code in codes)
+    cursors = [reading.cursors.get(method.chain.code) for method in reading.methods]
+    return all(cursor is not None and cursor.settles(moment) for cursor in cursors)
 
 
-def _cursors(methods: Iterable[PaymentMethod]) -> dict[str, Cursor]:
-    return _cursors_of({method.chain.code for method in methods})
-
-
-def _cursors_of(chain_codes: Collection[str]) -> dict[str, Cursor]:
+def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:
     return {row.chain_code: row for row in Cursor.objects.filter(chain_code__in=chain_codes)} if chain_codes else {}
 
 
-def _paid(method: PaymentMethod, states: Collection[Payment.State]) -> int:
+def _paid(method: PaymentMethod, reading: Reading, states: Collection[Payment.State]) -> int:
     """In what the method asks for; other coins that came to its address are no part of the price."""
-    counted = (p for p in method.payments.all() if p.state in states and not p.late and p.asset_id == method.asset_id)
-    return sum(payment.base_units for payment in counted)
+    found = reading.payments[method.pk]
+    return sum(p.base_units for p in found if p.state in states and not p.late and p.asset_id == method.asset_id)
 
 
-def _share(methods: Sequence[PaymentMethod], states: Collection[Payment.State]) -> Fraction:
-    return sum((Fraction(_paid(method, states), method.due_base_units) for method in methods), Fraction(0))
+def _share(reading: Reading, states: Collection[Payment.State]) -> Fraction:
+    shares = (Fraction(_paid(method, reading, states), method.due_base_units) for method in reading.methods)
+    return sum(shares, Fraction(0))
 
 
-def _state(invoice: Invoice, cursors: Mapping[str, Cursor], shown: Mapping[int, str]) -> InvoiceState:
-    return InvoiceState(invoice, [_method_state(method, invoice, cursors, shown) for method in invoice.methods.all()])
-
-
-def _method_state(
-    method: PaymentMethod, invoice: Invoice, cursors: Mapping[str, Cursor], shown: Mapping[int, str]
-) -> MethodState:
-    left = max(Fraction(0), 1 - _share(list(invoice.methods.all()), COUNTED))
+def _method_state(method: PaymentMethod, reading: Reading, shown: Mapping[int, str]) -> MethodState:
+    left = max(Fraction(0), 1 - _share(reading, COUNTED))
     remaining = Amount(ceil(left * method.due_base_units), method.asset)
     address = shown.get(method.address_id, "")
+    payments = reading.payments[method.pk]
     return MethodState(
         asset=method.asset,
         chain=method.chain,
         address=address,
         uri=uris.payment_uri(method.chain, address, remaining, method.asset.contract) if address else "",
         due=Amount(method.due_base_units, method.asset),
-        paid=Amount(_paid(method, COUNTED), method.asset),
-        confirmed=Amount(_paid(method, (Payment.State.CONFIRMED,)), method.asset),
+        paid=Amount(_paid(method, reading, COUNTED), method.asset),
+        confirmed=Amount(_paid(method, reading, (Payment.State.CONFIRMED,)), method.asset),
         remaining=remaining,
         rate=method.rate,
-        payments=[_payment_state(payment, method, invoice, cursors) for payment in method.payments.all()],
+        payments=[_payment_state(payment, reading.invoice, reading.cursors) for payment in payments],
     )
 
 
@@ -279,9 +257,7 @@ def _unpaid(method: PaymentMethod) -> MethodState:
     )
 
 
-def _payment_state(
-    payment: Payment, method: PaymentMethod, invoice: Invoice, cursors: Mapping[str, Cursor]
-) -> PaymentState:
+def _payment_state(payment: Payment, invoice: Invoice, cursors: Mapping[str, Cursor]) -> PaymentState:
     deposit = payment.deposit
     return PaymentState(
         public_id=payment.public_id,
