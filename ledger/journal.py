@@ -109,12 +109,12 @@ def record(entry: Entry) -> int:
 
 def settle(resolution: Resolution) -> int:
     """Post the legs of a pending entry; the settling entry's id."""
-    return _resolve(replace(resolution, kind=JournalEntry.Kind.SETTLE))
+    return _resolve(resolution, JournalEntry.Kind.SETTLE)
 
 
 def void(resolution: Resolution) -> int:
     """Take a pending entry back; the voiding entry's id."""
-    return _resolve(replace(resolution, kind=JournalEntry.Kind.VOID))
+    return _resolve(resolution, JournalEntry.Kind.VOID)
 
 
 def reverse(resolution: Resolution) -> int:
@@ -209,7 +209,9 @@ _NEXT_IDS = "SELECT nextval('ledger_journalentry_id_seq') FROM generate_series(1
 _IDS_AT_ONCE = 500
 
 
-def _resolve(resolution: Resolution) -> int:
+def _resolve(resolution: Resolution, kind: JournalEntry.Kind) -> int:
+    if resolution.kind != kind:
+        resolution = replace(resolution, kind=kind)
     gathered = _gathering.get()
     return gathered.add(resolution) if gathered is not None else post_batch([resolution])[0]
 

@@ -179,4 +179,6 @@ def _values(field: _Field, rows: Sequence[models.Model], *, adding: bool) -> str
         return [None if value is None else json.dumps(value) for value in values]
     if kind in _TEXTS or kind == "bytea":
         return [value if value is None or isinstance(value, bytes) else str(value) for value in values]
-    return array(field.get_db_prep_save(value, connection) for value in values)
+    if kind == "numeric" and any(isinstance(value, float) for value in values):
+        raise TypeError("no float near money")
+    return array(values)

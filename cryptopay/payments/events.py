@@ -8,8 +8,7 @@ from cryptopay.payments import representation
 from cryptopay.payments.models import ChainNotice, Invoice
 from cryptopay.payments.status import InvoiceState
 from cryptopay.webhooks import outbox
-from cryptopay.webhooks.models import Event
-from cryptopay.webhooks.outbox import Hold
+from cryptopay.webhooks.outbox import Hold, Told
 from ledger.models import PeriodChange
 
 
@@ -188,20 +187,20 @@ HEARD: dict[str, type[ChainNoticeEvent]] = {
 """What is told of a notice."""
 
 
-def tell(event: InvoiceEvent) -> Event:
+def tell(event: InvoiceEvent) -> Told:
     """Put it into the outbox, in the caller's transaction, which has made the invoice or locked it: so events of one
     invoice keep their order."""
     invoice, hold = event.invoice, Hold.NEW if isinstance(event, InvoiceCreated) else Hold.LOCKED
     return outbox.enqueue(invoice.book_id, event.type, invoice.public_id, event.data(), hold)
 
 
-def tell_of_chain(notice: ChainNotice) -> Event:
+def tell_of_chain(notice: ChainNotice) -> Told:
     """The webhook of a notice; those of one subject keep their order."""
     event = HEARD[notice.kind](notice)
     return outbox.enqueue(notice.book_id, event.type, notice.subject, event.data())
 
 
-def tell_of_period(change: PeriodChange, closed_before: date | None) -> Event:
+def tell_of_period(change: PeriodChange, closed_before: date | None) -> Told:
     """The ledger calls it in the commit that closes or reopens a period (`ledger.periods.on_change`)."""
     closes = change.closed_through is not None and (closed_before is None or change.closed_through > closed_before)
     event = (PeriodClosed if closes else PeriodReopened)(change, closed_before)

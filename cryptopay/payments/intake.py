@@ -24,7 +24,7 @@ from monitor.models import ChainEvent, TransactionEvent
 
 log = structlog.get_logger(__name__)
 
-EVENTS_A_COMMIT = 1000
+EVENTS_A_COMMIT = 2000
 """What they change is read and written together, their entries as one batch a book."""
 
 

@@ -134,7 +134,7 @@ def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments
     by_method: dict[int, list[Payment]] = {method.pk: [] for found in by_invoice.values() for method in found}
     for payment in among(payments, "method", by_method).order_by("pk") if by_method else ():
         by_method[payment.method_id].append(payment)
-    cursors = _cursors({method.chain.code for found in by_invoice.values() for method in found})
+    cursors = _cursors()
     return [Reading(invoice, by_invoice[invoice.pk], by_method, cursors) for invoice in invoices]
 
 
@@ -154,7 +154,7 @@ def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> Invo
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
     """For a page of payments, in a constant number of queries."""
     prefetch_related_objects(payments, "deposit__expectation", "asset", "method__asset", "invoice")
-    cursors = _cursors({payment.deposit.chain_code for payment in payments})
+    cursors = _cursors()
     return [_payment_state(payment, payment.invoice, cursors) for payment in payments]
 
 
@@ -206,8 +206,9 @@ def _passed(moment: datetime, now: datetime, reading: Reading) -> bool:
     return all(cursor is not None and cursor.settles(moment) for cursor in cursors)
 
 
-def _cursors(chain_codes: Collection[str]) -> dict[str, Cursor]:
-    return {row.chain_code: row for row in Cursor.objects.filter(chain_code__in=chain_codes)} if chain_codes else {}
+def _cursors() -> dict[str, Cursor]:
+    """Of all chains: they are few."""
+    return {row.chain_code: row for row in Cursor.objects.all()}
 
 
 def _paid(method: PaymentMethod, reading: Reading, states: Collection[Payment.State]) -> int:

@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import UTC
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
-from cryptopay.webhooks.models import Delivery, Endpoint, Event, delivery_id
-from ledger import rows
+from cryptopay.webhooks.models import Delivery, Endpoint, delivery_id, event_id
 from ledger.rows import array
 
 TEST_EVENT = "endpoint.test"
@@ -44,26 +45,55 @@ class Hold(Enum):
     """Nothing yet: the outbox locks the subject's name."""
 
 
+_TELL = """
+INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at)
+SELECT book_id, public_id, type, subject, sequence, payload::jsonb, created_at
+FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::integer[], %b::text[], %s::timestamptz[])
+    told (book_id, public_id, type, subject, sequence, payload, created_at)
+RETURNING id
+"""
 _DELIVER = """
 INSERT INTO webhooks_delivery
     (book_id, public_id, event_id, endpoint_id, subject, sequence, state, attempts, by_hand)
 SELECT *, 'waiting', 0, false
 FROM unnest(%s::bigint[], %b::text[], %s::bigint[], %s::bigint[], %b::text[], %s::integer[])
 """
+"""Plain, both: in a block's commit there are four of each a payment."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """An event that waits to be numbered and written."""
+@dataclass(slots=True)
+class Told:
+    """An event as it was enqueued: `webhooks.Event` once it is written."""
 
-    event: Event
+    book_id: int
+    type: str
+    subject: str
     data: dict[str, Any]
     hold: Hold = Hold.NONE
     to: Endpoint | None = None
     """None: whoever listens for its type."""
+    public_id: str = field(default_factory=event_id)
+    created_at: datetime = field(default_factory=timezone.now)
+    sequence: int = 0
+    """Given when it is written: at once, or where `together` ends."""
+
+    def payload(self, *, live: bool) -> bytes:
+        """What is delivered, in JSON."""
+        return msgspec.json.encode(
+            {
+                "id": self.public_id,
+                "type": self.type,
+                "created_at": self.created_at.astimezone(UTC).isoformat(),
+                "book": f"book_{self.book_id}",
+                "live": live,
+                "subject": self.subject,
+                "sequence": self.sequence,
+                "data": self.data,
+            }
+        )
 
 
-_gathering: ContextVar[list[_Told] | None] = ContextVar("told", default=None)
+_gathering: ContextVar[list[Told] | None] = ContextVar("told", default=None)
 
 
 def enqueue(
@@ -72,25 +102,25 @@ def enqueue(
     subject: str,
     data: dict[str, Any],
     hold: Hold = Hold.NONE,
-) -> Event:
+) -> Told:
     """Tell the book's endpoints. Call it inside the transaction that does the thing, so that a rollback takes it along.
 
     `subject` is the public id of what it is about; events of one subject arrive in order. Amounts in `data` are
     strings. Raises `TypeError` for a float.
     """
     _refuse_floats(data)
-    told = _Told(Event(book_id=book_id, type=type, subject=subject), data, hold)
+    told = Told(book_id, type, subject, data, hold)
     if (gathered := _gathering.get()) is not None:
         gathered.append(told)
     else:
         _write([told])
-    return told.event
+    return told
 
 
 @contextmanager
 def together() -> Iterator[None]:
     """What is told inside is numbered and written at the end, in a few statements and in the order of telling."""
-    gathered: list[_Told] = []
+    gathered: list[Told] = []
     token = _gathering.set(gathered)
     try:
         yield
@@ -100,14 +130,14 @@ def together() -> Iterator[None]:
         _write(gathered)
 
 
-def enqueue_test(endpoint: Endpoint) -> Event:
+def enqueue_test(endpoint: Endpoint) -> Told:
     """An event for this endpoint alone, so that a merchant can try it. Raises `EndpointDisabled`."""
     if endpoint.disabled_at is not None:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
     subject = endpoint.public_id
-    event = Event(book_id=endpoint.book_id, type=TEST_EVENT, subject=subject)
-    _write([_Told(event, {"endpoint": subject}, to=endpoint)])
-    return event
+    told = Told(endpoint.book_id, TEST_EVENT, subject, {"endpoint": subject}, to=endpoint)
+    _write([told])
+    return told
 
 
 def redeliver(delivery: Delivery) -> None:
@@ -127,64 +157,65 @@ def redeliver(delivery: Delivery) -> None:
 
 
 @transaction.atomic(savepoint=False)
-def _write(told: Sequence[_Told]) -> None:
+def _write(told: Sequence[Told]) -> None:
     listeners = _listeners(told)
     _number(told)
-    for one in told:
-        event, (is_test, _) = one.event, listeners[one.event.book_id, one.event.type]
-        event.payload = {
-            "id": event.public_id,
-            "type": event.type,
-            "created_at": event.created_at.astimezone(UTC).isoformat(),
-            "book": f"book_{event.book_id}",
-            "live": not is_test,
-            "subject": event.subject,
-            "sequence": event.sequence,
-            "data": one.data,
-        }
-    rows.insert([one.event for one in told])
+    with connection.cursor() as sql:
+        sql.execute(
+            _TELL,
+            [
+                array(one.book_id for one in told),
+                [one.public_id for one in told],
+                [one.type for one in told],
+                [one.subject for one in told],
+                array(one.sequence for one in told),
+                [one.payload(live=not listeners[one.book_id, one.type][0]).decode() for one in told],
+                array(one.created_at for one in told),
+            ],
+        )
+        ids = [row[0] for row in sql.fetchall()]
     sent = [
-        (one.event, endpoint_id)
-        for one in told
-        for endpoint_id in ([one.to.pk] if one.to else listeners[one.event.book_id, one.event.type][1])
+        (one, number, endpoint_id)
+        for one, number in zip(told, ids, strict=True)
+        for endpoint_id in ([one.to.pk] if one.to else listeners[one.book_id, one.type][1])
     ]
     if sent:
         _deliver(sent)
         transaction.on_commit(tasks.ring, robust=True)
 
 
-def _deliver(sent: Sequence[tuple[Event, int]]) -> None:
-    """Plain: in a block's commit there are as many as payments, times four."""
+def _deliver(sent: Sequence[tuple[Told, int, int]]) -> None:
+    """Each with the keys of its event and of an endpoint."""
     with connection.cursor() as sql:
         sql.execute(
             _DELIVER,
             [
-                array(event.book_id for event, _ in sent),
+                array(one.book_id for one, _, _ in sent),
                 [delivery_id() for _ in sent],
-                array(event.pk for event, _ in sent),
-                array(endpoint_id for _, endpoint_id in sent),
-                [event.subject for event, _ in sent],
-                array(event.sequence for event, _ in sent),
+                array(number for _, number, _ in sent),
+                array(endpoint_id for *_, endpoint_id in sent),
+                [one.subject for one, _, _ in sent],
+                array(one.sequence for one, _, _ in sent),
             ],
         )
 
 
-def _listeners(told: Sequence[_Told]) -> dict[tuple[int, str], tuple[bool, list[int]]]:
+def _listeners(told: Sequence[Told]) -> dict[tuple[int, str], tuple[bool, list[int]]]:
     """By book and type: whether it is a test book, and the endpoints that want to hear."""
-    wanted = sorted({(one.event.book_id, one.event.type) for one in told})
+    wanted = sorted({(one.book_id, one.type) for one in told})
     with connection.cursor() as sql:
         sql.execute(_LISTENERS, [[book for book, _ in wanted], [name for _, name in wanted]])
         return {(book, name): (is_test, ids) for book, name, is_test, ids in sql.fetchall()}
 
 
-def _number(told: Sequence[_Told]) -> None:
+def _number(told: Sequence[Told]) -> None:
     """While a lock a subject lives until the commit, so that sequences commit in their order and leave no gap.
 
     The locks are a statement of their own: the next one's snapshot then sees what their former holders committed. All
     take them in one order.
     """
-    known = {(one.event.book_id, one.event.subject) for one in told if one.hold is not Hold.NEW}
-    to_lock = sorted({(one.event.book_id, one.event.subject) for one in told if one.hold is Hold.NONE})
+    known = {(one.book_id, one.subject) for one in told if one.hold is not Hold.NEW}
+    to_lock = sorted({(one.book_id, one.subject) for one in told if one.hold is Hold.NONE})
     last: dict[tuple[int, str], int] = {}
     with connection.cursor() as sql:
         if to_lock:
@@ -193,16 +224,16 @@ def _number(told: Sequence[_Told]) -> None:
             sql.execute(_LAST_SEQUENCE, [[book for book, _ in known], [subject for _, subject in known]])
             last = {(book, subject): sequence for book, subject, sequence in sql.fetchall()}
     for one in told:
-        subject = one.event.book_id, one.event.subject
-        one.event.sequence = last[subject] = last.get(subject, 0) + 1
+        subject = one.book_id, one.subject
+        one.sequence = last[subject] = last.get(subject, 0) + 1
 
 
-def _refuse_floats(value: Any) -> None:
-    if isinstance(value, float):
-        raise TypeError("an event's data holds no floating point number: amounts are strings")
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple):
-        return
-    for part in value:
-        _refuse_floats(part)
+def _refuse_floats(data: dict[str, Any]) -> None:
+    left: list[Any] = [data]
+    while left:
+        part = left.pop()
+        for value in part.values() if isinstance(part, dict) else part:
+            if isinstance(value, float):
+                raise TypeError("an event's data holds no floating point number: amounts are strings")
+            if isinstance(value, dict | list | tuple):
+                left.append(value)
