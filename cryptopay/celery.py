@@ -43,7 +43,7 @@ def collect_seldom(**_: Any) -> None:
     """A block's commit makes tens of thousands of rows that live until it is written: to look for cycles among them
     every 700 costs a tenth of its time."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
 
 
 def _entry(task: str, every_seconds: float, *args: str, then: Any = None) -> dict[str, Any]:

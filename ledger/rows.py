@@ -110,7 +110,9 @@ def array(values: Iterable[Any]) -> str:
 
     Of texts, a binary list (`%b`) is the quick one: nothing in it needs to be escaped.
     """
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+    values = list(values)
+    texts = ["NULL" if value is None else str(value) for value in values] if None in values else map(str, values)
+    return "{" + ",".join(texts) + "}"
 
 
 def _run(statement: str, columns: list[Any]) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from ledger import rows
@@ -17,6 +18,18 @@ from monitor.connectors.base import BlockRef, Transfer
 from monitor.models import ChainEvent, Cursor, Deposit, WatchedAddress
 
 log = structlog.get_logger(__name__)
+
+
+_CONFIRM = """
+WITH counted AS (
+    UPDATE monitor_deposit SET state = 'confirmed', held_since = NULL, held_because = '' WHERE id = ANY(%s::bigint[])
+    RETURNING *
+)
+INSERT INTO monitor_chainevent
+    (book_id, chain_code, deposit_id, kind, appearance, block_height, block_hash, happened_at)
+SELECT book_id, chain_code, id, 'confirmed', appearance, block_height, block_hash, block_time
+FROM counted ORDER BY block_height, id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,11 @@ def take_in(sighting: Sighting, transfers: Sequence[Transfer], watched: dict[byt
     for row in back:
         row.state, row.appearance = Deposit.State.SEEN, row.appearance + 1
         _place(row, sighting)
-    for row in mined:
-        _place(row, sighting)
     rows.insert(new)
-    rows.update([*back, *mined], ["state", "appearance", "block_height", "block_hash", "block_time"])
+    rows.update(back, ["state", "appearance", "block_height", "block_hash", "block_time"])
+    if sighting.block is not None:
+        here = {"block_height": sighting.block.height, "block_hash": sighting.block.hash, "block_time": sighting.at}
+        rows.among(Deposit.objects.all(), "id", [row.pk for row in mined]).update(**here)
     _tell([*new, *back], ChainEvent.Kind.SEEN, sighting.at)
     return len(new) + len(back)
 
@@ -87,11 +101,10 @@ def due(chain: Chain, cursor: Cursor) -> QuerySet[Deposit]:
 
 def confirm_due(chain: Chain, cursor: Cursor) -> int:
     """Confirm what is deep enough or final, and agreed on where two nodes must agree; returns how many."""
-    counted = list(due(chain, cursor).filter(agreed(chain)))
-    for row in counted:
-        row.state, row.held_since, row.held_because = Deposit.State.CONFIRMED, None, ""
-    rows.update(counted, ["state", "held_since", "held_because"])
-    _tell(counted, ChainEvent.Kind.CONFIRMED, None)
+    counted = list(due(chain, cursor).filter(agreed(chain)).values_list("pk", flat=True))
+    if counted:
+        with connection.cursor() as sql:
+            sql.execute(_CONFIRM, [rows.array(counted)])
     return len(counted)
 
 
@@ -192,12 +205,7 @@ def _place(row: Deposit, sighting: Sighting) -> None:
         row.block_time = sighting.at
 
 
-def _block_time(row: Deposit) -> datetime:
-    assert row.block_time is not None  # noqa: S101 - a constraint has confirmed deposits in a block
-    return row.block_time
-
-
-def _tell(moved: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) -> None:
+def _tell(moved: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime) -> None:
     events = [
         ChainEvent(
             book_id=row.book_id,
@@ -207,7 +215,7 @@ def _tell(moved: Iterable[Deposit], kind: ChainEvent.Kind, at: datetime | None) 
             appearance=row.appearance,
             block_height=row.block_height,
             block_hash=row.block_hash,
-            happened_at=at or _block_time(row),
+            happened_at=at,
         )
         for row in moved
     ]

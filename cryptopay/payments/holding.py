@@ -27,9 +27,9 @@ class HeldInvoices:
 
         `deposits`, by their keys: those at hand.
         """
-        locked = Invoice.objects.select_for_update(skip_locked=skip_locked)
+        locked = Invoice.objects.select_for_update(skip_locked=skip_locked).defer("created_at", "return_url")
         invoices = list(among(locked, "id", ids).order_by("pk")) if ids else []
-        readings = status.read(invoices, PaymentMethod.objects.all(), Payment.objects.all())
+        readings = status.read(invoices, PaymentMethod.objects.defer("chosen_at"), Payment.objects.defer("seen_at"))
         self.readings = {reading.invoice.pk: reading for reading in readings}
         self.methods = [method for reading in readings for method in reading.methods]
         self.payments = {

@@ -61,6 +61,7 @@ def _take(chain_code: str, most: int) -> int:
     batch = list(
         ChainEvent.objects.filter(chain_code=chain_code, pk__gt=position.last_event_id)
         .select_related("deposit")
+        .defer("deposit__block_time", "deposit__held_since", "deposit__held_because", "deposit__seen_at", "deposit__memo")
         .order_by("pk")[:most]
     )
     if not batch:

@@ -36,10 +36,20 @@ class PaymentState:
     invoice_id: str
     deposit: Deposit
     cursor: Cursor | None
+    payment: Payment
     amount: Amount
-    state: Payment.State
-    late: bool
-    seen_at: datetime
+
+    @property
+    def state(self) -> Payment.State:
+        return Payment.State(self.payment.state)
+
+    @property
+    def late(self) -> bool:
+        return self.payment.late
+
+    @property
+    def seen_at(self) -> datetime:
+        return self.payment.seen_at
 
     @property
     def txid(self) -> str:
@@ -265,8 +275,6 @@ def _payment_state(payment: Payment, invoice: Invoice, cursors: Mapping[str, Cur
         invoice_id=invoice.public_id,
         deposit=deposit,
         cursor=cursors.get(deposit.chain_code),
+        payment=payment,
         amount=Amount(payment.base_units, payment.asset),
-        state=Payment.State(payment.state),
-        late=payment.late,
-        seen_at=payment.seen_at,
     )

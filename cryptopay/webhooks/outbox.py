@@ -228,6 +228,9 @@ def _number(told: Sequence[Told]) -> None:
         one.sequence = last[subject] = last.get(subject, 0) + 1
 
 
+_NESTED = (dict, list, tuple)
+
+
 def _refuse_floats(data: dict[str, Any]) -> None:
     left: list[Any] = [data]
     while left:
@@ -235,5 +238,5 @@ def _refuse_floats(data: dict[str, Any]) -> None:
         for value in part.values() if isinstance(part, dict) else part:
             if isinstance(value, float):
                 raise TypeError("an event's data holds no floating point number: amounts are strings")
-            if isinstance(value, dict | list | tuple):
+            if isinstance(value, _NESTED):
                 left.append(value)
