@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from ledger.rows import among
 from monitor.chains import Chain
 from monitor.models import WatchedAddress
 
@@ -27,9 +28,9 @@ def watch(book_id: int, chain: Chain, address: str, destination: bytes, least_co
 def watched(chain: Chain, destinations: list[bytes]) -> dict[bytes, list[WatchedAddress]]:
     """Who watches any of these: one query, however many are watched."""
     found: dict[bytes, list[WatchedAddress]] = {}
-    rows = WatchedAddress.objects.extra(  # one array parameter; IN would send one each
-        where=["chain_code = %s AND destination = ANY(%s) AND ended_at IS NULL"], params=[chain.code, destinations]
+    watching = WatchedAddress.objects.filter(chain_code=chain.code, ended_at__isnull=True).defer(
+        "address", "created_at"
     )
-    for row in rows:
+    for row in among(watching, "destination", destinations):
         found.setdefault(bytes(row.destination), []).append(row)
     return found

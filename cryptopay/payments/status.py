@@ -26,6 +26,7 @@ from monitor.expectation import Expected
 from monitor.models import Cursor, Deposit
 
 COUNTED = (Payment.State.SEEN, Payment.State.CONFIRMED)
+_NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,9 @@ def _paid(method: PaymentMethod, reading: Reading, states: Collection[Payment.St
 
 
 def _share(reading: Reading, states: Collection[Payment.State]) -> Fraction:
-    shares = (Fraction(_paid(method, reading, states), method.due_base_units) for method in reading.methods)
-    return sum(shares, Fraction(0))
+    found = ((_paid(method, reading, states), method.due_base_units) for method in reading.methods)
+    shares = [Fraction(paid, due) for paid, due in found if paid]
+    return sum(shares[1:], shares[0]) if shares else _NOTHING
 
 
 def _method_state(method: PaymentMethod, reading: Reading, shown: Mapping[int, str]) -> MethodState:

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
-from cryptopay.webhooks.models import Delivery, Endpoint, delivery_id, event_id
+from cryptopay.webhooks.models import Delivery, Endpoint
+from cryptopay.webhooks.naming import ulids
 from ledger.rows import array
 
 TEST_EVENT = "endpoint.test"
@@ -72,10 +73,10 @@ class Told:
     hold: Hold = Hold.NONE
     to: Endpoint | None = None
     """None: whoever listens for its type."""
-    public_id: str = field(default_factory=event_id)
     created_at: datetime = field(default_factory=timezone.now)
+    public_id: str = ""
     sequence: int = 0
-    """Given when it is written: at once, or where `together` ends."""
+    """Both given when it is written: at once, or where `together` ends."""
 
     def payload(self, *, live: bool) -> bytes:
         """What is delivered, in JSON."""
@@ -160,6 +161,8 @@ def redeliver(delivery: Delivery) -> None:
 def _write(told: Sequence[Told]) -> None:
     listeners = _listeners(told)
     _number(told)
+    for one, public_id in zip(told, ulids("evt_", len(told)), strict=True):
+        one.public_id = public_id
     with connection.cursor() as sql:
         sql.execute(
             _TELL,
@@ -191,7 +194,7 @@ def _deliver(sent: Sequence[tuple[Told, int, int]]) -> None:
             _DELIVER,
             [
                 array(one.book_id for one, _, _ in sent),
-                [delivery_id() for _ in sent],
+                list(ulids("dlv_", len(sent))),
                 array(number for _, number, _ in sent),
                 array(endpoint_id for *_, endpoint_id in sent),
                 [one.subject for one, _, _ in sent],
