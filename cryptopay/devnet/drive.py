@@ -78,7 +78,7 @@ class BitcoinNode:
         """
         inputs = [self._spent_output(vin) for vin in self.rpc("getrawtransaction", txid, True)["vin"]]
         total = sum(int(spent["amount"] * _BASE_UNITS) for spent in inputs)
-        output = (self._script(address or self.new_address()), total - _REPLACING_FEE)
+        output = (self._script(address or self.new_address()), total - min(_REPLACING_FEE, total // 2))
         raw = _unsigned_transaction([(spent["txid"], spent["vout"]) for spent in inputs], [output])
         known = [{**spent, "amount": str(spent["amount"])} for spent in inputs]
         signed = self.rpc("signrawtransactionwithwallet", raw, known)
