@@ -12,17 +12,19 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextChoices, Value, When
 
-from ledger import errors
+from ledger import behind, errors
 from ledger.models import Account, JournalEntry
 from ledger.remembering import remembering
 from ledger.rows import array
@@ -137,15 +139,16 @@ def post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
 
 
 @contextmanager
-def together() -> Iterator[None]:
+def together(likely: int = 100) -> Iterator[None]:
     """What is posted, recorded, settled or voided inside is written at the end, one batch a book, in one transaction.
 
     The verbs give the ids their entries will have; balances move at the end. A reversal writes what was gathered first,
-    as does `write_gathered`. Inside, what is `remembered` is asked once.
+    as does `write_gathered`. What is `remembered` is asked once inside. `likely`: for the ids of so many entries the
+    database is asked at once.
     Raises `IdempotencyConflict` at the end if an entry was written before: its id had been given out already.
     """
-    gathered = _Gathered()
-    with transaction.atomic(), remembering():
+    gathered = _Gathered(likely)
+    with transaction.atomic(savepoint=not behind.is_on()), remembering():
         token = _gathering.set(gathered)
         try:
             yield
@@ -183,15 +186,15 @@ def story_heads(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
 class _Gathered:
     """Entries that wait to be written, with the ids they were promised."""
 
-    def __init__(self) -> None:
+    def __init__(self, likely: int) -> None:
         self._entries: list[tuple[int, Entry | Resolution]] = []
-        self._free: list[int] = []
+        self._likely, self._free = likely, list[int]()
 
     def add(self, entry: Entry | Resolution) -> int:
         """The id it will have."""
         if not self._free:
             with connection.cursor() as cursor:
-                cursor.execute(_NEXT_IDS, [_IDS_AT_ONCE])
+                cursor.execute(_NEXT_IDS, [self._likely])
                 self._free = [row[0] for row in cursor.fetchall()][::-1]
         self._entries.append((self._free.pop(), entry))
         return self._entries[-1][0]
@@ -200,13 +203,29 @@ class _Gathered:
         waiting, self._entries = self._entries, []
         for book_id in dict.fromkeys(entry.book_id for _, entry in waiting):
             promised = {number: entry for number, entry in waiting if entry.book_id == book_id}
-            if _post_batch(list(promised.values()), list(promised)) != list(promised):
-                raise errors.IdempotencyConflict("an entry of these was written before")
+            behind.run(partial(_send, list(promised.values()), list(promised)), _require(promised), ledger_errors)
+
+
+def _send(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> list[CursorWrapper]:
+    """A batch on its way, a cursor a statement."""
+    parts = list(_parts(entries, ids))
+    if len(parts) > 1:
+        _lock_balances(entries)
+    return [_write_batch(entries[part], list(ids[part])) for part in parts]
+
+
+def _require(promised: Iterable[int]) -> Callable[[list[CursorWrapper]], None]:
+    """Every entry has the id it was promised."""
+
+    def end(sent: list[CursorWrapper]) -> None:
+        if [number for cursor in sent for number in _ids(cursor)] != list(promised):
+            raise errors.IdempotencyConflict("an entry of these was written before")
+
+    return end
 
 
 _gathering: ContextVar[_Gathered | None] = ContextVar("gathering", default=None)
 _NEXT_IDS = "SELECT nextval('ledger_journalentry_id_seq') FROM generate_series(1, %s)"
-_IDS_AT_ONCE = 500
 
 
 def _resolve(resolution: Resolution, kind: JournalEntry.Kind) -> int:
@@ -249,15 +268,17 @@ def _transfer(entry: Entry, kind: JournalEntry.Kind, debited: int, credited: int
         return int(cursor.fetchone()[0])
 
 
-def _post_batch(entries: Sequence[Entry | Resolution], ids: Sequence[int] | None = None) -> list[int]:
-    """With the ids of the new entries, where these have been taken from the sequence already; ascending."""
-    parts = list(_parts(entries, ids or ()))
+def _post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
+    parts = list(_parts(entries, ()))
     with _whole(statements=len(parts)):
         if len(parts) > 1:
             _lock_balances(entries)
-        return [
-            entry_id for part in parts for entry_id in _write_batch(entries[part], list(ids[part]) if ids else None)
-        ]
+        return [entry_id for part in parts for entry_id in _ids(_write_batch(entries[part], None))]
+
+
+def _ids(written: CursorWrapper) -> list[int]:
+    with written:
+        return list(written.fetchone()[0])
 
 
 def _parts(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> Iterator[slice]:
@@ -288,34 +309,35 @@ def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
         )
 
 
-def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> list[int]:
+def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> CursorWrapper:
+    """With the ids of the new entries, where these have been taken from the sequence already; ascending."""
     legs = [(number, leg) for number, entry in enumerate(entries, 1) if isinstance(entry, Entry) for leg in entry.legs]
     resolved = [entry.entry if isinstance(entry, Resolution) else None for entry in entries]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ledger_write_batch(%s, %s::bigint[], %b::text[], %s::smallint[], %s::bigint[], %b::text[],"
-            " %s::timestamptz[], %s::boolean[], %s::bigint[], %b::text[], %b::text[], %b::text[]::jsonb[],"
-            " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
-            [
-                entries[0].book_id,
-                array(ids) if ids else None,
-                [entry.idem for entry in entries],
-                array(_kind(entry) for entry in entries),
-                array(name if isinstance(name, int) else None for name in resolved),
-                [name if isinstance(name, str) else None for name in resolved],
-                array(entry.effective_at.isoformat() for entry in entries),
-                array(entry.carry for entry in entries),
-                array(entry.rate_id for entry in entries),
-                [entry.source for entry in entries],
-                [entry.description for entry in entries],
-                [json.dumps(dict(entry.meta)) for entry in entries],
-                array(number for number, _ in legs),
-                array(leg.account.pk for _, leg in legs),
-                array(leg.debit for _, leg in legs),
-                array(leg.credit for _, leg in legs),
-            ],
-        )
-        return list(cursor.fetchone()[0])
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT ledger_write_batch(%s, %s::bigint[], %b::text[], %s::smallint[], %s::bigint[], %b::text[],"
+        " %s::timestamptz[], %s::boolean[], %s::bigint[], %b::text[], %b::text[], %b::text[]::jsonb[],"
+        " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
+        [
+            entries[0].book_id,
+            array(ids) if ids else None,
+            [entry.idem for entry in entries],
+            array(_kind(entry) for entry in entries),
+            array(name if isinstance(name, int) else None for name in resolved),
+            [name if isinstance(name, str) else None for name in resolved],
+            array(entry.effective_at.isoformat() for entry in entries),
+            array(entry.carry for entry in entries),
+            array(entry.rate_id for entry in entries),
+            [entry.source for entry in entries],
+            [entry.description for entry in entries],
+            [json.dumps(dict(entry.meta)) for entry in entries],
+            array(number for number, _ in legs),
+            array(leg.account.pk for _, leg in legs),
+            array(leg.debit for _, leg in legs),
+            array(leg.credit for _, leg in legs),
+        ],
+    )
+    return cursor
 
 
 def _kind(entry: Entry | Resolution) -> int:

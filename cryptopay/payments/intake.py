@@ -18,6 +18,7 @@ from cryptopay.payments.errors import IntakeOutOfStep
 from cryptopay.payments.models import IntakePosition, Invoice, Payment, PaymentMethod
 from cryptopay.webhooks import outbox
 from ledger import journal
+from ledger.behind import behind
 from ledger.models import Asset
 from monitor.chains import CHAINS
 from monitor.models import ChainEvent, TransactionEvent
@@ -71,10 +72,11 @@ def _take(chain_code: str, most: int) -> int:
     )
     if not batch:
         return 0
-    with journal.together(), outbox.together():
-        docket = Docket(batch)
-        for event in batch:
-            _take_in(event, docket)
+    with behind():
+        with journal.together(likely=2 * len(batch)), outbox.together():
+            docket = Docket(batch)
+            for event in batch:
+                _take_in(event, docket)
         docket.write()
     notices.tell_of_deposits(batch, docket.customers)
     position.last_event_id, position.failing_since, position.failure = batch[-1].pk, None, ""

@@ -17,9 +17,12 @@ from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
 from cryptopay.webhooks.models import Delivery, Endpoint
 from cryptopay.webhooks.naming import ulids
+from ledger import behind
 from ledger.rows import array
 
 TEST_EVENT = "endpoint.test"
+AT_ONCE = 1000
+"""Events that are written while more are told."""
 
 _LISTENERS = """
 SELECT book.id, told.type, book.is_test, ARRAY(
@@ -47,19 +50,20 @@ class Hold(Enum):
 
 
 _TELL = """
-INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at)
-SELECT book_id, public_id, type, subject, sequence, payload::jsonb, created_at
-FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::integer[], %b::text[], %s::timestamptz[])
-    told (book_id, public_id, type, subject, sequence, payload, created_at)
-RETURNING id
-"""
-_DELIVER = """
+WITH written AS (
+    INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at)
+    SELECT book_id, public_id, type, subject, sequence, payload::jsonb, created_at
+    FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::integer[], %b::text[], %s::timestamptz[])
+        AS told (book_id, public_id, type, subject, sequence, payload, created_at)
+    RETURNING *
+)
 INSERT INTO webhooks_delivery
     (book_id, public_id, event_id, endpoint_id, subject, sequence, state, attempts, by_hand)
-SELECT *, 'waiting', 0, false
-FROM unnest(%s::bigint[], %b::text[], %s::bigint[], %s::bigint[], %b::text[], %s::integer[])
+SELECT w.book_id, sent.public_id, w.id, sent.endpoint_id, w.subject, w.sequence, 'waiting', 0, false
+FROM unnest(%b::text[], %b::text[], %s::bigint[]) AS sent (public_id, event, endpoint_id)
+JOIN written w ON w.public_id = sent.event
 """
-"""Plain, both: in a block's commit there are four of each a payment."""
+"""Plain: in a block's commit there are four events a payment, and as many deliveries to each endpoint."""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,8 @@ def enqueue(
     told = Told(book_id, type, subject, data, hold)
     if (gathered := _gathering.get()) is not None:
         gathered.append(told)
+        if len(gathered) == AT_ONCE:
+            write_gathered()
     else:
         _write([told])
     return told
@@ -120,15 +126,24 @@ def enqueue(
 
 @contextmanager
 def together() -> Iterator[None]:
-    """What is told inside is numbered and written at the end, in a few statements and in the order of telling."""
+    """What is told inside is numbered and written in a few statements, in the order of telling: `AT_ONCE` whenever so
+    many are there, the rest where `write_gathered` is called and at the end. Put it into a transaction."""
     gathered: list[Told] = []
     token = _gathering.set(gathered)
     try:
         yield
+        write_gathered()
     finally:
         _gathering.reset(token)
+
+
+def write_gathered() -> None:
+    """Write what was told so far; nothing outside `together`."""
+    gathered = _gathering.get()
     if gathered:
-        _write(gathered)
+        told = gathered.copy()
+        gathered.clear()
+        _write(told)
 
 
 def enqueue_test(endpoint: Endpoint) -> Told:
@@ -163,44 +178,26 @@ def _write(told: Sequence[Told]) -> None:
     _number(told)
     for one, public_id in zip(told, ulids("evt_", len(told)), strict=True):
         one.public_id = public_id
-    with connection.cursor() as sql:
-        sql.execute(
-            _TELL,
-            [
-                array(one.book_id for one in told),
-                [one.public_id for one in told],
-                [one.type for one in told],
-                [one.subject for one in told],
-                array(one.sequence for one in told),
-                [one.payload(live=not listeners[one.book_id, one.type][0]).decode() for one in told],
-                array(one.created_at for one in told),
-            ],
-        )
-        ids = [row[0] for row in sql.fetchall()]
     sent = [
-        (one, number, endpoint_id)
-        for one, number in zip(told, ids, strict=True)
+        (one.public_id, endpoint_id)
+        for one in told
         for endpoint_id in ([one.to.pk] if one.to else listeners[one.book_id, one.type][1])
     ]
+    values: list[Any] = [
+        array(one.book_id for one in told),
+        [one.public_id for one in told],
+        [one.type for one in told],
+        [one.subject for one in told],
+        array(one.sequence for one in told),
+        [one.payload(live=not listeners[one.book_id, one.type][0]).decode() for one in told],
+        array(one.created_at for one in told),
+        list(ulids("dlv_", len(sent))),
+        [public_id for public_id, _ in sent],
+        array(endpoint_id for _, endpoint_id in sent),
+    ]
+    behind.run(lambda: connection.cursor().execute(_TELL, values), lambda _: None)
     if sent:
-        _deliver(sent)
         transaction.on_commit(tasks.ring, robust=True)
-
-
-def _deliver(sent: Sequence[tuple[Told, int, int]]) -> None:
-    """Each with the keys of its event and of an endpoint."""
-    with connection.cursor() as sql:
-        sql.execute(
-            _DELIVER,
-            [
-                array(one.book_id for one, _, _ in sent),
-                list(ulids("dlv_", len(sent))),
-                array(number for _, number, _ in sent),
-                array(endpoint_id for *_, endpoint_id in sent),
-                [one.subject for one, _, _ in sent],
-                array(one.sequence for one, _, _ in sent),
-            ],
-        )
 
 
 def _listeners(told: Sequence[Told]) -> dict[tuple[int, str], tuple[bool, list[int]]]:

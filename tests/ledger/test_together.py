@@ -85,7 +85,7 @@ def test_many_cost_no_more_statements_than_few(
     shop: Shop, django_assert_num_queries: DjangoAssertNumQueries, count: int
 ) -> None:
     entries = [shop.receipt(1) for _ in range(count)]
-    with django_assert_num_queries(6), journal.together():  # two savepoints, the ids, the batch
+    with django_assert_num_queries(4), journal.together():  # a savepoint, the ids, the batch
         for entry in entries:
             journal.post(entry)
     assert shop.holds(shop.custody).posted == count

@@ -81,7 +81,8 @@ def test_threat_02_after_a_turn_the_ledger_is_a_fresh_rescans(eos: Watching, nod
     """In the new branch another transfer may have the very number that one taken back had."""
     account = nodeos.new_account()
     eos.hear_of(account)
-    for depth in (1, 3):
+    given_twice = False
+    for depth in (1, 3, 1, 2, 1, 2):
         before = nodeos.height()
         nodeos.mine()
         for amount in (11, 12):
@@ -96,8 +97,11 @@ def test_threat_02_after_a_turn_the_ledger_is_a_fresh_rescans(eos: Watching, nod
         counted = Deposit.objects.filter(state="confirmed")
         assert sum(row.base_units for row in counted) == nodeos.holds(account)
         assert set(counted.values_list("memo", flat=True)) == {"new"}
-    numbers = [key.partition(":")[0] for key in Deposit.objects.values_list("key", flat=True)]
-    assert len(set(numbers)) < len(numbers), "no number was given twice, so nothing is shown"
+        numbers = [key.partition(":")[0] for key in Deposit.objects.values_list("key", flat=True)]
+        given_twice = len(set(numbers)) < len(numbers)
+        if given_twice and depth > 1:
+            break
+    assert given_twice, "no number was given twice, so nothing is shown"
 
 
 def test_threat_21_another_chains_node_halts_the_chain(eos: Watching, nodeos: OwnNodeos) -> None:

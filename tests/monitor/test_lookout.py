@@ -200,7 +200,7 @@ def test_a_child_that_pays_more_pulls_its_parent_along(till: Till) -> None:
     after = till.expected(parent.txid)
     assert before.mined_in.low > 3
     assert after.mined_in in NEXT
-    assert after.fee_rate == pytest.approx((LOW + 150_000) / 2, abs=50)
+    assert after.fee_rate == pytest.approx((LOW + 150_000) / 2, rel=0.01)  # a signature may be a byte shorter
     assert till.blocks_until_mined(parent.txid) == 1
 
 
@@ -210,7 +210,7 @@ def test_a_parent_that_pays_little_holds_its_child_back(till: Till) -> None:
     child = till.paid(9_000, coin=parent)
     till.look()
     said = till.expected(child)
-    assert said.fee_rate == pytest.approx(5_000, abs=50)
+    assert said.fee_rate == pytest.approx(5_000, rel=0.01)
     blocks = till.blocks_until_mined(child)
     assert said.mined_in.low <= blocks <= said.mined_in.high
 
