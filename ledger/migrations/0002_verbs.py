@@ -25,7 +25,9 @@ DROPPED = [
     "FUNCTION ledger_resolved",
     "TYPE ledger_leg",
     "FUNCTION ledger_transfer",
-    "FUNCTION ledger_good_entry",
+    "FUNCTION ledger_move_balance",
+    "FUNCTION ledger_is_rate_of",
+    "FUNCTION ledger_good_facts",
     "FUNCTION ledger_good_balance",
     "FUNCTION ledger_add_to_day",
     "FUNCTION ledger_bad_leg",
@@ -39,13 +41,11 @@ DROPPED = [
 
 _ENTRY = "REFERENCES ledger_journalentry (book_id, id)"
 CONSTRAINTS = {
-    "entry_is_good": ("ledger_journalentry", "CHECK (ledger_good_entry(kind, ref_id, legs, effective_at, meta))"),
-    "balance_is_good": ("ledger_balance", "CHECK (ledger_good_balance(posted, pending_in, pending_out))"),
+    "ledger_balance_floor": ("ledger_balance", "CHECK (ledger_good_balance(posted, pending_in, pending_out, floor))"),
     "balance_book_of_account": (
         "ledger_balance",
         "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)",
     ),
-    "entry_book_of_ref": ("ledger_journalentry", f"FOREIGN KEY (book_id, ref_id) {_ENTRY}"),
     "decision_book_of_proposal": (
         "ledger_decision",
         "FOREIGN KEY (book_id, proposal_id) REFERENCES ledger_proposal (book_id, id)",

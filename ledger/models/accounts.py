@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pgtrigger
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Collate, Now
 
 from ledger.appendonly import never_deleted
@@ -101,10 +101,11 @@ class Balance(models.Model):
     `day_debit` and `day_credit` are what was posted on the newest day so far, so that most entries write no
     `AccountDay`: a newer day takes their place, and they go there. Read both as `Day`. `asset`, `debit_normal`,
     `closed` and `floor` say what the account says: a verb reads this row alone. A trigger makes it with its account.
+    The check of the floor, and the foreign key to an account of the same book: migration 0002.
     """
 
-    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="balance")
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="balance", db_constraint=False)
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     debit_normal = models.BooleanField()
     closed = models.BooleanField()
@@ -121,10 +122,6 @@ class Balance(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "account"], name="balance_once_an_account"),
-            models.CheckConstraint(
-                condition=Q(floor__isnull=True) | Q(posted__gte=F("floor") + F("pending_out")),
-                name="ledger_balance_floor",
-            ),
         ]
         triggers = [never_deleted()]
 

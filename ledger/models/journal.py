@@ -3,7 +3,6 @@
 import pgtrigger
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q
-from django.db.models.fields.json import KeyTextTransform
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models.accounts import Account, Asset, Book
@@ -12,22 +11,22 @@ from ledger.models.transactions import TransactionIdField
 from ledger.money import BaseUnitsField, to_text
 
 VERBS = "cryptopay_verbs"
-"""The role that the SQL verbs work as. They have counted the legs and both sides before they write; who writes rows
-past them, whoever that is, is held to it by triggers."""
-PAST_THE_VERBS = pgtrigger.Condition(f"current_user <> '{VERBS}'")
+"""The role that the SQL verbs work as. They have proved all they write before they write it; who writes rows past them,
+whoever that is, is held to the same by triggers."""
+PAST_THE_VERBS = pgtrigger.Condition(f"current_user <> '{VERBS}'::text")
 
 
-def _told_by(name: str) -> models.GeneratedField:
-    """A reference in `meta` as a column: an index on the JSON itself is no use under row-level security."""
-    return models.GeneratedField(
-        expression=KeyTextTransform(name, "meta"), output_field=models.TextField(null=True), db_persist=True
-    )
+def _told_by(name: str) -> models.TextField[str | None, str | None]:
+    """A reference in `meta` as a column: an index on the JSON itself is no use under row-level security. Whoever writes
+    the entry writes what `meta` says, verbs and trigger alike."""
+    return models.TextField(null=True, editable=False, help_text=f"What meta says under {name}.")
 
 
 def _index_of(column: str) -> models.Index:
-    """Only entries that have it: others pay nothing for it."""
+    """Only entries that have it: others pay nothing for it. Ascending, as all of them: read backwards for the newest,
+    they fill at their end."""
     condition = Q((f"{column}__isnull", False))
-    return models.Index(fields=["book", column, "-recorded_at", "-id"], condition=condition, name=f"entry_by_{column}")
+    return models.Index(fields=["book", column, "recorded_at", "id"], condition=condition, name=f"entry_by_{column}")
 
 
 class JournalEntry(AppendOnly):
@@ -51,11 +50,13 @@ class JournalEntry(AppendOnly):
     kind = models.SmallIntegerField(choices=Kind)
     ref = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="resolutions", db_index=False, db_constraint=False
-    )  # what a settle, void or reverse entry resolves; with its book: migration 0002
+    )  # what a settle, void or reverse entry resolves, in its own book
     legs = models.IntegerField()
     effective_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
-    rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rate = models.ForeignKey(
+        Rate, null=True, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )  # of its book or the platform: more than a foreign key could say
     source = models.CharField(max_length=64)
     description = models.CharField(max_length=300)
     meta = models.JSONField(default=dict)
@@ -81,35 +82,38 @@ class JournalEntry(AppendOnly):
             ),
         ]
         indexes = [
-            models.Index(fields=["book", "-effective_at", "-id"], name="entry_newest"),
-            models.Index(fields=["book", "-recorded_at", "-id"], name="entry_recorded"),
-            models.Index(fields=["book", "source", "-recorded_at", "-id"], name="entry_of_source"),
+            models.Index(fields=["book", "effective_at", "id"], name="entry_newest"),
+            models.Index(fields=["book", "recorded_at", "id"], name="entry_recorded"),
+            models.Index(fields=["book", "source", "recorded_at", "id"], name="entry_of_source"),
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
         ]
         triggers = [
             *AppendOnly.Meta.triggers,
             pgtrigger.Trigger(
-                name="open_and_stamped",
+                name="good_and_stamped",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
+                condition=PAST_THE_VERBS,
                 func="""
-                    IF (NEW.effective_at AT TIME ZONE 'UTC')::date < (clock_timestamp() AT TIME ZONE 'UTC')::date THEN
-                        IF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
-                            RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
-                        END IF;
+                    IF NOT ledger_good_facts(NEW.effective_at, NEW.meta) OR NEW.legs < 2
+                        OR NEW.kind NOT BETWEEN 1 AND 5 OR (NEW.kind <= 2) <> (NEW.ref_id IS NULL) THEN
+                        RAISE EXCEPTION 'an entry of kind 1 to 5 has two legs, a date, an object of notes, and refers to'
+                            ' another if it resolves it' USING ERRCODE = '23514';
+                    ELSIF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
+                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
+                    ELSIF NEW.rate_id IS NOT NULL AND NOT ledger_is_rate_of(NEW.rate_id, NEW.book_id) THEN
+                        RAISE EXCEPTION 'no rate % of this book or the platform', NEW.rate_id USING ERRCODE = '23503';
+                    ELSIF NEW.ref_id IS NOT NULL AND NOT EXISTS (
+                        SELECT 1 FROM ledger_journalentry WHERE book_id = NEW.book_id AND id = NEW.ref_id
+                    ) THEN
+                        RAISE EXCEPTION 'no entry % in this book', NEW.ref_id USING ERRCODE = '23503';
                     END IF;
-                    IF NEW.rate_id IS NOT NULL THEN
-                        IF NOT EXISTS (
-                            SELECT 1 FROM ledger_rate r
-                            WHERE r.id = NEW.rate_id AND (r.book_id IS NULL OR r.book_id = NEW.book_id)
-                        ) THEN
-                            RAISE EXCEPTION 'no rate % of this book or the platform', NEW.rate_id
-                            USING ERRCODE = '23503';
-                        END IF;
-                    END IF;
+                    NEW.txid := NEW.meta ->> 'txid';
+                    NEW.invoice_ref := NEW.meta ->> 'invoice';
+                    NEW.order_ref := NEW.meta ->> 'order';
                     NEW.recorded_at := clock_timestamp();
-                    NEW.node := coalesce(nullif(current_setting('ledger.node', true), ''), '0');
+                    NEW.node := ledger_node();
                     NEW.xid := pg_current_xact_id();
                     RETURN NEW;
                 """,

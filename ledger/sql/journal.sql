@@ -2,7 +2,7 @@
 -- SQLSTATEs LG001..LG015 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
 -- Kinds: 1 post, 2 pending, 3 settle, 4 void, 5 reverse. Layers: 0 posted, 1 pending in, 2 pending out.
 -- ledger_transfer and ledger_write_batch are the ways into the books. They work as cryptopay_verbs, which alone may move balances and which no row-level security
--- holds: so they ask whose book it is, and prove themselves what triggers prove of rows written past them.
+-- holds: so they ask first whose book it is, and prove themselves what triggers prove of rows written past them.
 
 -- Which database server writes. Give a restored or moved one a new number: ALTER DATABASE ... SET ledger.node = 1.
 create function ledger_node() returns integer language sql stable as $$
@@ -20,12 +20,15 @@ begin
   return (select (closed_through + 1)::timestamp at time zone 'UTC' from ledger_periodchange where book_id = p_book order by id desc limit 1);
 end $$
 --;;
--- Whether who calls may write in the book: what row-level security would say of its rows.
-create function ledger_admits(p_book bigint) returns boolean language sql stable as $$
-  select p_book is not null and (current_setting('app.book', true) = 'all'
-      or p_book = any (string_to_array(nullif(current_setting('app.book', true), 'all'), ',')::bigint[])
-      or pg_has_role(coalesce(nullif(current_setting('role'), 'none')::name, session_user), 'cryptopay_every_book', 'USAGE'))
-$$
+-- Whether who calls may write in the book: what row-level security would say of its rows. plpgsql, so that the common case makes nothing of the others ready.
+create function ledger_admits(p_book bigint) returns boolean language plpgsql stable as $$
+begin
+  if current_setting('app.book', true) = 'all' then
+    return p_book is not null;
+  end if;
+  return p_book = any (string_to_array(nullif(current_setting('app.book', true), 'all'), ',')::bigint[])
+      or p_book is not null and pg_has_role(coalesce(nullif(current_setting('role'), 'none')::name, session_user), 'cryptopay_every_book', 'USAGE');
+end $$
 --;;
 -- What an idempotency key stands for. What may never differ is hashed, whatever the session's time zone.
 create function ledger_idem_hash(p_kind smallint, p_ref bigint, p_effective_at timestamptz, p_legs text, p_source text) returns bytea language sql stable as $$
@@ -67,20 +70,55 @@ begin
   end if;
 end $$
 --;;
--- What checks of the two tables ask: plpgsql, which a session reads once, where each statement reads an expression of the table's own again.
--- NaN sorts above every number and equals itself, so it would balance. Infinity and the far future are times to PostgreSQL, and cannot be read again.
-create function ledger_good_balance(p_posted numeric, p_pending_in numeric, p_pending_out numeric) returns boolean language plpgsql immutable as $$
+-- What the balances' one check asks: plpgsql, which a session reads once, where each statement reads an expression of the table's own again.
+-- NaN sorts above every number and equals itself, so it would balance.
+create function ledger_good_balance(p_posted numeric, p_pending_in numeric, p_pending_out numeric, p_floor numeric) returns boolean language plpgsql immutable as $$
 begin
-  return p_posted < 'NaN' and p_pending_in >= 0 and p_pending_in < 'NaN' and p_pending_out >= 0 and p_pending_out < 'NaN';
+  return p_posted < 'NaN' and p_pending_in >= 0 and p_pending_in < 'NaN' and p_pending_out >= 0 and p_pending_out < 'NaN'
+     and (p_floor is null or p_posted - p_pending_out >= p_floor);
 end $$
 --;;
-create function ledger_good_entry(p_kind smallint, p_ref bigint, p_legs integer, p_effective_at timestamptz, p_meta jsonb) returns boolean language plpgsql immutable as $$
+-- What may stand in an entry, whoever writes it. Infinity and the far future are times to PostgreSQL, and cannot be read again.
+create function ledger_good_facts(p_effective_at timestamptz, p_meta jsonb) returns boolean language plpgsql immutable as $$
 begin
-  return p_legs >= 2 and p_kind between 1 and 5 and (p_kind <= 2) = (p_ref is null)
-     and p_effective_at between '1900-01-01 00:00+00' and '9998-12-31 00:00+00' and jsonb_typeof(p_meta) = 'object';
+  return p_effective_at between '1900-01-01 00:00+00' and '9998-12-31 00:00+00' and jsonb_typeof(p_meta) = 'object';
+end $$
+--;;
+create function ledger_is_rate_of(p_rate bigint, p_book bigint) returns boolean language sql stable as $$
+  select exists (select from ledger_rate r where r.id = p_rate and (r.book_id is null or r.book_id = p_book))
+$$
+--;;
+-- Moves one balance by a debit or a credit, posted (1) or pending (2), and says what its posting must know.
+create function ledger_move_balance(
+  p_book bigint, p_account bigint, p_kind smallint, p_day date, p_debit numeric, p_credit numeric,
+  out after numeric, out seq bigint, out asset bigint, out layer smallint
+) language plpgsql as $$
+declare
+  v_closed boolean;
+  v_kept boolean;
+begin
+  update ledger_balance b
+  set posted = case when p_kind = 2 then b.posted when b.debit_normal then b.posted + p_debit - p_credit else b.posted + p_credit - p_debit end,
+      pending_in = case when p_kind = 2 and b.debit_normal = (p_debit > 0) then b.pending_in + p_debit + p_credit else b.pending_in end,
+      pending_out = case when p_kind = 2 and b.debit_normal <> (p_debit > 0) then b.pending_out + p_debit + p_credit else b.pending_out end,
+      day_debit = case when b.day = p_day and p_kind = 1 then b.day_debit + p_debit else b.day_debit end,
+      day_credit = case when b.day = p_day and p_kind = 1 then b.day_credit + p_credit else b.day_credit end,
+      seq = b.seq + 1
+  where b.book_id = p_book and b.account_id = p_account
+  returning case when p_kind = 1 then b.posted when b.debit_normal = (p_debit > 0) then b.pending_in else b.pending_out end,
+            b.seq, b.asset_id, case when p_kind = 1 then 0 when b.debit_normal = (p_debit > 0) then 1 else 2 end, b.closed, b.day = p_day
+  into after, seq, asset, layer, v_closed, v_kept;
+  if not found then
+    raise exception 'no account % in this book', p_account using errcode = 'LG003';
+  elsif v_closed then
+    raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = p_account) using errcode = 'LG004';
+  elsif p_kind = 1 and v_kept is not true then
+    perform ledger_add_to_day(p_book, p_account, p_day, p_debit, p_credit);
+  end if;
 end $$
 --;;
 -- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Each statement finds its rows by one index.
+-- A transaction makes each expression here ready once more, so there are few of them, and a balance that keeps the entry's day is moved by the shortest statement.
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
 create function ledger_transfer(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
@@ -89,91 +127,93 @@ create function ledger_transfer(
 set search_path = public, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_hash bytea;
-  v_known bytea;
-  v_open timestamptz := ledger_open_from(p_book, p_effective_at);
+  v_open timestamptz;
   v_effective timestamptz := p_effective_at;
+  v_day date := (p_effective_at at time zone 'UTC')::date;
   v_meta jsonb := p_meta;
   v_entry bigint;
-  v_day date;
-  v_debit boolean;
-  v_account bigint;
-  v_asset bigint;
-  v_first_asset bigint;
-  v_closed boolean;
-  v_kept boolean;
-  v_leg integer;
-  v_layer smallint;
-  v_layers smallint[] := '{0,0}';
-  v_after numeric;
-  v_afters numeric[] := '{0,0}';
-  v_seq bigint;
-  v_seqs bigint[] := '{0,0}';
+  v_known bytea;
+  v_debited_after numeric;
+  v_debited_seq bigint;
+  v_debited_asset bigint;
+  v_debited_layer smallint := 0;
+  v_credited_after numeric;
+  v_credited_seq bigint;
+  v_credited_asset bigint;
+  v_credited_layer smallint := 0;
 begin
-  if p_kind is distinct from 1 and p_kind is distinct from 2 then
-    raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
-  elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
-    raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
-  end if;
-  if ledger_admits(p_book) is not true or p_debited <> p_credited is null then
+  -- The lock is asked for last: who may not write waits for nobody, and holds nobody up.
+  if (p_kind in (1, 2) and p_amount > 0 and p_amount < 1e78 and scale(p_amount) = 0 and p_debited <> p_credited
+      and ledger_admits(p_book) and pg_advisory_xact_lock_shared(7263, p_book::integer) is not null) is not true then
+    if (p_kind in (1, 2)) is not true then
+      raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
+    elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
+      raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
+    end if;
     raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
+  elsif not ledger_good_facts(p_effective_at, p_meta) then
+    raise exception 'an entry has a date between 1900 and 9998, and its notes are an object' using errcode = '23514';
+  elsif p_rate is not null and not ledger_is_rate_of(p_rate, p_book) then
+    raise exception 'no rate % of this book or the platform', p_rate using errcode = '23503';
   end if;
-  if v_open > p_effective_at and p_carry then
-    v_effective := v_open;
-    v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
-    v_open := null;
+  if v_day < (clock_timestamp() at time zone 'UTC')::date then
+    v_open := ledger_open_from(p_book, p_effective_at);
+    if v_open > p_effective_at and p_carry then
+      v_effective := v_open;
+      v_day := (v_effective at time zone 'UTC')::date;
+      v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
+      v_open := null;
+    end if;
   end if;
-  v_hash := ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source);
   if v_open > p_effective_at is not true then
-    insert into ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta)
-    values (p_book, p_idem, v_hash, p_kind, 2, v_effective, p_rate, p_source, p_description, v_meta)
-    on conflict (book_id, idem) do nothing returning id into v_entry;
+    insert into ledger_journalentry (
+      book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta, txid, invoice_ref, order_ref, recorded_at, node, xid
+    ) values (
+      p_book, p_idem,
+      ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source),
+      p_kind, 2, v_effective, p_rate, p_source, p_description, v_meta, v_meta ->> 'txid', v_meta ->> 'invoice', v_meta ->> 'order',
+      clock_timestamp(), ledger_node(), pg_current_xact_id()
+    ) on conflict (book_id, idem) do nothing returning id into v_entry;
   end if;
   if v_entry is null then  -- what was written before the books, or an account, were closed can still be said again
     select e.id, e.idem_hash into v_entry, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
     if not found then
       raise exception 'the books are closed on that date' using errcode = 'LG011';
-    elsif v_known is distinct from v_hash then
+    elsif v_known is distinct from
+        ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source) then
       raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
     end if;
     return v_entry;
   end if;
-  if p_kind = 1 then
-    v_day := (v_effective at time zone 'UTC')::date;
-  end if;
   for n in 1..2 loop  -- in account order
-    v_debit := (n = 1) = (p_debited < p_credited);
-    v_account := case when v_debit then p_debited else p_credited end;
-    update ledger_balance b
-    set posted = case when p_kind = 2 then b.posted when b.debit_normal = v_debit then b.posted + p_amount else b.posted - p_amount end,
-        pending_in = case when p_kind = 2 and b.debit_normal = v_debit then b.pending_in + p_amount else b.pending_in end,
-        pending_out = case when p_kind = 2 and b.debit_normal <> v_debit then b.pending_out + p_amount else b.pending_out end,
-        day_debit = case when b.day = v_day and v_debit then b.day_debit + p_amount else b.day_debit end,
-        day_credit = case when b.day = v_day and not v_debit then b.day_credit + p_amount else b.day_credit end,
-        seq = b.seq + 1
-    where b.book_id = p_book and b.account_id = v_account
-    returning case when p_kind = 1 then b.posted when b.debit_normal = v_debit then b.pending_in else b.pending_out end,
-              b.seq, b.asset_id, b.closed, b.day = v_day, case when p_kind = 1 then 0 when b.debit_normal = v_debit then 1 else 2 end
-    into v_after, v_seq, v_asset, v_closed, v_kept, v_layer;
-    if not found then
-      raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
-    elsif v_closed then
-      raise exception 'account % is closed', (select a.code from ledger_account a where a.book_id = p_book and a.id = v_account) using errcode = 'LG004';
-    elsif n = 2 and v_asset <> v_first_asset then
-      raise exception 'debits and credits differ' using errcode = 'LG001';
-    end if;
-    v_first_asset := v_asset;
-    v_leg := case when v_debit then 1 else 2 end;
-    v_layers[v_leg] := v_layer;
-    v_afters[v_leg] := v_after;
-    v_seqs[v_leg] := v_seq;
-    if v_kept is not true and p_kind = 1 then
-      perform ledger_add_to_day(p_book, v_account, v_day, case when v_debit then p_amount else 0 end, case when v_debit then 0 else p_amount end);
+    if (n = 1) = (p_debited < p_credited) then
+      if p_kind = 1 then
+        update ledger_balance b
+        set posted = case when b.debit_normal then b.posted + p_amount else b.posted - p_amount end, day_debit = b.day_debit + p_amount, seq = b.seq + 1
+        where b.book_id = p_book and b.account_id = p_debited and b.day = v_day and not b.closed
+        returning b.posted, b.seq, b.asset_id into v_debited_after, v_debited_seq, v_debited_asset;
+      end if;
+      if v_debited_seq is null then
+        select * into v_debited_after, v_debited_seq, v_debited_asset, v_debited_layer from ledger_move_balance(p_book, p_debited, p_kind, v_day, p_amount, 0);
+      end if;
+    else
+      if p_kind = 1 then
+        update ledger_balance b
+        set posted = case when b.debit_normal then b.posted - p_amount else b.posted + p_amount end, day_credit = b.day_credit + p_amount, seq = b.seq + 1
+        where b.book_id = p_book and b.account_id = p_credited and b.day = v_day and not b.closed
+        returning b.posted, b.seq, b.asset_id into v_credited_after, v_credited_seq, v_credited_asset;
+      end if;
+      if v_credited_seq is null then
+        select * into v_credited_after, v_credited_seq, v_credited_asset, v_credited_layer from ledger_move_balance(p_book, p_credited, p_kind, v_day, 0, p_amount);
+      end if;
     end if;
   end loop;
+  if v_debited_asset <> v_credited_asset then
+    raise exception 'debits and credits differ' using errcode = 'LG001';
+  end if;
   insert into ledger_posting (book_id, entry_id, leg, account_id, asset_id, layer, debit, credit, balance_after, account_seq, effective_at)
-  values (p_book, v_entry, 1, p_debited, v_asset, v_layers[1], p_amount, 0, v_afters[1], v_seqs[1], v_effective),
-         (p_book, v_entry, 2, p_credited, v_asset, v_layers[2], 0, p_amount, v_afters[2], v_seqs[2], v_effective);
+  values (p_book, v_entry, 1, p_debited, v_debited_asset, v_debited_layer, p_amount, 0, v_debited_after, v_debited_seq, v_effective),
+         (p_book, v_entry, 2, p_credited, v_credited_asset, v_credited_layer, 0, p_amount, v_credited_after, v_credited_seq, v_effective);
   return v_entry;
 end $$
 --;;
@@ -368,9 +408,9 @@ set search_path = public, pg_temp set plan_cache_mode = force_generic_plan set e
 as $$
 declare
   v_count integer := coalesce(cardinality(p_idems), 0);
-  v_open timestamptz := ledger_open_from(p_book, (select min(u) from unnest(p_effective_at) u));
-  v_refs bigint[] := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
-  v_legs ledger_leg[] := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
+  v_open timestamptz;
+  v_refs bigint[];
+  v_legs ledger_leg[];
   v_new bigint[] := coalesce(p_ids, array(select nextval('ledger_journalentry_id_seq') from generate_subscripts(p_idems, 1)));
   v_effective timestamptz[];
   v_counts integer[];
@@ -381,7 +421,11 @@ declare
 begin
   if ledger_admits(p_book) is not true then
     raise exception 'no such book here' using errcode = 'LG003';
-  elsif not v_count = all (array[cardinality(v_new), cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
+  end if;
+  v_open := ledger_open_from(p_book, (select min(u) from unnest(p_effective_at) u));
+  v_refs := ledger_resolved(p_book, p_kinds, p_refs, p_ref_idems);
+  v_legs := ledger_legs(p_book, p_kinds, v_refs, p_leg_entries, p_accounts, p_debits, p_credits);
+  if not v_count = all (array[cardinality(v_new), cardinality(p_kinds), cardinality(p_refs), cardinality(p_ref_idems), cardinality(p_effective_at), cardinality(p_carry), cardinality(p_rates),
       cardinality(p_sources), cardinality(p_descriptions), cardinality(p_metas)]) is true
     or not cardinality(p_leg_entries) = all (array[cardinality(p_accounts), cardinality(p_debits), cardinality(p_credits)]) is true
     or v_count > 0 and not format('[1:%s]', v_count) = all (array[array_dims(v_new), array_dims(p_kinds), array_dims(p_effective_at), array_dims(p_sources)])
@@ -390,6 +434,11 @@ begin
     raise exception 'the lists of a batch do not fit together' using errcode = 'LG015';
   end if;
   perform ledger_refuse_bad_legs(p_kinds, v_legs);
+  if exists (select from unnest(p_effective_at, p_metas) u (at, meta) where not ledger_good_facts(u.at, u.meta)) then
+    raise exception 'an entry has a date between 1900 and 9998, and its notes are an object' using errcode = '23514';
+  elsif exists (select from unnest(array_remove(p_rates, null)) u where not ledger_is_rate_of(u, p_book)) then
+    raise exception 'a rate is of this book or the platform' using errcode = '23503';
+  end if;
   select array_agg(case when u.carry then greatest(u.at, v_open) else u.at end order by u.n) into v_effective from unnest(p_effective_at, p_carry) with ordinality u (at, carry, n);
   select array_agg(x.legs order by x.entry),
          array_agg(ledger_idem_hash(p_kinds[x.entry], v_refs[x.entry], p_effective_at[x.entry], x.text, x.source) order by x.entry)
@@ -401,9 +450,12 @@ begin
     from unnest(v_legs) l group by l.entry
   ) x;
   with written as (
-  insert into ledger_journalentry (id, book_id, idem, idem_hash, kind, ref_id, legs, effective_at, rate_id, source, description, meta)
+  insert into ledger_journalentry (
+    id, book_id, idem, idem_hash, kind, ref_id, legs, effective_at, rate_id, source, description, meta, txid, invoice_ref, order_ref, recorded_at, node, xid
+  )
   select u.id, p_book, u.idem, u.hash, u.kind, u.ref, u.legs, u.effective_at, coalesce(u.rate, r.rate_id), u.source, u.description,
-         case when u.effective_at = u.happened_at then u.meta else u.meta || jsonb_build_object('happened_at', u.happened_at at time zone 'UTC') end
+         case when u.effective_at = u.happened_at then u.meta else u.meta || jsonb_build_object('happened_at', u.happened_at at time zone 'UTC') end,
+         u.meta ->> 'txid', u.meta ->> 'invoice', u.meta ->> 'order', clock_timestamp(), ledger_node(), pg_current_xact_id()
   from unnest(v_new, p_idems, v_hashes, p_kinds, v_refs, v_counts, v_effective, p_effective_at, p_rates, p_sources, p_descriptions, p_metas)
     u (id, idem, hash, kind, ref, legs, effective_at, happened_at, rate, source, description, meta)
   left join ledger_journalentry r on u.kind = 5 and r.book_id = p_book and r.id = u.ref

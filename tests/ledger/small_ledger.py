@@ -90,7 +90,7 @@ class SmallLedger:
                 reasons |= self._obstacles(slip)
                 self.written.append(Written(slip, self._effective(slip), self._lines(slip, there)))
         touched = {line.account for entry in self.written[len(there) :] for line in entry.lines}
-        return reasons or self._below_floors(touched)
+        return reasons | self._below_floors(touched)
 
     def _faults(self, slip: Slip, there: list[Written]) -> set[str]:
         """What is wrong with the slip itself, whatever the date and the balances are."""
