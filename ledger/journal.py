@@ -26,6 +26,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, TextChoices, V
 
 from ledger import behind, errors
 from ledger.models import Account, JournalEntry
+from ledger.prepared import Prepared
 from ledger.remembering import remembering
 from ledger.rows import array
 
@@ -246,26 +247,32 @@ def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
     return post_batch([replace(entry, pending=kind == JournalEntry.Kind.PENDING)])[0]
 
 
+_TRANSFER = Prepared(
+    "ledger_transfer",
+    "SELECT ledger_transfer(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+    texts=frozenset({1, 6, 7}),
+)
+
+
 def _transfer(entry: Entry, kind: JournalEntry.Kind, debited: int, credited: int, amount: int) -> int:
-    with _whole(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ledger_transfer(%s, %s, %s::smallint, %s, %s, %s::bigint, %s, %s, %s::jsonb, %s, %s, %s::numeric)",
+    with _whole():
+        entry_id = _TRANSFER.value(
             [
-                entry.book_id,
+                str(entry.book_id),
                 entry.idem,
-                int(kind),
-                entry.effective_at,
-                entry.carry,
-                entry.rate_id,
+                str(int(kind)),
+                entry.effective_at.isoformat(),
+                str(entry.carry),
+                None if entry.rate_id is None else str(entry.rate_id),
                 entry.source,
                 entry.description,
                 json.dumps(dict(entry.meta)),
-                debited,
-                credited,
-                amount,
-            ],
+                str(debited),
+                str(credited),
+                str(amount),
+            ]
         )
-        return int(cursor.fetchone()[0])
+        return int(entry_id)
 
 
 def _post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:

@@ -98,7 +98,7 @@ class JournalEntry(AppendOnly):
                 func="""
                     IF NOT ledger_good_facts(NEW.effective_at, NEW.meta) OR NEW.legs < 2
                         OR NEW.kind NOT BETWEEN 1 AND 5 OR (NEW.kind <= 2) <> (NEW.ref_id IS NULL) THEN
-                        RAISE EXCEPTION 'an entry of kind 1 to 5 has two legs, a date, an object of notes, and refers to'
+                        RAISE EXCEPTION 'an entry of kind 1 to 5 has two legs, a date, an object of notes and refers to'
                             ' another if it resolves it' USING ERRCODE = '23514';
                     ELSIF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
                         RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
