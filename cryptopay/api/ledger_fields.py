@@ -50,7 +50,7 @@ class AccountId(RowId):
 
 
 class LineId(RowId):
-    """Of a posting, where a statement's page ends."""
+    """Of a posting, where a statement's page ends: its number in its account."""
 
     prefix = "line_"
     regex = prefix + _NUMBER
@@ -64,8 +64,8 @@ def account_id(pk: int) -> str:
     return f"{AccountId.prefix}{pk}"
 
 
-def line_id(pk: int) -> str:
-    return f"{LineId.prefix}{pk}"
+def line_id(account_seq: int) -> str:
+    return f"{LineId.prefix}{account_seq}"
 
 
 def number(text: str, kind: type[RowId]) -> int | None:
@@ -81,10 +81,10 @@ def own(rows: QuerySet[_M], book: Book, pk: int) -> _M:
     return row
 
 
-def known_position(rows: QuerySet[_M], text: str, kind: type[RowId]) -> _M:
+def known_position(rows: QuerySet[_M], text: str, kind: type[RowId], column: str = "pk") -> _M:
     """The row a cursor names, among one book's `rows`. Raises 400 `cursor_invalid`, for another tenant's, too."""
-    pk = number(text, kind)
-    row = rows.filter(pk=pk).first() if pk is not None else None
+    named = number(text, kind)
+    row = rows.filter(**{column: named}).first() if named is not None else None
     if row is None:
         raise Problem(400, "cursor_invalid", "There is no such position.", "?cursor")
     return row

@@ -97,9 +97,9 @@ class AccountStatement(Resource):
 
     def _page_of(self, statement: Statement) -> dict[str, Any]:
         cursor, limit = self.query.get("cursor"), self.query["limit"]
-        last = known_position(statement.postings, cursor, LineId) if cursor is not None else None
+        last = known_position(statement.postings, cursor, LineId, "account_seq") if cursor is not None else None
         lines = list(statement.lines(after=last, limit=limit + 1))
-        shown = page([line.posting for line in lines], limit, lambda posting: line_id(posting.pk))
+        shown = page([line.posting for line in lines], limit, lambda posting: line_id(posting.account_seq))
         data = [_line_json(line, statement.account) for line in lines[:limit]]
         return {**_statement_json(statement), **shown.json(data)}
 
