@@ -197,6 +197,13 @@ _ENDS_OF_ENTRIES_AND_ACCOUNTS = """
     FROM recent e LEFT JOIN ledger_book b ON b.id = e.book_id LEFT JOIN ledger_rate r ON r.id = e.rate_id
     WHERE b.id IS NULL OR e.rate_id IS NOT NULL AND (r.id IS NULL OR r.book_id <> e.book_id)
     UNION ALL
+    SELECT 'ledger_journalentry', e.id, e.book_id, NULL, e.id,
+           format('txid %%s, invoice %%s, order %%s', e.meta ->> 'txid', e.meta ->> 'invoice', e.meta ->> 'order'),
+           format('txid %%s, invoice %%s, order %%s', e.txid, e.invoice_ref, e.order_ref)
+    FROM recent e
+    WHERE (e.txid, e.invoice_ref, e.order_ref)
+        IS DISTINCT FROM (e.meta ->> 'txid', e.meta ->> 'invoice', e.meta ->> 'order')
+    UNION ALL
     SELECT 'ledger_account', a.id, a.book_id, a.id, NULL, 'a known book and asset',
            format('book %%s, asset %%s', a.book_id, a.asset_id)
     FROM account a LEFT JOIN ledger_book b ON b.id = a.book_id LEFT JOIN ledger_asset s ON s.id = a.asset_id

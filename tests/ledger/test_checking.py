@@ -125,6 +125,9 @@ BREACHES: list[tuple[int, str, str, str]] = [
     (7, "UPDATE ledger_journalentry SET source = 'me' WHERE id = %(posted)s", "journalentry", "posted"),
     (7, "UPDATE ledger_journalentry SET idem_hash = '' WHERE id = %(reversed)s", "journalentry", "reversed"),
     (7, "UPDATE ledger_journalentry SET rate_id = 999999 WHERE id = %(posted)s", "journalentry", "posted"),
+    (7, "UPDATE ledger_journalentry SET txid = 'other' WHERE id = %(posted)s", "journalentry", "posted"),
+    (7, "UPDATE ledger_journalentry SET invoice_ref = '' WHERE id = %(settled)s", "journalentry", "settled"),
+    (7, "UPDATE ledger_journalentry SET order_ref = 'other' WHERE id = %(voided)s", "journalentry", "voided"),
     (
         7,
         "UPDATE ledger_posting SET debit = debit * 2, credit = credit * 2 WHERE entry_id = %(posted)s",

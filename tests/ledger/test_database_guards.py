@@ -216,6 +216,31 @@ def test_only_what_resolves_refers_and_it_must(shop: Shop) -> None:
     assert _state(ENTRY, shop.book.pk, "by hand", 1, None, 1) == "23514"
 
 
+def test_an_entry_by_hand_resolves_one_of_its_own_book(open_shop: Callable[..., Shop]) -> None:
+    alice, charlie = open_shop("Alice"), open_shop("Charlie")
+    theirs = journal.record(charlie.receipt(5))
+    for nobodys in (theirs, 2**62):
+        assert _state(ENTRY, alice.book.pk, "by hand", 3, nobodys, 2) == "23503"
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "1899-12-31", "99999-01-01"])
+def test_an_entry_by_hand_has_a_date_that_can_be_read_again(shop: Shop, moment: str) -> None:
+    assert _state(ENTRY.replace("now(), now()", f"'{moment}', now()"), shop.book.pk, "by hand", 1, None, 2) == "23514"
+
+
+@pytest.mark.parametrize("notes", ["[]", "null", '"text"'])
+def test_an_entrys_notes_by_hand_are_an_object(shop: Shop, notes: str) -> None:
+    assert _state(ENTRY.replace("'{}'", f"'{notes}'"), shop.book.pk, "by hand", 1, None, 2) == "23514"
+
+
+def test_an_entry_by_hand_is_found_by_what_its_notes_say(shop: Shop) -> None:
+    notes = '{"txid": "ab", "invoice": "inv_1", "order": "7"}'
+    entry = _sql(ENTRY.replace("'{}'", f"'{notes}'"), shop.book.pk, "by hand", 1, None, 2)
+    _both(shop, entry, 5, 5)
+    found = JournalEntry.objects.get(txid="ab", invoice_ref="inv_1", order_ref="7")
+    assert found.pk == entry
+
+
 def test_a_second_resolution_by_hand_is_refused(shop: Shop) -> None:
     pending = journal.record(shop.receipt(5))
     settled = journal.settle(shop.of(pending))
