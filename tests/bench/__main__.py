@@ -148,8 +148,8 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. It documents no
   way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The facts of
   a batch are at hand as `Entry` objects before the clock starts. *Barest* (`barest.sql`) is the least an entry with
-  balances can be written by, through the same cursor: two indexes a table, and no guard, idempotent answer, reference,
-  day's sum or wall between tenants. The bare COPY
+  balances can be written by, asked for in the same way: two indexes a table, and no guard, idempotent answer,
+  reference, day's sum or wall between tenants. The bare COPY
   writes the rows that the batch wrote, ready-made, into tables of the same columns, indexes and size, and adds them up
   into balances by one statement: no trigger, no foreign key, no check, no policy, no idempotency. TPC-B, at scale
   {scale}, and our entries are both driven by pgbench (prepared statements, 4 clients): five statements that keep three

@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb  # noqa: E402
 
 from ledger import balances, journal  # noqa: E402
 from ledger.models import Account, Balance, Book, JournalEntry, Posting  # noqa: E402
+from ledger.prepared import Prepared  # noqa: E402
 from tests.bench.clients import cpu_seconds, serve  # noqa: E402
 
 COPIED = [model._meta.db_table for model in (JournalEntry, Posting, Balance)]
@@ -29,6 +30,7 @@ _ADD_UP = """
 UPDATE bare.ledger_balance b SET posted = b.posted + x.moved, seq = b.seq + x.legs
 FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[]) x (account, moved, legs) WHERE b.account_id = x.account
 """
+_BAREST = Prepared("barest_post", "SELECT barest.post(%s, %s, %s, %s, %s, %s, %s)", texts={1, 3})
 _CLIENT = secrets.token_hex(8)
 _accounts: list[Account] = []
 _written = 0
@@ -92,15 +94,12 @@ def _cpu_seconds(work: Callable[[], object]) -> float:
 
 def _post_barest(entry: journal.Entry) -> None:
     debited, credited = entry.legs
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT barest.post(%s, %s, %s, %s, %s, %s, %s::numeric)",
-            [
-                *(entry.book_id, entry.idem, entry.effective_at, entry.description),
-                *(debited.account.pk, credited.account.pk, debited.debit),
-            ],
-        )
-        cursor.fetchone()
+    _BAREST.value(
+        [
+            *(str(entry.book_id), entry.idem, entry.effective_at.isoformat(), entry.description),
+            *(str(debited.account.pk), str(credited.account.pk), str(debited.debit)),
+        ]
+    )
 
 
 def _post_batch(count: int, *, hot: bool) -> None:
