@@ -383,7 +383,7 @@ INVARIANTS = (
     Invariant(
         7,
         "ends agree",
-        "Books, assets, dates and floors are the same on both ends; floors are kept; an entry is what hash and notes say.",
+        "Books, assets, dates, floors are the same on both ends; floors are kept; an entry is what hash and notes say.",
         (
             _ENDS_OF_POSTINGS,
             _ENDS_OF_BALANCES,
