@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, OperationalError
 from psycopg.errors import Error, InvalidSqlStatementName, error_from_result
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import DiagnosticField, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 
@@ -70,7 +70,7 @@ def _session(database: BaseDatabaseWrapper) -> Connection[Any]:
 def _require(session: Connection[Any], result: PGresult, status: ExecStatus) -> None:
     if result.status == status:
         return
-    if session.pgconn.status == ConnStatus.BAD:
-        raise OperationalError(session.pgconn.get_error_message())
+    if result.error_field(DiagnosticField.SQLSTATE) is None:  # not the server's word: it is gone
+        raise OperationalError(result.get_error_message(session.info.encoding))
     refusal: Error = error_from_result(result, session.info.encoding)
     raise refusal

@@ -1,5 +1,7 @@
 """A single entry by itself goes straight through libpq: what the driver does elsewhere holds here, too."""
 
+import os
+import socket
 import threading
 from dataclasses import replace
 from decimal import Decimal
@@ -93,6 +95,19 @@ def test_a_new_connection_serves_as_well(shop: Shop) -> None:
     connection.close()
     journal.post(shop.receipt(5))
     assert shop.holds(shop.custody).posted == 15
+
+
+def test_a_server_that_is_gone_is_not_the_entrys_fault(shop: Shop) -> None:
+    """Its word is missing then; callers say the entry again, as after any failed connection."""
+    journal.post(shop.receipt(5))
+    connection.ensure_connection()
+    with socket.socket(fileno=os.dup(connection.connection.pgconn.socket)) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(OperationalError):
+        journal.post(shop.receipt(5))
+    connection.close()
+    journal.post(shop.receipt(5))
+    assert shop.holds(shop.custody).posted == 10
 
 
 def _end(pid: int) -> None:
