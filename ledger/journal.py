@@ -13,11 +13,12 @@ Nothing is ever edited or deleted. All raise the errors of `ledger.errors`; then
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
@@ -353,21 +354,27 @@ def _kind(entry: Entry | Resolution) -> int:
     return int(JournalEntry.Kind.PENDING if entry.pending else JournalEntry.Kind.POST)
 
 
-@contextmanager
-def _whole(statements: int = 1) -> Iterator[None]:
+def _whole(statements: int = 1) -> AbstractContextManager[None]:
     """All or nothing; a refusal leaves a transaction around it usable. One statement by itself needs no transaction."""
     alone = statements == 1 and not connection.in_atomic_block
-    with ledger_errors(), nullcontext() if alone else transaction.atomic():
-        yield
+    return ledger_errors() if alone else _in_a_transaction()
 
 
 @contextmanager
-def ledger_errors() -> Iterator[None]:
-    """Turn the database's refusals into the ledger's own errors."""
-    try:
+def _in_a_transaction() -> Iterator[None]:
+    with ledger_errors(), transaction.atomic():
         yield
-    except DatabaseError as error:
-        refusal = errors.from_database(error)
-        if refusal is None:
-            raise
-        raise refusal from error
+
+
+def ledger_errors() -> AbstractContextManager[None]:
+    """Turn the database's refusals into the ledger's own errors."""
+    return _Refusals()
+
+
+class _Refusals(AbstractContextManager[None]):
+    """No generator: each single entry passes through."""
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        refusal = errors.from_database(error) if isinstance(error, DatabaseError) else None
+        if refusal is not None:
+            raise refusal from error
