@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import migrations
 
-FILES = ["journal.sql", "sealing.sql"]
+FILES = ["rules.sql", "journal.sql", "sealing.sql"]
 STATEMENTS = [
     statement for name in FILES for statement in (Path(__file__).parent.parent / "sql" / name).read_text().split("--;;")
 ]
