@@ -6,7 +6,7 @@ deposits and the ledger. Used at the end of journeys and trials.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -52,23 +52,36 @@ class Shown:
     received: Mapping[str, Received]
 
 
-def utxo(node_url: str, destinations: Collection[bytes], first_height: int = 0) -> Shown:
-    """Every output to those scripts from that height on, by walking the node's blocks as JSON."""
+Walked = dict[str, list[tuple[str, str, int]]]
+"""By a block's hash, which names its contents for good: key, script and base units of each output."""
+
+
+def utxo(node_url: str, destinations: Collection[bytes], first_height: int = 0, walked: Walked | None = None) -> Shown:
+    """Every output to those scripts from that height on, by walking the node's blocks as JSON.
+
+    What an earlier walk has read (`walked`) is not read again; which blocks are the chain's is asked each time.
+    """
     wanted, found = {destination.hex() for destination in destinations}, {}
+    walked = {} if walked is None else walked
     with _client(node_url) as node:
         (height,) = _ask(node, [("getblockcount", ())])
         heights = list(range(max(0, first_height), height + 1))
         names = _ask(node, [("getblockhash", (number,)) for number in heights])
-        blocks = _ask(node, [("getblock", (name, 2)) for name in names])
-        for number, name, block in zip(heights, names, blocks, strict=True):
-            for transaction in block["tx"]:
-                for output in transaction["vout"]:
-                    script = output["scriptPubKey"]["hex"]
-                    if script in wanted:
-                        base_units = int(Decimal(output["value"]).scaleb(8))
-                        key = f"{transaction['txid']}:{output['n']}"
-                        found[key] = Received(bytes.fromhex(script), base_units, number, name)
+        unread = [name for name in names if name not in walked]
+        for name, block in zip(unread, _ask(node, [("getblock", (name, 2)) for name in unread]), strict=True):
+            walked[name] = list(_outputs(block))
+        for number, name in zip(heights, names, strict=True):
+            for key, script, base_units in walked[name]:
+                if script in wanted:
+                    found[key] = Received(bytes.fromhex(script), base_units, number, name)
     return Shown(height, found)
+
+
+def _outputs(block: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    for transaction in block["tx"]:
+        for output in transaction["vout"]:
+            base_units = int(Decimal(output["value"]).scaleb(8))
+            yield f"{transaction['txid']}:{output['n']}", output["scriptPubKey"]["hex"], base_units
 
 
 def differences(

@@ -37,6 +37,7 @@ class Trial:
     payments: int = 0
     double_spends: int = 0
     deepest: int = 0
+    _walked: auditing.Walked = field(default_factory=dict)
     _waiting: list[str] = field(default_factory=list)
     """Our payments of this schedule that a double spend may still replace."""
 
@@ -72,11 +73,11 @@ class Trial:
             assert cursor.failing_since is None, cursor.failure
         intake.drain(self.chain.code)
 
-    def agree(self, seed: int) -> None:
-        """The books say what the chain says, to the unit."""
+    def agree(self, seed: int, *, anew: bool = False) -> None:
+        """The books say what the chain says, to the unit. `anew`: every block is read again."""
         method = PaymentMethod.objects.filter(invoice__book=self.merchant.test_book, asset__chain=self.chain.code)
         destinations = [bytes(each.address.destination) for each in method.select_related("address")]
-        shown = auditing.utxo(self.node.url, destinations, self.first_height)
+        shown = auditing.utxo(self.node.url, destinations, self.first_height, None if anew else self._walked)
         wrong = auditing.differences(
             self.database_url, self.chain.code, shown, dust_base_units=self.chain.minimum_base_units
         )

@@ -43,6 +43,7 @@ def run(cases: int | None = None) -> None:
             trial.start()
             for seed in range(first_seed, first_seed + count):
                 trial.run(seed)
+            trial.agree(first_seed, anew=True)
             trial.node.close()
         name = f"reorgs_{code.removesuffix('-regtest')}"
         for figure in ("reorgs", "deepest", "payments", "double_spends", "taken_back"):
