@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 EVENTS_A_COMMIT = 2000
 """What they change is read and written together, their entries as one batch a book."""
 
-_NOT_NEEDED = ("block_time", "held_since", "held_because", "seen_at", "sender", "memo")
-"""Columns of a deposit, which there may be thousands of."""
+_NOT_NEEDED = [f"deposit__{name}" for name in ("block_time", "held_since", "held_because", "seen_at", "sender", "memo")]
+"""Of deposits there may be thousands."""
 
 
 def drain(chain_code: str) -> int:
@@ -65,9 +65,7 @@ def _take(chain_code: str, most: int) -> int:
     batch = list(
         ChainEvent.objects.filter(chain_code=chain_code, pk__gt=position.last_event_id)
         .select_related("deposit")
-        .defer(
-            "deposit__block_time", "deposit__held_since", "deposit__held_because", "deposit__seen_at", "deposit__memo"
-        )
+        .defer(*_NOT_NEEDED)
         .order_by("pk")[:most]
     )
     if not batch:

@@ -118,7 +118,8 @@ def enqueue(
     if (gathered := _gathering.get()) is not None:
         gathered.append(told)
         if len(gathered) == AT_ONCE:
-            write_gathered()
+            _write(gathered.copy())
+            gathered.clear()
     else:
         _write([told])
     return told
@@ -127,23 +128,15 @@ def enqueue(
 @contextmanager
 def together() -> Iterator[None]:
     """What is told inside is numbered and written in a few statements, in the order of telling: `AT_ONCE` whenever so
-    many are there, the rest where `write_gathered` is called and at the end. Put it into a transaction."""
+    many are there, the rest at the end. Put it into a transaction."""
     gathered: list[Told] = []
     token = _gathering.set(gathered)
     try:
         yield
-        write_gathered()
     finally:
         _gathering.reset(token)
-
-
-def write_gathered() -> None:
-    """Write what was told so far; nothing outside `together`."""
-    gathered = _gathering.get()
     if gathered:
-        told = gathered.copy()
-        gathered.clear()
-        _write(told)
+        _write(gathered)
 
 
 def enqueue_test(endpoint: Endpoint) -> Told:

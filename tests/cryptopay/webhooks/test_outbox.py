@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 import pytest
@@ -17,6 +19,7 @@ from cryptopay.webhooks import delivering, endpoints, outbox
 from cryptopay.webhooks.errors import EndpointDisabled
 from cryptopay.webhooks.models import Attempt, Delivery, Event, Lease
 from cryptopay.webhooks.outbox import Told
+from ledger.behind import behind
 from ledger.models import Book
 from tests.database import urls_of_this_database
 from tests.receiver import Receiver, Reply
@@ -253,6 +256,20 @@ def test_told_together_they_are_numbered_and_addressed_as_if_told_one_by_one(
     ]
     assert [heard(event) for event in told] == [{every.pk}, {every.pk}, {every.pk, some.pk}, set()]
     assert [stored(event).payload["live"] for event in told] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("around", [nullcontext, behind])
+def test_many_are_written_in_portions(
+    book: Book, monkeypatch: pytest.MonkeyPatch, around: Callable[[], AbstractContextManager[None]]
+) -> None:
+    monkeypatch.setattr(outbox, "AT_ONCE", 3)
+    endpoint, _ = endpoints.create(book.pk, "https://shop.example/all")
+    with transaction.atomic(), around(), outbox.together():
+        told = [tell(book, f"inv_{number % 2}") for number in range(8)]
+        assert Event.objects.count() == 6
+    assert [event.sequence for event in told] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert [heard(event) for event in told] == [{endpoint.pk}] * 8
+    assert [event.public_id for event in Event.objects.order_by("pk")] == [event.public_id for event in told]
 
 
 def test_what_fails_together_tells_nobody(book: Book) -> None:
