@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cryptopay.api.errors import Problem
-from cryptopay.api.pagination import PageParameters, newest_first, oldest_first, page_schema
+from cryptopay.api.pagination import START, PageParameters, newest_first, oldest_first, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import notices
@@ -52,7 +52,9 @@ class ChainEventSchema(serializers.Serializer[Any]):
 class ChainEventParameters(PageParameters):
     """Of the list. With `after`, events come oldest first, from the one after that id: catching up."""
 
-    after = serializers.CharField(max_length=32, required=False)
+    after = serializers.CharField(
+        max_length=32, required=False, help_text=f"The last event you read; `{START}`: from the first."
+    )
     chain = serializers.CharField(max_length=32, required=False)
     subject = serializers.CharField(max_length=32, required=False, help_text="An address or a watch, by its id.")
     address = serializers.CharField(max_length=200, required=False, help_text="Whole, with its memo: account/memo.")

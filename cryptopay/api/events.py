@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.db.models import Window
+from django.db.models import QuerySet, Window
 from django.db.models.functions import RowNumber
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from cryptopay.api.errors import Problem
 from cryptopay.api.fields import StrictSerializer
 from cryptopay.api.idempotency import idempotent
-from cryptopay.api.pagination import PageParameters, newest_first, oldest_first, page_schema
+from cryptopay.api.pagination import START, PageParameters, newest_first, no_position, page, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
-from cryptopay.webhooks import outbox
+from cryptopay.webhooks import catching_up, outbox
 from cryptopay.webhooks.models import Attempt, Delivery, Event
 
 Scope = ApiKey.Scope
@@ -38,7 +38,9 @@ class EventSchema(serializers.Serializer[Any]):
 class EventParameters(PageParameters):
     """Of the list. With `after`, events come oldest first, from the one after that id: catching up."""
 
-    after = serializers.CharField(max_length=32, required=False)
+    after = serializers.CharField(
+        max_length=32, required=False, help_text=f"The last event you read with `after`; `{START}`: from the first."
+    )
     type = serializers.CharField(max_length=64, required=False)
     subject = serializers.CharField(max_length=64, required=False)
 
@@ -73,13 +75,22 @@ class Events(Resource):
     @extend_schema(operation_id="list_events", parameters=[EventParameters], responses=page_schema(EventSchema))
     def get(self, request: Request) -> Response:
         """What happened, newest first; with `after`, what happened since, oldest first."""
-        own = Event.objects.filter(book=self.book)
-        rows = own.filter(**{name: self.query[name] for name in ("type", "subject") if name in self.query})
+        wanted = {name: self.query[name] for name in ("type", "subject") if name in self.query}
+        rows: QuerySet[Event] = Event.objects.filter(book=self.book, **wanted)
         limit, after, cursor = self.query["limit"], self.query.get("after"), self.query.get("cursor")
         if after is not None and cursor is not None:
             raise Problem(400, "parameters_conflict", "Send `after` or `cursor`; `after` pages forward.", "?cursor")
-        page = oldest_first(rows, own, limit, after) if after else newest_first(rows, own, limit, cursor)
-        return Response(page.json([event.payload for event in page]))
+        if after is not None:
+            rows = catching_up.since(rows, None if after == START else self._known(after, "after"))
+        else:
+            rows = catching_up.newest_first(rows, cursor and self._known(cursor, "cursor"))
+        found = page(list(rows[: limit + 1]), limit)
+        return Response(found.json([event.payload for event in found]))
+
+    def _known(self, public_id: str, parameter: str) -> Event:
+        for event in Event.objects.filter(book=self.book, public_id=public_id):
+            return event
+        raise no_position(parameter)
 
 
 class EventDeliveries(Resource):

@@ -17,6 +17,8 @@ _M = TypeVar("_M", bound=Model)
 
 LARGEST_PAGE = 100
 USUAL_PAGE = 50
+START = "start"
+"""As `after`: from the very first."""
 
 
 class PageParameters(Parameters):
@@ -45,8 +47,8 @@ def newest_first(rows: QuerySet[_M], known: QuerySet[_M], limit: int, cursor: st
 
 
 def oldest_first(rows: QuerySet[_M], known: QuerySet[_M], limit: int, after: str | None = None) -> Page[_M]:
-    """The page above `after`, by ascending primary key: catching up from the last one that is known."""
-    if after is not None:
+    """The page above `after`, by ascending primary key: catching up from the last one that is known, or `START`."""
+    if after is not None and after != START:
         rows = rows.filter(pk__gt=position(known.filter(public_id=after), "after"))
     return page(list(rows.order_by("pk")[: limit + 1]), limit)
 
@@ -55,7 +57,12 @@ def position(found: QuerySet[_M], parameter: str) -> int:
     """The primary key behind a cursor. Raises 400 `cursor_invalid`, for another tenant's, too."""
     for pk in found.values_list("pk", flat=True)[:1]:
         return int(pk)
-    raise Problem(400, "cursor_invalid", "There is no such position.", f"?{parameter}")
+    raise no_position(parameter)
+
+
+def no_position(parameter: str) -> Problem:
+    """400 `cursor_invalid`."""
+    return Problem(400, "cursor_invalid", "There is no such position.", f"?{parameter}")
 
 
 def page(rows: list[_M], limit: int, name: Callable[[_M], str] = lambda row: str(row.public_id)) -> Page[_M]:  # type: ignore[attr-defined]

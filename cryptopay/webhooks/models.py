@@ -1,13 +1,14 @@
 """What merchants are told: endpoints, events (the outbox), deliveries and every attempt at one."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from ulid import ULID
 
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Book
+from ledger.models.transactions import TransactionIdField
 
 
 def endpoint_id() -> str:
@@ -47,7 +48,12 @@ class Endpoint(models.Model):
 
 
 class Event(AppendOnly):
-    """One thing that happened, in the same commit as the money. `sequence` counts per subject (an invoice) from 1."""
+    """One thing that happened, in the same commit as the money. `sequence` counts per subject (an invoice) from 1.
+
+    `node` and `xid` are the database server and the transaction that told of it; or a later transaction, if that one
+    told of the same subject before. So once all up to `xid` have ended, no event appears before this one any more, and
+    in the order of `node`, `xid` and id each subject's events are in sequence (`catching_up`).
+    """
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=event_id, editable=False)
@@ -56,12 +62,14 @@ class Event(AppendOnly):
     sequence = models.PositiveIntegerField()
     payload = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    node = models.IntegerField(db_default=Func(function="ledger_node"), editable=False)
+    xid = TransactionIdField(db_default=Func(function="pg_current_xact_id"), editable=False)
 
     objects = AppendOnlyQuerySet["Event"].as_manager()
 
     class Meta(AppendOnly.Meta):
         constraints = [models.UniqueConstraint(fields=["book", "subject", "sequence"], name="event_in_sequence")]
-        indexes = [models.Index(fields=["book", "-id"], name="event_of_book")]
+        indexes = [models.Index(fields=["book", "node", "xid", "id"], name="event_as_told")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject}"

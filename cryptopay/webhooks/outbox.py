@@ -32,9 +32,13 @@ SELECT book.id, told.type, book.is_test, ARRAY(
 ) FROM unnest(%s::bigint[], %s::text[]) told (book_id, type) JOIN ledger_book book ON book.id = told.book_id
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%s::text[]) key"
-_LAST_SEQUENCE = """
-SELECT book_id, subject, max(sequence)
-FROM unnest(%s::bigint[], %s::text[]) told (book_id, subject) JOIN webhooks_event USING (book_id, subject) GROUP BY 1, 2
+_LAST = """
+SELECT told.book_id, told.subject, last.sequence, last.xid
+FROM unnest(%s::bigint[], %s::text[]) told (book_id, subject) CROSS JOIN LATERAL (
+    SELECT sequence, CASE node WHEN ledger_node() THEN xid ELSE '0' END AS xid FROM webhooks_event event
+    WHERE event.book_id = told.book_id AND event.subject = told.subject
+    ORDER BY event.book_id DESC, event.subject DESC, event.sequence DESC LIMIT 1
+) last
 """
 
 
@@ -51,10 +55,12 @@ class Hold(Enum):
 
 _TELL = """
 WITH written AS (
-    INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at)
-    SELECT book_id, public_id, type, subject, sequence, payload::jsonb, created_at
-    FROM unnest(%s::bigint[], %b::text[], %b::text[], %b::text[], %s::integer[], %b::text[], %s::timestamptz[])
-        AS told (book_id, public_id, type, subject, sequence, payload, created_at)
+    INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at, node, xid)
+    SELECT book_id, public_id, type, subject, sequence, payload::jsonb, created_at,
+           ledger_node(), greatest(pg_current_xact_id(), last_xid)
+    FROM unnest(
+        %s::bigint[], %b::text[], %b::text[], %b::text[], %s::integer[], %b::text[], %s::timestamptz[], %s::xid8[]
+    ) AS told (book_id, public_id, type, subject, sequence, payload, created_at, last_xid)
     RETURNING *
 )
 INSERT INTO webhooks_delivery
@@ -80,7 +86,9 @@ class Told:
     created_at: datetime = field(default_factory=timezone.now)
     public_id: str = ""
     sequence: int = 0
-    """Both given when it is written: at once, or where `together` ends."""
+    last_xid: int = 0
+    """Of the subject's event before; 0: there is none. All three given when it is written: at once, or where `together`
+    ends."""
 
     def payload(self, *, live: bool) -> bytes:
         """What is delivered, in JSON."""
@@ -184,6 +192,7 @@ def _write(told: Sequence[Told]) -> None:
         array(one.sequence for one in told),
         [one.payload(live=not listeners[one.book_id, one.type][0]).decode() for one in told],
         array(one.created_at for one in told),
+        array(one.last_xid for one in told),
         list(ulids("dlv_", len(sent))),
         [public_id for public_id, _ in sent],
         array(endpoint_id for _, endpoint_id in sent),
@@ -209,16 +218,17 @@ def _number(told: Sequence[Told]) -> None:
     """
     known = {(one.book_id, one.subject) for one in told if one.hold is not Hold.NEW}
     to_lock = sorted({(one.book_id, one.subject) for one in told if one.hold is Hold.NONE})
-    last: dict[tuple[int, str], int] = {}
+    last: dict[tuple[int, str], tuple[int, int]] = {}
     with connection.cursor() as sql:
         if to_lock:
             sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in to_lock]])
         if known:
-            sql.execute(_LAST_SEQUENCE, [[book for book, _ in known], [subject for _, subject in known]])
-            last = {(book, subject): sequence for book, subject, sequence in sql.fetchall()}
+            sql.execute(_LAST, [[book for book, _ in known], [subject for _, subject in known]])
+            last = {(book, subject): (sequence, int(xid)) for book, subject, sequence, xid in sql.fetchall()}
     for one in told:
-        subject = one.book_id, one.subject
-        one.sequence = last[subject] = last.get(subject, 0) + 1
+        sequence, one.last_xid = last.get((one.book_id, one.subject), (0, 0))
+        one.sequence = sequence + 1
+        last[one.book_id, one.subject] = one.sequence, one.last_xid
 
 
 _NESTED = (dict, list, tuple)

@@ -194,6 +194,8 @@ HOT: list[tuple[str, str, str]] = [
     ("who watches", "SELECT 1 FROM monitor_watchedaddress WHERE chain_code = 'x' AND destination = ANY ('{a,b}')",
      "destination"),
     ("the next in sequence", "SELECT max(sequence) FROM webhooks_event WHERE book_id = 7 AND subject = 'x'", "subject"),
+    ("catching up", "SELECT 1 FROM webhooks_event WHERE book_id = 7 AND (node, xid, id) > (0, '9'::xid8, 9)"
+     " ORDER BY node, xid, id", "xid"),
     ("a price", "SELECT 1 FROM ledger_rate WHERE asset_code = 'x' AND currency = 'y' AND observed_at <= now()",
      "observed_at"),
 ]  # fmt: skip

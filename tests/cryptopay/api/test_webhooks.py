@@ -65,6 +65,7 @@ def test_a_half_wrong_change_changes_nothing(alice: Caller) -> None:
     assert alice.get(path).json()["url"] == URL
 
 
+@pytest.mark.django_db(transaction=True)
 def test_events_are_read_again_in_order(alice: Caller, order: dict[str, Any]) -> None:
     ids = [alice.post("/invoices", {**order, "order_id": str(number)}).json()["id"] for number in range(4)]
     newest = alice.get("/events").json()["data"]
@@ -75,7 +76,10 @@ def test_events_are_read_again_in_order(alice: Caller, order: dict[str, Any]) ->
     more = alice.get("/events", after=caught_up["next_cursor"], limit=2).json()
     assert ([event["subject"] for event in more["data"]], more["has_more"]) == (ids[3:], False)
     assert [event["subject"] for event in alice.get("/events", subject=ids[2]).json()["data"]] == [ids[2]]
+    everything = alice.get("/events", after="start").json()["data"]
+    assert everything == newest[::-1]
     assert code(alice.get("/events", after="evt_none")) == "cursor_invalid"
+    assert code(alice.get("/events", cursor="evt_none")) == "cursor_invalid"
     assert code(alice.get("/events", after=newest[0]["id"], cursor=newest[0]["id"])) == "parameters_conflict"
 
 

@@ -1,12 +1,13 @@
 """Addresses for customers, and what arrives there: whose it is in the books, and what programs are told."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
 
 from cryptopay.merchants.errors import ReferenceRefused
-from cryptopay.payments import addresses, intake
+from cryptopay.payments import addresses, intake, notices
 from cryptopay.payments.custody import HELD_IS_RECEIVED
 from cryptopay.payments.models import ChainNotice, Credit, CustomerAddress, IntakePosition
 from cryptopay.webhooks.models import Event
@@ -21,6 +22,7 @@ from monitor.connectors.base import Transfer
 from monitor.models import ChainEvent, TransactionEvent, Watch, WatchedAddress, WatchedTransaction
 from tests import people
 from tests.cryptopay.payments.conftest import Ticker
+from tests.meanwhile import meanwhile, wait_until_somebody_waits
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +98,30 @@ def test_fifty_at_once_get_one_address() -> None:
     assert len(set(given)) == 11
     assert len({given[n] for n in range(50) if n % 5}) == 1
     assert Address.objects.count() == CustomerAddress.objects.count() == 11
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_read_up_to_a_notice_has_missed_none_before_it(bitcoin: Ticker, ethereum: Ticker) -> None:
+    """Two chains of one book are taken in at once: the second one's notices wait for the first one's commit."""
+    book = people.merchant("Alice").test_book
+    first, second = (addresses.give(book, ticker.chain, "ann")[0] for ticker in (bitcoin, ethereum))
+    bitcoin.take_in(transfer_to(first))
+    ethereum.take_in(transfer_to(second, base_units=10**18))
+    with ThreadPoolExecutor(1) as threads:
+        with meanwhile(bitcoin.drain):
+            other = threads.submit(in_a_thread, ethereum.drain)
+            wait_until_somebody_waits()
+            assert not notices.of_book(book.pk).exists(), "neither is shown"
+        other.result()
+    told = notices.of_book(book.pk).order_by("pk")
+    assert [notice.subject for notice in told] == [first.public_id, second.public_id], "and ids are in that order"
+
+
+def in_a_thread(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
 
 
 def test_seen_confirmed_taken_back_and_seen_again(alice: Book, ann: CustomerAddress, bitcoin: Ticker) -> None:
