@@ -6,7 +6,7 @@ Everything is read off the models and the catalogue, so a new table is never for
                             to it, too. Rows of no book are the platform's: all see them, "all" alone writes them.
                             The worker's login is of those who see every book
     an append-only model    the application may SELECT and INSERT; UPDATE, DELETE and TRUNCATE are not granted
-    balances and days       the application may SELECT; the verbs alone move them
+    what the verbs write    entries, postings, balances and days: the application may SELECT
     any other model         SELECT, INSERT, UPDATE, DELETE
     the verbs               the SQL functions that write entries work as a role of their own, which no login is a member
                             of and no row-level security holds: they ask first whose book it is
@@ -57,7 +57,9 @@ _POLICIES = {
     "keepers": f"FOR ALL TO {KEEPERS} USING (true) WITH CHECK (true)",
     "verbs": f"FOR ALL TO {VERBS} USING (true) WITH CHECK (true)",
 }
-_MOVED_BY_THE_VERBS: dict[type[Model], frozenset[str]] = dict.fromkeys((Balance, AccountDay), frozenset({"SELECT"}))
+_WRITTEN_BY_THE_VERBS: dict[type[Model], frozenset[str]] = dict.fromkeys(
+    (JournalEntry, Posting, Balance, AccountDay), frozenset({"SELECT"})
+)
 _OF_THE_VERBS: dict[type[Model], frozenset[str]] = {
     Account: frozenset({"SELECT"}),
     AccountDay: frozenset({"SELECT", "INSERT", "UPDATE"}),
@@ -215,7 +217,7 @@ def _tables(cursor: CursorWrapper) -> list[Table]:
 def _of_the_application() -> dict[str, frozenset[str]]:
     """By table. Of Django's own record of migrations the application reads."""
     models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
-    wanted = {m: _PERMANENT if issubclass(m, AppendOnly) else _ORDINARY for m in models} | _MOVED_BY_THE_VERBS
+    wanted = {m: _PERMANENT if issubclass(m, AppendOnly) else _ORDINARY for m in models} | _WRITTEN_BY_THE_VERBS
     return {**_by_table(wanted), "django_migrations": frozenset({"SELECT"})}
 
 

@@ -691,24 +691,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="posting",
-            trigger=pgtrigger.compiler.Trigger(
-                name="debits_equal_credits",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (current_user <> 'cryptopay_verbs'::text)",
-                    declare="DECLARE wrong record;",
-                    func="\n                    SELECT side.*, e.id IS NOT NULL AS of_an_entry INTO wrong\n                    FROM (\n                        SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,\n                               bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,\n                               bool_and(added.layer BETWEEN 0 AND 2 AND added.balance_after <> 'NaN'\n                                   AND NOT ledger_bad_leg(added.debit, added.credit)) AS good,\n                               min(added.leg) AS first, max(added.leg) AS last,\n                               min(added.effective_at) AS earliest, max(added.effective_at) AS latest\n                        FROM added\n                        LEFT JOIN ledger_account a ON a.book_id = added.book_id AND a.id = added.account_id\n                        GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0\n                    ) side\n                    LEFT JOIN ledger_journalentry e ON e.book_id = side.book_id AND e.id = side.entry_id\n                    WHERE NOT side.good OR NOT side.balanced OR NOT side.known OR e.id IS NULL\n                        OR side.first < 1 OR side.last > e.legs\n                        OR side.earliest <> e.effective_at OR side.latest <> e.effective_at\n                    LIMIT 1;\n                    IF NOT FOUND THEN\n                        RETURN NULL;\n                    ELSIF NOT wrong.good THEN\n                        RAISE EXCEPTION 'a leg is one positive debit or one positive credit' USING ERRCODE = 'LG002';\n                    ELSIF NOT wrong.known OR NOT wrong.of_an_entry THEN\n                        RAISE EXCEPTION 'a leg has an entry and an account of its book' USING ERRCODE = '23503';\n                    ELSIF NOT wrong.balanced THEN\n                        RAISE EXCEPTION 'debits and credits differ' USING ERRCODE = 'LG001';\n                    END IF;\n                    RAISE EXCEPTION 'an entry keeps the legs it was written with' USING ERRCODE = 'LG001';\n                ",
-                    hash="76d613de265bf8e29c534210e174fcb4bb6c3db2",
-                    level="STATEMENT",
-                    operation="INSERT",
-                    pgid="pgtrigger_debits_equal_credits_581df",
-                    referencing="REFERENCING NEW TABLE AS added ",
-                    table="ledger_posting",
-                    when="AFTER",
-                ),
-            ),
-        ),
         migrations.AddIndex(
             model_name="proposal",
             index=models.Index(fields=["book", "-id"], name="proposal_newest"),
@@ -922,38 +904,6 @@ class Migration(migrations.Migration):
                     pgid="pgtrigger_permanent_table_6ea8a",
                     table="ledger_journalentry",
                     when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="journalentry",
-            trigger=pgtrigger.compiler.Trigger(
-                name="good_and_stamped",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (current_user <> 'cryptopay_verbs'::text)",
-                    func="\n                    IF NOT ledger_good_facts(NEW.effective_at, NEW.meta) OR NEW.legs < 2\n                        OR NEW.kind NOT BETWEEN 1 AND 5 OR (NEW.kind <= 2) <> (NEW.ref_id IS NULL) THEN\n                        RAISE EXCEPTION 'an entry of kind 1 to 5 has two legs, a date, an object of notes and refers to'\n                            ' another if it resolves it' USING ERRCODE = '23514';\n                    ELSIF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN\n                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';\n                    ELSIF NEW.rate_id IS NOT NULL AND NOT ledger_is_rate_of(NEW.rate_id, NEW.book_id) THEN\n                        RAISE EXCEPTION 'no rate % of this book or the platform', NEW.rate_id USING ERRCODE = '23503';\n                    ELSIF NEW.ref_id IS NOT NULL AND NOT EXISTS (\n                        SELECT 1 FROM ledger_journalentry WHERE book_id = NEW.book_id AND id = NEW.ref_id\n                    ) THEN\n                        RAISE EXCEPTION 'no entry % in this book', NEW.ref_id USING ERRCODE = '23503';\n                    END IF;\n                    NEW.txid := NEW.meta ->> 'txid';\n                    NEW.invoice_ref := NEW.meta ->> 'invoice';\n                    NEW.order_ref := NEW.meta ->> 'order';\n                    NEW.recorded_at := clock_timestamp();\n                    NEW.node := ledger_node();\n                    NEW.xid := pg_current_xact_id();\n                    RETURN NEW;\n                ",
-                    hash="79728dea4192b2c3aa9a4986d16f97d050133049",
-                    operation="INSERT",
-                    pgid="pgtrigger_good_and_stamped_61cdb",
-                    table="ledger_journalentry",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="journalentry",
-            trigger=pgtrigger.compiler.Trigger(
-                name="has_all_legs",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition="WHEN (current_user <> 'cryptopay_verbs'::text)",
-                    constraint="CONSTRAINT",
-                    func="\n                    IF NEW.legs <> (\n                        SELECT count(*) FROM ledger_posting WHERE book_id = NEW.book_id AND entry_id = NEW.id\n                    ) THEN\n                        RAISE EXCEPTION 'entry % has not all of its legs', NEW.id USING ERRCODE = 'LG001';\n                    END IF;\n                    RETURN NULL;\n                ",
-                    hash="5c27701ba6b08eb26aeefc1ccecc45c06a7355a7",
-                    operation="INSERT",
-                    pgid="pgtrigger_has_all_legs_2312d",
-                    table="ledger_journalentry",
-                    timing="DEFERRABLE INITIALLY DEFERRED",
-                    when="AFTER",
                 ),
             ),
         ),

@@ -28,7 +28,6 @@ DROPPED = [
     "FUNCTION ledger_move_balance",
     "FUNCTION ledger_is_rate_of",
     "FUNCTION ledger_good_facts",
-    "FUNCTION ledger_good_balance",
     "FUNCTION ledger_add_to_day",
     "FUNCTION ledger_bad_leg",
     "FUNCTION ledger_layer",
@@ -41,7 +40,8 @@ DROPPED = [
 
 _ENTRY = "REFERENCES ledger_journalentry (book_id, id)"
 CONSTRAINTS = {
-    "ledger_balance_floor": ("ledger_balance", "CHECK (ledger_good_balance(posted, pending_in, pending_out, floor))"),
+    # Each statement that moves a balance reads this anew: it is short. No floor, no answer, and that passes.
+    "ledger_balance_floor": ("ledger_balance", "CHECK (posted - pending_out >= floor)"),
     "balance_book_of_account": (
         "ledger_balance",
         "FOREIGN KEY (book_id, account_id) REFERENCES ledger_account (book_id, id)",

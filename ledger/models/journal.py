@@ -1,6 +1,5 @@
 """What happened, entry by entry, each with its legs."""
 
-import pgtrigger
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q
 
@@ -11,14 +10,13 @@ from ledger.models.transactions import TransactionIdField
 from ledger.money import BaseUnitsField, to_text
 
 VERBS = "cryptopay_verbs"
-"""The role that the SQL verbs work as. They have proved all they write before they write it; who writes rows past them,
-whoever that is, is held to the same by triggers."""
-PAST_THE_VERBS = pgtrigger.Condition(f"current_user <> '{VERBS}'::text")
+"""The role that the SQL verbs work as. It alone may write entries, postings and balances, and the verbs prove all they
+write before they write it."""
 
 
 def _told_by(name: str) -> models.TextField[str | None, str | None]:
-    """A reference in `meta` as a column: an index on the JSON itself is no use under row-level security. Whoever writes
-    the entry writes what `meta` says, verbs and trigger alike."""
+    """A reference in `meta` as a column that the verbs write: an index on the JSON itself is no use under row-level
+    security."""
     return models.TextField(null=True, editable=False, help_text=f"What meta says under {name}.")
 
 
@@ -88,52 +86,6 @@ class JournalEntry(AppendOnly):
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
         ]
-        triggers = [
-            *AppendOnly.Meta.triggers,
-            pgtrigger.Trigger(
-                name="good_and_stamped",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert,
-                condition=PAST_THE_VERBS,
-                func="""
-                    IF NOT ledger_good_facts(NEW.effective_at, NEW.meta) OR NEW.legs < 2
-                        OR NEW.kind NOT BETWEEN 1 AND 5 OR (NEW.kind <= 2) <> (NEW.ref_id IS NULL) THEN
-                        RAISE EXCEPTION 'an entry of kind 1 to 5 has two legs, a date, an object of notes and refers to'
-                            ' another if it resolves it' USING ERRCODE = '23514';
-                    ELSIF NEW.effective_at < ledger_open_from(NEW.book_id, NEW.effective_at) THEN
-                        RAISE EXCEPTION 'the books are closed on that date' USING ERRCODE = 'LG011';
-                    ELSIF NEW.rate_id IS NOT NULL AND NOT ledger_is_rate_of(NEW.rate_id, NEW.book_id) THEN
-                        RAISE EXCEPTION 'no rate % of this book or the platform', NEW.rate_id USING ERRCODE = '23503';
-                    ELSIF NEW.ref_id IS NOT NULL AND NOT EXISTS (
-                        SELECT 1 FROM ledger_journalentry WHERE book_id = NEW.book_id AND id = NEW.ref_id
-                    ) THEN
-                        RAISE EXCEPTION 'no entry % in this book', NEW.ref_id USING ERRCODE = '23503';
-                    END IF;
-                    NEW.txid := NEW.meta ->> 'txid';
-                    NEW.invoice_ref := NEW.meta ->> 'invoice';
-                    NEW.order_ref := NEW.meta ->> 'order';
-                    NEW.recorded_at := clock_timestamp();
-                    NEW.node := ledger_node();
-                    NEW.xid := pg_current_xact_id();
-                    RETURN NEW;
-                """,
-            ),
-            pgtrigger.Trigger(
-                name="has_all_legs",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                timing=pgtrigger.Deferred,
-                condition=PAST_THE_VERBS,
-                func="""
-                    IF NEW.legs <> (
-                        SELECT count(*) FROM ledger_posting WHERE book_id = NEW.book_id AND entry_id = NEW.id
-                    ) THEN
-                        RAISE EXCEPTION 'entry % has not all of its legs', NEW.id USING ERRCODE = 'LG001';
-                    END IF;
-                    RETURN NULL;
-                """,
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"{self.description}, {self.effective_at:%d %b %Y}"
@@ -147,8 +99,8 @@ class Posting(AppendOnly):
         PENDING_IN = 1, "Pending in"
         PENDING_OUT = 2, "Pending out"
 
-    # Entry, account and asset are of the book: a trigger looks at all legs of a statement at once, where foreign keys
-    # would look, and lock, twice a leg. None of those rows is ever deleted.
+    # Entry, account and asset are of the book: the verbs find them there, where foreign keys would look, and lock,
+    # twice a leg. None of those rows is ever deleted.
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     entry = models.ForeignKey(
         JournalEntry, on_delete=models.PROTECT, related_name="postings", db_index=False, db_constraint=False
@@ -174,47 +126,6 @@ class Posting(AppendOnly):
         ]
         indexes = [
             models.Index(fields=["book", "account", "effective_at"], condition=Q(layer=0), name="posting_by_date")
-        ]
-        triggers = [
-            *AppendOnly.Meta.triggers,
-            pgtrigger.Trigger(
-                name="debits_equal_credits",
-                level=pgtrigger.Statement,
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]
-                condition=PAST_THE_VERBS,
-                declare=[("wrong", "record")],
-                func="""
-                    SELECT side.*, e.id IS NOT NULL AS of_an_entry INTO wrong
-                    FROM (
-                        SELECT added.book_id, added.entry_id, sum(added.debit) = sum(added.credit) AS balanced,
-                               bool_and(a.asset_id IS NOT DISTINCT FROM added.asset_id) AS known,
-                               bool_and(added.layer BETWEEN 0 AND 2 AND added.balance_after <> 'NaN'
-                                   AND NOT ledger_bad_leg(added.debit, added.credit)) AS good,
-                               min(added.leg) AS first, max(added.leg) AS last,
-                               min(added.effective_at) AS earliest, max(added.effective_at) AS latest
-                        FROM added
-                        LEFT JOIN ledger_account a ON a.book_id = added.book_id AND a.id = added.account_id
-                        GROUP BY added.book_id, added.entry_id, added.asset_id, added.layer = 0
-                    ) side
-                    LEFT JOIN ledger_journalentry e ON e.book_id = side.book_id AND e.id = side.entry_id
-                    WHERE NOT side.good OR NOT side.balanced OR NOT side.known OR e.id IS NULL
-                        OR side.first < 1 OR side.last > e.legs
-                        OR side.earliest <> e.effective_at OR side.latest <> e.effective_at
-                    LIMIT 1;
-                    IF NOT FOUND THEN
-                        RETURN NULL;
-                    ELSIF NOT wrong.good THEN
-                        RAISE EXCEPTION 'a leg is one positive debit or one positive credit' USING ERRCODE = 'LG002';
-                    ELSIF NOT wrong.known OR NOT wrong.of_an_entry THEN
-                        RAISE EXCEPTION 'a leg has an entry and an account of its book' USING ERRCODE = '23503';
-                    ELSIF NOT wrong.balanced THEN
-                        RAISE EXCEPTION 'debits and credits differ' USING ERRCODE = 'LG001';
-                    END IF;
-                    RAISE EXCEPTION 'an entry keeps the legs it was written with' USING ERRCODE = 'LG001';
-                """,
-            ),
         ]
 
     def __str__(self) -> str:

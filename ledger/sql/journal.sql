@@ -1,8 +1,8 @@
 -- The ledger's verbs. READ COMMITTED; balances are locked in account order; every statement names the book.
 -- SQLSTATEs LG001..LG015 are the codes of ledger/errors.py. The migration sends one statement a string; a line of two dashes and two semicolons parts them.
 -- Kinds: 1 post, 2 pending, 3 settle, 4 void, 5 reverse. Layers: 0 posted, 1 pending in, 2 pending out.
--- ledger_transfer and ledger_write_batch are the ways into the books. They work as cryptopay_verbs, which alone may move balances and which no row-level security
--- holds: so they ask first whose book it is, and prove themselves what triggers prove of rows written past them.
+-- ledger_transfer and ledger_write_batch are the ways into the books: nobody else may write entries, postings or balances. They work as cryptopay_verbs, which no
+-- row-level security holds: so they ask first whose book it is, and prove all they write.
 
 -- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Each statement finds its rows by one index.
 -- A transaction makes each expression here ready once more, so there are few of them, and a balance that keeps the entry's day is moved by the shortest statement.

@@ -66,14 +66,6 @@ begin
   end if;
 end $$
 --;;
--- What the balances' one check asks: plpgsql, which a session reads once, where each statement reads an expression of the table's own again.
--- NaN sorts above every number and equals itself, so it would balance.
-create function ledger_good_balance(p_posted numeric, p_pending_in numeric, p_pending_out numeric, p_floor numeric) returns boolean language plpgsql immutable as $$
-begin
-  return p_posted < 'NaN' and p_pending_in >= 0 and p_pending_in < 'NaN' and p_pending_out >= 0 and p_pending_out < 'NaN'
-     and (p_floor is null or p_posted - p_pending_out >= p_floor);
-end $$
---;;
 -- What may stand in an entry, whoever writes it. Infinity and the far future are times to PostgreSQL, and cannot be read again.
 create function ledger_good_facts(p_effective_at timestamptz, p_meta jsonb) returns boolean language plpgsql immutable as $$
 begin

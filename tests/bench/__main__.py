@@ -145,7 +145,8 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   random accounts of a book that has 20,000 accounts and 50,000 entries, each named by chain, transaction and output;
   posted as the worker's login with all guards on, and safe on disk before the call returns. CPU time is the client's
   and its PostgreSQL process's together. {hordak} posts singly by `Account.transfer_to`, as its documentation does, with
-  50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. It documents no
+  50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. On either side
+  it is drawn before the clock starts who pays whom how much. hordak documents no
   way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The facts of
   a batch are at hand as `Entry` objects before the clock starts. *Barest* (`barest.sql`) is the least an entry with
   balances can be written by, asked for in the same way: two indexes a table, and no guard, idempotent answer,

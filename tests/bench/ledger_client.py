@@ -1,7 +1,7 @@
 """A client of our ledger through its Django API, in its own interpreter, and the bare COPY it is held against.
 
 An entry is named as the monitor names a payment, by the chain, its transaction and its output, so its keys fall
-anywhere in the indexes.
+anywhere in the indexes. Whom, how much and which transaction: drawn before the clock starts, as a caller has them.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import django
 
@@ -44,12 +44,14 @@ def ready(book: str) -> None:
 
 def post(count: int) -> float:
     """CPU seconds an entry, posted singly."""
-    return _cpu_seconds(lambda: [journal.post(_entry(*random.sample(_accounts, 2))) for _ in range(count)]) / count
+    facts = [_fact(*random.sample(_accounts, 2)) for _ in range(count)]
+    return _cpu_seconds(lambda: [journal.post(_entry(fact)) for fact in facts]) / count
 
 
 def post_barest(count: int) -> float:
     """CPU seconds an entry, written singly by the least there is: `barest.sql`."""
-    return _cpu_seconds(lambda: [_post_barest(_entry(*random.sample(_accounts, 2))) for _ in range(count)]) / count
+    facts = [_fact(*random.sample(_accounts, 2)) for _ in range(count)]
+    return _cpu_seconds(lambda: [_post_barest(_entry(fact)) for fact in facts]) / count
 
 
 def post_batch(count: int, *, hot: bool) -> float:
@@ -57,7 +59,7 @@ def post_batch(count: int, *, hot: bool) -> float:
 
     Their facts are at hand, as those of the rows that `copy_last` copies.
     """
-    entries = [_entry(*_pair(hot=hot)) for _ in range(count)]
+    entries = [_entry(_fact(*_pair(hot=hot))) for _ in range(count)]
     return _cpu_seconds(lambda: journal.post_batch(entries)) / count
 
 
@@ -103,7 +105,7 @@ def _post_barest(entry: journal.Entry) -> None:
 
 
 def _post_batch(count: int, *, hot: bool) -> None:
-    entries = [_entry(*_pair(hot=hot)) for _ in range(count)]
+    entries = [_entry(_fact(*_pair(hot=hot))) for _ in range(count)]
     journal.post_batch(entries)
 
 
@@ -112,15 +114,25 @@ def _pair(*, hot: bool) -> tuple[Account, Account]:
     return _accounts[0 if hot else debited], _accounts[credited]
 
 
-def _entry(debited: Account, credited: Account) -> journal.Entry:
+class _Fact(NamedTuple):
+    idem: str
+    debited: Account
+    credited: Account
+    amount: int
+
+
+def _fact(debited: Account, credited: Account) -> _Fact:
     global _written  # noqa: PLW0603 (a program of its own)
     _written += 1
     txid = hashlib.sha256(f"{_CLIENT}{_written}".encode()).hexdigest()
-    amount = random.randint(1, 10**18)
+    return _Fact(f"bitcoin:{txid}:0", debited, credited, random.randint(1, 10**18))
+
+
+def _entry(fact: _Fact) -> journal.Entry:
     return journal.Entry(
-        book_id=debited.book_id,
-        idem=f"bitcoin:{txid}:0",
-        legs=[journal.Leg(debited, debit=amount), journal.Leg(credited, credit=amount)],
+        book_id=fact.debited.book_id,
+        idem=fact.idem,
+        legs=[journal.Leg(fact.debited, debit=fact.amount), journal.Leg(fact.credited, credit=fact.amount)],
         effective_at=timezone.now(),
         description="Payment of an invoice",
         source="bench",

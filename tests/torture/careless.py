@@ -13,8 +13,9 @@ from tests.torture.books import TrialBook
 
 _ENTRY = """
     INSERT INTO ledger_journalentry
-        (book_id, idem, idem_hash, kind, legs, effective_at, recorded_at, source, description, meta)
-    VALUES (%s, %s, '', 1, 2, now(), now(), 'torture', 'Without the lock', '{}') RETURNING id, effective_at
+        (book_id, idem, idem_hash, kind, legs, effective_at, recorded_at, source, description, meta, node, xid)
+    VALUES (%s, %s, '', 1, 2, now(), now(), 'torture', 'Without the lock', '{}', 0, pg_current_xact_id())
+    RETURNING id, effective_at
 """
 _BALANCE = "SELECT posted, seq FROM ledger_balance WHERE book_id = %s AND account_id = %s"
 _POSTINGS = """

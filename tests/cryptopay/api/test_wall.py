@@ -20,10 +20,8 @@ from tests.database import past_triggers
 __all__ = ["ids"]
 
 BY_ID = [door for door in DOORS if door.parameters and door.name not in OPEN_TO_ALL]
-_UNBALANCED = """
-INSERT INTO ledger_journalentry (book_id, idem, idem_hash, kind, legs, effective_at, recorded_at, source, description, meta)
-VALUES (%s, 'half an entry', '', 1, 2, now(), now(), '', '', '{}')
-"""  # noqa: E501
+_OF_NOBODY = "UPDATE payments_invoice SET customer_id = 0 WHERE book_id = %s"
+"""Refused when it is committed."""
 
 
 def _everything(*_: Any) -> Response:
@@ -92,12 +90,12 @@ def test_one_more_statement_than_the_work_names_the_book(alice: Caller, order: d
 def test_a_commit_that_is_refused_is_a_fault_told_as_one(
     alice: Caller, order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_half_an_entry(*_: Any) -> dict[str, Any]:
+    def write_nobodys_invoice(*_: Any) -> dict[str, Any]:
         with connection.cursor() as sql:
-            sql.execute(_UNBALANCED, [alice.book.pk])
+            sql.execute(_OF_NOBODY, [alice.book.pk])
         return {}
 
-    monkeypatch.setattr(invoices, "invoice_json", write_half_an_entry)
+    monkeypatch.setattr(invoices, "invoice_json", write_nobodys_invoice)
     answer = alice.post("/invoices", order)
     assert (answer.status_code, code(answer)) == (500, "internal_error")
     assert not Invoice.objects.exists()
