@@ -26,6 +26,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "amount_not_positive",
         "tolerance_invalid",
         "expiry_invalid",
+        "reason_invalid",
         "credential_invalid",
         "address_invalid",
         "range_invalid",
@@ -40,6 +41,8 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
     HTTPStatus.NOT_FOUND: ("not_found",),
     HTTPStatus.CONFLICT: (
         "invoice_closed",
+        "invoice_paid",
+        "invoice_not_markable",
         "credential_in_use",
         "addresses_exhausted",
         "too_many_endpoints",

@@ -28,7 +28,7 @@ from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import lifecycle, payers, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import Invoice, Payment
+from cryptopay.payments.models import Intervention, Invoice, Payment
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of, states_of
 from ledger import tenancy
@@ -93,6 +93,16 @@ class MethodSchema(serializers.Serializer[Any]):
     payments = PaymentSchema(many=True)
 
 
+class InterventionSchema(serializers.Serializer[Any]):
+    """Something that was done to the invoice by hand."""
+
+    status_before = serializers.ChoiceField(Invoice.Status.choices)
+    status = serializers.ChoiceField(Invoice.Status.choices)
+    reason = serializers.CharField()
+    by = serializers.CharField(help_text="A person of the back office, or an API key.")
+    made_at = serializers.DateTimeField()
+
+
 class InvoiceSchema(serializers.Serializer[Any]):
     """An invoice as it stands now."""
 
@@ -113,6 +123,7 @@ class InvoiceSchema(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
     checkout_url = serializers.CharField(help_text="Send the payer here.")
     methods = MethodSchema(many=True)
+    interventions = InterventionSchema(many=True, help_text="What was done to it by hand, oldest first.")
 
 
 class PublicPaymentSchema(serializers.Serializer[Any]):
@@ -235,7 +246,13 @@ def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
         "expires_at": invoice.expires_at,
         "checkout_url": f"{settings.PUBLIC_URL}/pay/{invoice.public_id}",
         "methods": [method_json(method) for method in state.methods],
+        "interventions": [_intervention_json(intervention) for intervention in state.interventions],
     }
+
+
+def _intervention_json(row: Intervention) -> dict[str, Any]:
+    facts = {"status_before": row.status_before, "status": row.status, "reason": row.reason, "by": row.by}
+    return {**facts, "made_at": row.made_at}
 
 
 def method_json(method: MethodState) -> dict[str, Any]:

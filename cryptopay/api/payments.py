@@ -50,7 +50,10 @@ class PaymentSchema(serializers.Serializer[Any]):
     chain = serializers.CharField()
     amount = AmountSchema()
     state = serializers.ChoiceField(Payment.State.choices, help_text="Only `confirmed` is money received.")
-    late = serializers.BooleanField(help_text="Seen after the invoice had expired.")
+    late = serializers.BooleanField(help_text="Seen after the invoice had expired, or was cancelled or marked.")
+    accepted = serializers.BooleanField(
+        help_text="Late, and counted: it was there when the invoice was marked settled."
+    )
     confirmations = serializers.IntegerField()
     required_confirmations = serializers.IntegerField(
         allow_null=True, help_text="Null: the chain itself says when a block is final."
@@ -101,4 +104,5 @@ class OnePayment(Resource):
 def payment_json(payment: PaymentState) -> dict[str, Any]:
     """As `PaymentSchema` describes it."""
     expected = representation.expected(payment.expected)
-    return {**representation.payment(payment), "seen_at": payment.seen_at, "expected": expected}
+    facts = {"accepted": payment.payment.accepted, "seen_at": payment.seen_at}
+    return {**representation.payment(payment), **facts, "expected": expected}

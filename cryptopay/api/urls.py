@@ -8,6 +8,7 @@ from cryptopay.api.chain_events import ChainEvents, OneChainEvent
 from cryptopay.api.chains import Chains
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
 from cryptopay.api.health import Health
+from cryptopay.api.interventions import CancelledInvoice, MarkedInvoice
 from cryptopay.api.invoices import Invoices, OneInvoice, PublicInvoice
 from cryptopay.api.journal import Journal, OneStory
 from cryptopay.api.ledger_accounts import ClosedAccount, LedgerAccounts, OneLedgerAccount
@@ -41,6 +42,8 @@ v1 = [
     path("invoices/<public_id:invoice_id>", OneInvoice.as_view(), name="invoice"),
     path("invoices/<public_id:invoice_id>/public", PublicInvoice.as_view(), name="public-invoice"),
     path("invoices/<public_id:invoice_id>/payment-methods", PaymentMethods.as_view(), name="payment-methods"),
+    path("invoices/<public_id:invoice_id>/cancel", CancelledInvoice.as_view(), name="cancelled-invoice"),
+    path("invoices/<public_id:invoice_id>/mark", MarkedInvoice.as_view(), name="marked-invoice"),
     path("payments", Payments.as_view(), name="payments"),
     path("payments/<public_id:payment_id>", OnePayment.as_view(), name="payment"),
     path("public-keys", PublicKeys.as_view(), name="public-keys"),

@@ -56,6 +56,7 @@ class ApiKey(models.Model):
     class Scope(models.TextChoices):
         INVOICES_READ = "invoices:read"
         INVOICES_WRITE = "invoices:write"
+        INVOICES_MARK = "invoices:mark"
         LEDGER_READ = "ledger:read"
         LEDGER_WRITE = "ledger:write"
         KEYS_READ = "keys:read"

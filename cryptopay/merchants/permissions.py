@@ -27,8 +27,10 @@ _BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
 
 GRANTS: dict[str, frozenset[str]] = {
     _Role.VIEWER: _SALES,
-    _Role.CASHIER: _SALES | {"payments.add_invoice", "merchants.add_customer"},
-    _Role.ACCOUNTANT: _SALES | _BOOKS | {"ledger.add_proposal", "ledger.add_decision"},
+    _Role.CASHIER: _SALES | {"payments.add_invoice", "payments.cancel_invoice", "merchants.add_customer"},
+    _Role.ACCOUNTANT: _SALES
+    | _BOOKS
+    | {"ledger.add_proposal", "ledger.add_decision", "payments.cancel_invoice", "payments.mark_invoice"},
     _Role.APPROVER: _SALES | _BOOKS | {"ledger.add_decision"},
     _Role.AUDITOR: frozenset({"*.view_*"}),
     _Role.ADMINISTRATOR: frozenset(
@@ -45,6 +47,9 @@ GRANTS: dict[str, frozenset[str]] = {
 
 Whatever people write into the books is a proposal, carried out at once where the book's limit allows. An accountant
 asks, and decides what others asked; an approver decides. What a book's limit is, an administrator says.
+
+Who opens invoices cancels them while nothing was paid. Marking one settled has goods shipped and income booked: that is
+the accountant's.
 """
 
 

@@ -27,9 +27,12 @@ STATUS_COLOURS = {
     "settled": "success",
     "expired": "default",
     "invalid": "danger",
+    "cancelled": "default",
     "paid_partial": "warning",
     "paid_over": "info",
     "paid_late": "warning",
+    "paid_other": "warning",
+    "marked": "info",
 }
 STATE_COLOURS = {"seen": "warning", "confirmed": "success", "dropped": "default", "reversed": "danger"}
 SHOWN = 50

@@ -10,6 +10,15 @@ an invoice settles  posted    debit  the customer            credit  sales, up t
 
 What was paid beyond the due amount, or late, stays the customer's: a balance to be claimed back.
 
+By hand an invoice is marked, and the books stay true:
+
+marked settled      posted    debit  the customer            credit  sales, of what is received, up to what was due
+... nothing was received      no entry: a promise is no income, and money paid elsewhere is booked where it came in
+... more is received later    reversed, and posted anew with that; what comes after the mark is the customer's
+... a reorg takes it back     reversed, and posted anew from what is left; the mark stays until somebody changes it
+marked invalid      reversed  the sale, if there was one; what is received stays the customer's
+cancelled                     no entry: nothing was received; what comes later is the customer's
+
 Nobody can refuse what a chain tells. So what falls into a closed period is carried to the first open day, and what an
 accountant has reversed by hand is not taken back once more.
 """

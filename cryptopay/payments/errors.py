@@ -50,9 +50,27 @@ class ExpiryInvalid(PaymentError):
 
 
 class InvoiceClosed(PaymentError):
-    """The invoice is no longer new: no further payment method can be chosen."""
+    """The invoice is no longer new: no further payment method can be chosen, and it cannot be cancelled."""
 
     code = "invoice_closed"
+
+
+class InvoicePaid(PaymentError):
+    """Coins were seen for the invoice: it can be marked, and not cancelled."""
+
+    code = "invoice_paid"
+
+
+class InvoiceStandsSo(PaymentError):
+    """The invoice is there already, or nobody takes it there from where it is."""
+
+    code = "invoice_not_markable"
+
+
+class ReasonMissing(PaymentError):
+    """What is done by hand has a reason of 1 to 300 visible characters."""
+
+    code = "reason_invalid"
 
 
 class UnknownInvoice(PaymentError):

@@ -46,7 +46,7 @@ class InvoiceReopened(InvoiceEvent):
 
 
 class InvoiceSettled(InvoiceEvent):
-    """Enough is confirmed: the money is received."""
+    """Enough is confirmed: the money is received. With the exception `marked`: somebody answers for it."""
 
     type = "invoice.settled"
 
@@ -58,9 +58,15 @@ class InvoiceExpired(InvoiceEvent):
 
 
 class InvoiceInvalid(InvoiceEvent):
-    """What was seen did not confirm while the invoice was monitored."""
+    """What was seen did not confirm while the invoice was monitored, or (`marked`) somebody gave it up."""
 
     type = "invoice.invalid"
+
+
+class InvoiceCancelled(InvoiceEvent):
+    """It was cancelled before anything was seen for it."""
+
+    type = "invoice.cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,7 @@ REACHED: dict[str, type[InvoiceEvent]] = {
     Invoice.Status.SETTLED: InvoiceSettled,
     Invoice.Status.EXPIRED: InvoiceExpired,
     Invoice.Status.INVALID: InvoiceInvalid,
+    Invoice.Status.CANCELLED: InvoiceCancelled,
 }
 """What is told when an invoice reaches a status."""
 

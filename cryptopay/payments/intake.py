@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices, sharing
+from cryptopay.payments import assets, crediting, entries, events, lifecycle, notices, sharing, status
 from cryptopay.payments.arrivals import expect, move
 from cryptopay.payments.docket import Docket
 from cryptopay.payments.errors import IntakeOutOfStep
@@ -128,7 +128,7 @@ def _seen(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
             asset=asset,
             deposit=event.deposit,
             base_units=event.deposit.base_units,
-            late=event.happened_at > invoice.expires_at,
+            late=event.happened_at > invoice.expires_at or invoice.ended_by_hand,
             pending_entry_id=entry_id,
         )
         docket.add_payment(payment)
@@ -139,13 +139,18 @@ def _seen(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
 
 
 def _confirmed(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:
+    """An invoice that was marked settled before its coins were received is sold anew from what is there now."""
     reading, payment = docket.reading(method), _payment(event, docket)
     expect(payment, Payment.State.SEEN)
+    sold = status.sold_shares(reading) if reading.invoice.settled_by_hand else None
     settled_entry_id = entries.confirmed(
         event, entries.payment_of(reading.invoice, payment.asset), payment.pending_entry_id
     )
     move(payment, Payment.State.CONFIRMED, settled_entry_id=settled_entry_id)
     lifecycle.advance(reading, event.happened_at, (events.PaymentConfirmed, payment))
+    if sold is not None and sold != status.sold_shares(reading):
+        entries.sale_taken_back(reading, event.happened_at)
+        lifecycle.settle(reading, event.happened_at)
 
 
 def _dropped(event: ChainEvent, method: PaymentMethod, docket: Docket) -> None:

@@ -8,11 +8,18 @@ processing ---> invalid       still unconfirmed when monitoring ends
 settled ------> processing    a reorg took a payment back
 expired ------> processing    a payment made in time was found late, or came back after a reorg
 invalid ------> settled       it was confirmed after all
+
+By hand, with a reason, from where `BY_HAND` says:
+
+new ----------> cancelled     nothing was seen for it. What comes later is the customer's, and told
+any ----------> settled       somebody answers for it, whatever the chains say; so it stays until it is marked again
+any ----------> invalid       somebody gives it up; what was paid is the customer's
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TypeAlias
 
 from cryptopay.payments.models import Invoice
@@ -35,6 +42,8 @@ class Facts:
     monitoring_over: bool
     paid_other: bool = False
     """In a coin that no method of the invoice asks for."""
+    marked: bool = False
+    """By hand: the chains decide no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +74,20 @@ EDGES = (
     Edge(Status.INVALID, Status.SETTLED, _confirmed_enough),
 )
 
+BY_HAND: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        Status.CANCELLED: frozenset({Status.NEW}),
+        Status.SETTLED: frozenset(Status) - {Status.SETTLED},
+        Status.INVALID: frozenset(Status) - {Status.INVALID, Status.CANCELLED},
+    }
+)
+"""Where a person may take an invoice, and from where."""
+
 
 def path(status: Status, facts: Facts) -> list[Status]:
     """The states passed through, in order, until no edge applies. Empty: nothing changes."""
+    if facts.marked:
+        return []
     passed: list[Status] = []
     while (target := _next(status, facts)) is not None:
         status = target
@@ -77,6 +97,8 @@ def path(status: Status, facts: Facts) -> list[Status]:
 
 def exception(facts: Facts) -> Exceptional:
     """The second word: what is out of the ordinary."""
+    if facts.marked:
+        return Exceptional.MARKED
     if facts.paid_late:
         return Exceptional.PAID_LATE
     if facts.seen > 1:

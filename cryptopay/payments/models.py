@@ -6,7 +6,7 @@ Beside them what is asked of CryptoPay without an invoice: an address for a cust
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from ulid import ULID
 
@@ -44,6 +44,7 @@ class Invoice(models.Model):
         SETTLED = "settled", "Settled"
         EXPIRED = "expired", "Expired"
         INVALID = "invalid", "Invalid"
+        CANCELLED = "cancelled", "Cancelled"
 
     class Exceptional(models.TextChoices):
         NONE = "none", "None"
@@ -51,6 +52,7 @@ class Invoice(models.Model):
         PAID_OVER = "paid_over", "Overpaid"
         PAID_LATE = "paid_late", "Paid late"
         PAID_OTHER = "paid_other", "Paid in another coin"
+        MARKED = "marked", "Marked by hand"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=invoice_id, editable=False)
@@ -80,6 +82,7 @@ class Invoice(models.Model):
             models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_positive"),
             models.CheckConstraint(condition=Q(tolerance__gte=0, tolerance__lt=1), name="invoice_tolerance"),
         ]
+        permissions = [("cancel_invoice", "Can cancel invoice"), ("mark_invoice", "Can mark invoice")]
         indexes = [
             models.Index(fields=["book", "-id"], name="invoice_newest"),
             models.Index(fields=["book", "order_id"], name="invoice_by_order"),
@@ -90,9 +93,48 @@ class Invoice(models.Model):
     def __str__(self) -> str:
         return self.order_id or self.public_id
 
+    @property
+    def ended_by_hand(self) -> bool:
+        """Cancelled or marked: what arrives from then on moves it no more."""
+        return self.status == self.Status.CANCELLED or self.exception == self.Exceptional.MARKED
 
-class PaymentMethod(models.Model):
-    """One way to pay an invoice: an address of its own and a due amount fixed by a recorded rate when it was chosen."""
+    @property
+    def settled_by_hand(self) -> bool:
+        """What is sold then follows from what is received, not from what was due."""
+        return self.status == self.Status.SETTLED and self.exception == self.Exceptional.MARKED
+
+
+class Intervention(AppendOnly):
+    """An invoice was cancelled, or marked settled or invalid, by a person or a program: who, when, why. For good."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="interventions")
+    status_before = models.CharField(max_length=12, choices=Invoice.Status)
+    status = models.CharField(max_length=12, choices=Invoice.Status)
+    reason = models.CharField(max_length=300)
+    by = models.CharField(max_length=150)
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["Intervention"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason="") & ~Q(by=""), name="intervention_has_reason_and_name"),
+            models.CheckConstraint(
+                condition=Q(status__in=["settled", "invalid", "cancelled"]) & ~Q(status=F("status_before")),
+                name="intervention_ends_the_invoice",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_status_display()} by {self.by}"
+
+
+class PaymentMethod(AppendOnly):
+    """One way to pay an invoice: an address of its own and a due amount fixed by a recorded rate when it was chosen.
+
+    This quote is never changed: the row is permanent.
+    """
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="methods")
@@ -103,7 +145,9 @@ class PaymentMethod(models.Model):
     rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+")
     chosen_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    class Meta:
+    objects = AppendOnlyQuerySet["PaymentMethod"].as_manager()
+
+    class Meta(AppendOnly.Meta):
         constraints = [
             models.UniqueConstraint(fields=["book", "invoice", "asset"], name="method_once_an_invoice"),
             models.CheckConstraint(condition=Q(due_base_units__gt=0), name="method_due_positive"),
@@ -137,7 +181,10 @@ class Payment(models.Model):
     deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="payment")
     base_units = BaseUnitsField()
     state = models.CharField(max_length=10, choices=State, default=State.SEEN)
-    late = models.BooleanField(default=False, help_text="Seen after the invoice expired.")
+    late = models.BooleanField(default=False, help_text="Seen after the invoice expired, or was cancelled or marked.")
+    accepted = models.BooleanField(
+        default=False, help_text="Late, and counted all the same: it was there when the invoice was marked settled."
+    )
     pending_entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="+", db_index=False)
     settled_entry = models.ForeignKey(
         JournalEntry, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -145,6 +192,7 @@ class Payment(models.Model):
     seen_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        constraints = [models.CheckConstraint(condition=Q(late=True) | Q(accepted=False), name="payment_accepted_late")]
         indexes = [models.Index(fields=["book", "-id"], name="payment_newest")]
 
     def __str__(self) -> str:

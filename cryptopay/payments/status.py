@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from cryptopay.payments import uris
 from cryptopay.payments.machine import Facts
-from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from cryptopay.payments.models import Intervention, Invoice, Payment, PaymentMethod
 from keys import issuing
 from ledger.models import Asset, Rate
 from ledger.money import Amount
@@ -104,6 +104,8 @@ class InvoiceState:
 
     invoice: Invoice
     methods: Sequence[MethodState]
+    interventions: Sequence[Intervention] = ()
+    """What was done to it by hand, oldest first; read where the invoice is shown, not where it is told of."""
 
     @property
     def payments(self) -> list[PaymentState]:
@@ -134,7 +136,8 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     readings = read(invoices, methods, Payment.objects.select_related("deposit__expectation", "asset"))
     addresses = [method.address for reading in readings for method in reading.methods] if with_addresses else []
     shown = issuing.verified_many(addresses) if addresses else {}
-    return [state(reading, shown) for reading in readings]
+    by_hand = _interventions([invoice for invoice in invoices if invoice.ended_by_hand])
+    return [state(reading, shown, by_hand.get(reading.invoice.pk, ())) for reading in readings]
 
 
 def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments: QuerySet[Payment]) -> list[Reading]:
@@ -149,9 +152,12 @@ def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments
     return [Reading(invoice, by_invoice[invoice.pk], by_method, cursors) for invoice in invoices]
 
 
-def state(reading: Reading, shown: Mapping[int, str] = MappingProxyType({})) -> InvoiceState:
+def state(
+    reading: Reading, shown: Mapping[int, str] = MappingProxyType({}), by_hand: Sequence[Intervention] = ()
+) -> InvoiceState:
     """How an invoice stands. `shown`: its verified addresses, by their keys; without them, no address is."""
-    return InvoiceState(reading.invoice, [_method_state(method, reading, shown) for method in reading.methods])
+    methods = [_method_state(method, reading, shown) for method in reading.methods]
+    return InvoiceState(reading.invoice, methods, by_hand)
 
 
 def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> InvoiceState:
@@ -183,14 +189,16 @@ def facts(reading: Reading, now: datetime | None = None) -> Facts:
     now, invoice = now or timezone.now(), reading.invoice
     assets = {method.pk: method.asset_id for method in reading.methods}
     paid = [p for method in reading.methods for p in reading.payments[method.pk] if p.state in COUNTED]
+    cancelled = invoice.status == Invoice.Status.CANCELLED
     return Facts(
         seen=_share(reading, COUNTED),
         confirmed=_share(reading, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
-        paid_late=any(payment.late for payment in paid),
+        paid_late=any(payment.late and not payment.accepted for payment in paid) or (cancelled and bool(paid)),
         paid_other=any(payment.asset_id != assets[payment.method_id] for payment in paid),
         deadline_passed=_passed(invoice.expires_at, now, reading),
         monitoring_over=_passed(invoice.monitored_until, now, reading),
+        marked=invoice.exception == Invoice.Exceptional.MARKED,
     )
 
 
@@ -217,6 +225,14 @@ def _passed(moment: datetime, now: datetime, reading: Reading) -> bool:
     return all(cursor is not None and cursor.settles(moment) for cursor in cursors)
 
 
+def _interventions(invoices: Sequence[Invoice]) -> dict[int, list[Intervention]]:
+    """By invoice; most have none, and cost nothing."""
+    found: dict[int, list[Intervention]] = {invoice.pk: [] for invoice in invoices}
+    for row in among(Intervention.objects.all(), "invoice", found).order_by("pk") if found else ():
+        found[row.invoice_id].append(row)
+    return found
+
+
 def _cursors() -> dict[str, Cursor]:
     """Of all chains: they are few."""
     return {row.chain_code: row for row in Cursor.objects.all()}
@@ -224,8 +240,8 @@ def _cursors() -> dict[str, Cursor]:
 
 def _paid(method: PaymentMethod, reading: Reading, states: Collection[Payment.State]) -> int:
     """In what the method asks for; other coins that came to its address are no part of the price."""
-    found = reading.payments[method.pk]
-    return sum(p.base_units for p in found if p.state in states and not p.late and p.asset_id == method.asset_id)
+    found = [p for p in reading.payments[method.pk] if not p.late or p.accepted]
+    return sum(p.base_units for p in found if p.state in states and p.asset_id == method.asset_id)
 
 
 def _share(reading: Reading, states: Collection[Payment.State]) -> Fraction:

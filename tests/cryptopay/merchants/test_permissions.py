@@ -41,7 +41,7 @@ def test_every_role_has_grants_and_every_grant_names_something() -> None:
         for pattern in patterns:
             room, _, codename = pattern.partition(".")
             assert room == "*" or room in rooms
-            assert codename.partition("_")[0] in {"view", "add", "change", "export", "*"}
+            assert codename.partition("_")[0] in {"view", "add", "change", "export", "cancel", "mark", "*"}
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.AUDITOR])
@@ -54,7 +54,10 @@ def test_readers_change_nothing(alice: Merchant, role: str) -> None:
 @pytest.mark.parametrize(
     ("role", "writes"),
     [
-        (Role.ACCOUNTANT, {"ledger.add_proposal", "ledger.add_decision"}),
+        (
+            Role.ACCOUNTANT,
+            {"ledger.add_proposal", "ledger.add_decision", "payments.cancel_invoice", "payments.mark_invoice"},
+        ),
         (Role.APPROVER, {"ledger.add_decision"}),
     ],
 )

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptopay.payments.machine import EDGES, Facts, exception, path
+from cryptopay.payments.machine import BY_HAND, EDGES, Facts, exception, path
 from cryptopay.payments.models import Invoice
 
-New, Processing, Settled, Expired, Invalid = (
+New, Processing, Settled, Expired, Invalid, Cancelled = (
     Invoice.Status.NEW,
     Invoice.Status.PROCESSING,
     Invoice.Status.SETTLED,
     Invoice.Status.EXPIRED,
     Invoice.Status.INVALID,
+    Invoice.Status.CANCELLED,
 )
 Exceptional = Invoice.Exceptional
 
@@ -28,8 +29,9 @@ def facts(
     deadline: bool = False,
     over: bool = False,
     other: bool = False,
+    marked: bool = False,
 ) -> Facts:
-    return Facts(Fraction(seen), Fraction(confirmed), Fraction(needed), late, deadline, over, other)
+    return Facts(Fraction(seen), Fraction(confirmed), Fraction(needed), late, deadline, over, other, marked)
 
 
 STORIES = {
@@ -62,6 +64,10 @@ STORIES = {
     ),
     "invalid, and confirmed after all": (Invalid, facts(1, 1, deadline=True, over=True), [Settled]),
     "invalid stays": (Invalid, facts(1, deadline=True, over=True), []),
+    "cancelled, and paid all the same": (Cancelled, facts(1, 1, deadline=True, over=True), []),
+    "marked settled, and nothing came": (Settled, facts(deadline=True, over=True, marked=True), []),
+    "marked settled, and a reorg took all": (Settled, facts(marked=True), []),
+    "marked invalid, and paid all the same": (Invalid, facts(1, 1, deadline=True, marked=True), []),
 }
 
 
@@ -91,6 +97,7 @@ def test_the_stories_walk_every_edge() -> None:
         (facts(other=True), Exceptional.PAID_OTHER),
         (facts(1, 1, other=True), Exceptional.PAID_OTHER),
         (facts("1/2", other=True), Exceptional.PAID_PARTIAL),
+        (facts(2, late=True, marked=True), Exceptional.MARKED),
     ],
 )
 def test_the_second_word(known: Facts, expected: Exceptional) -> None:
@@ -108,6 +115,7 @@ _shares = st.fractions(min_value=0, max_value=3, max_denominator=10**8)
     late=st.booleans(),
     deadline=st.booleans(),
     over=st.booleans(),
+    marked=st.booleans(),
 )
 def test_every_path_ends_and_stays(
     status: Invoice.Status,
@@ -117,10 +125,21 @@ def test_every_path_ends_and_stays(
     late: bool,
     deadline: bool,
     over: bool,
+    marked: bool,
 ) -> None:
-    known = Facts(seen, max(Fraction(0), seen - unconfirmed), needed, late, deadline or over, over)
+    confirmed = max(Fraction(0), seen - unconfirmed)
+    known = Facts(seen, confirmed, needed, late, deadline or over, over, marked=marked)
     passed = path(status, known)
     assert len(passed) == len(set(passed))
     assert path(passed[-1] if passed else status, known) == []
     if passed and passed[-1] == Settled:
         assert known.confirmed >= needed
+    if marked:
+        assert (passed, exception(known)) == ([], Exceptional.MARKED)
+
+
+def test_a_hand_takes_it_where_the_table_says_and_never_to_where_it_is() -> None:
+    assert BY_HAND[Cancelled] == {New}
+    assert BY_HAND[Settled] == {New, Processing, Expired, Invalid, Cancelled}
+    assert BY_HAND[Invalid] == {New, Processing, Expired, Settled}
+    assert len(BY_HAND) == 3
