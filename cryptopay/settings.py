@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentState": "cryptopay.payments.models.Payment.State",
         "DeliveryState": "cryptopay.webhooks.models.Delivery.State",
         "Scope": "cryptopay.merchants.models.ApiKey.Scope",
+        "ApiKeyState": "cryptopay.merchants.models.ApiKey.State",
         "AccountKind": "cryptopay.api.ledger_fields.ACCOUNT_KINDS",
         "AssetKind": "cryptopay.api.ledger_assets.ASSET_KINDS",
         "EntryKind": "cryptopay.api.ledger_entries.ENTRY_KINDS",

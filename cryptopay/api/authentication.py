@@ -32,11 +32,17 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         key = api_keys.authenticate(secret.strip()) if scheme.lower() == _SCHEME else None
         if key is None:
-            raise exceptions.AuthenticationFailed("This API key is not valid.", "api_key_invalid")
+            raise _refusal(api_keys.why_ended(secret.strip()) if scheme.lower() == _SCHEME else None)
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="CryptoPay"'
+
+
+def _refusal(ended: str | None) -> exceptions.AuthenticationFailed:
+    """Said clearly to whoever has the secret; of what never was a key, nothing is told."""
+    words = {"revoked": "was revoked", "expired": "has expired"}.get(ended or "", "is not valid")
+    return exceptions.AuthenticationFailed(f"This API key {words}.", f"api_key_{ended or 'invalid'}")
 
 
 class HasScope(BasePermission):

@@ -3,6 +3,7 @@
 Each carries a stable `code`; `STATUS_OF_CODE` gives its status by this rule:
 
     400   wrong whatever the state of the world: the form of an amount, of a key, of a URL
+    403   this API key may not
     404   not there, or another tenant's
     409   right, but not in the present state
     422   well formed, and refused as this merchant is set up: no key for the chain, no such currency
@@ -37,7 +38,10 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_unbalanced",
         "leg_invalid",
         "account_code_invalid",
+        "scope_invalid",
+        "key_expiry_invalid",
     ),
+    HTTPStatus.FORBIDDEN: ("scope_exceeded",),
     HTTPStatus.NOT_FOUND: ("not_found",),
     HTTPStatus.CONFLICT: (
         "invoice_closed",
@@ -61,6 +65,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_not_reversible",
         "entry_already_reversed",
         "period_closed",
+        "api_key_ended",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "currency_unknown",

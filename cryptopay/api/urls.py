@@ -4,6 +4,7 @@ from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
 from cryptopay.api.addresses import Addresses, OneAddress
+from cryptopay.api.api_keys import ApiKeys, OneApiKey, RotatedApiKey
 from cryptopay.api.chain_events import ChainEvents, OneChainEvent
 from cryptopay.api.chains import Chains
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
@@ -74,6 +75,9 @@ v1 = [
     path("ledger/entries/<journal_entry:entry_id>/void", VoidedEntry.as_view(), name="voided-entry"),
     path("ledger/entries/<journal_entry:entry_id>/reverse", ReversedEntry.as_view(), name="reversed-entry"),
     path("ledger/trial-balance", TrialBalance.as_view(), name="trial-balance"),
+    path("api-keys", ApiKeys.as_view(), name="api-keys"),
+    path("api-keys/rotate", RotatedApiKey.as_view(), name="rotated-api-key"),
+    path("api-keys/<public_id:api_key_id>", OneApiKey.as_view(), name="api-key"),
     path("me", Me.as_view(), name="me"),
     path("chains", Chains.as_view(), name="chains"),
     path("health", Health.as_view(), name="health"),

@@ -9,7 +9,6 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -180,6 +179,9 @@ class CustomerAdmin(ReadOnlyAdmin):
         return moment(customer.created_at)
 
 
+_COLOURS = {ApiKey.State.ACTIVE: "success", ApiKey.State.EXPIRED: "default", ApiKey.State.REVOKED: "danger"}
+
+
 class NewKeyForm(forms.ModelForm[ApiKey]):
     scopes = forms.MultipleChoiceField(
         choices=ApiKey.Scope.choices,
@@ -201,7 +203,10 @@ class ApiKeyAdmin(ModelAdmin):
     list_select_related = ["merchant"]
     search_fields = ["label", "hint"]
     ordering = ["-id"]
-    fields = ["label", "hint", "mode", "merchant", "scope_names", "created", "expires_at", "last_used", "state"]
+    fields = [
+        *("label", "hint", "mode", "merchant", "scope_names", "created", "maker", "expires_at", "last_used", "state"),
+        "ender",
+    ]
     actions = ["revoke"]
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:
@@ -232,6 +237,7 @@ class ApiKeyAdmin(ModelAdmin):
             live=given["live"],
             scopes=given["scopes"],
             expires_at=given["expires_at"],
+            made_by=request.user if isinstance(request.user, User) else None,
         )
         obj.__dict__.update(made.__dict__)
         vars(request)["new_secret"] = secret
@@ -243,7 +249,7 @@ class ApiKeyAdmin(ModelAdmin):
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         for key in keys:
-            api_keys.revoke(key)
+            api_keys.revoke(key, by=request.user if isinstance(request.user, User) else None)
         self.message_user(request, "Revoked. Programs that still use them are refused from now on.")
 
     @display(description="mode", ordering="live")
@@ -258,13 +264,24 @@ class ApiKeyAdmin(ModelAdmin):
     def created(self, key: ApiKey) -> SafeString | str:
         return moment(key.created_at)
 
+    @display(description="made by")
+    def maker(self, key: ApiKey) -> str:
+        return _who(key.made_by, key.made_with)
+
+    @display(description="revoked by")
+    def ender(self, key: ApiKey) -> str:
+        return _who(key.revoked_by, key.revoked_with)
+
     @display(description="last used", ordering="last_used_at")
     def last_used(self, key: ApiKey) -> SafeString | str:
         return moment(key.last_used_at) if key.last_used_at else "Never"
 
     @display(description="state")
     def state(self, key: ApiKey) -> SafeString:
-        if key.revoked_at is not None:
-            return label("Revoked", "danger")
-        ended = key.expires_at is not None and key.expires_at <= timezone.now()
-        return label("Expired", "default") if ended else label("Active", "success")
+        return label(str(key.state.label), _COLOURS[key.state])
+
+
+def _who(person: User | None, key: ApiKey | None) -> str:
+    if key is not None:
+        return f"the API key {key}"
+    return str(person) if person is not None else "–"

@@ -15,12 +15,13 @@ from django.db import connection, transaction
 from django.db.models import Field, Model
 from django.utils import timezone
 
-from cryptopay.merchants.errors import ApiKeyEnded, ScopeRefused
-from cryptopay.merchants.models import ApiKey, Merchant
+from cryptopay.merchants.errors import ApiKeyEnded, ExpiryRefused, ScopeExceeded, ScopeRefused
+from cryptopay.merchants.models import ApiKey, Merchant, User
 from ledger import tenancy
 from ledger.models import Book
 
 ROTATION_OVERLAP = timedelta(hours=24)
+LONGEST_OVERLAP = timedelta(days=7)
 _SECRET_BYTES = 32
 _FORM = re.compile(r"sk_(?:test|live)_[0-9a-f]{64}", re.ASCII)
 _NOTED_EVERY = timedelta(minutes=1)
@@ -28,14 +29,22 @@ _M = TypeVar("_M", bound=Model)
 _PARTS: dict[str, type[Model]] = {"key": ApiKey, "book": Book, "merchant": Merchant}
 _COLUMNS = [f"({part}).{field.column}" for part, model in _PARTS.items() for field in model._meta.concrete_fields]
 _BY_HASH = f"SELECT {', '.join(_COLUMNS)} FROM merchants_key_of_hash(%s)"  # noqa: S608
+_WHY_ENDED = "SELECT merchants_why_key_ended(%s)"
 
 
 def create(
-    merchant: Merchant, label: str, *, live: bool, scopes: Iterable[str], expires_at: datetime | None = None
+    merchant: Merchant,
+    label: str,
+    *,
+    live: bool,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    made_by: User | None = None,
+    made_with: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its text, `sk_test_...` or `sk_live_...`, which reads and writes the test or the live book alone.
 
-    Raises `ScopeRefused`.
+    `made_by` a person or `made_with` another key, for the record. Raises `ScopeRefused`.
     """
     text = f"sk_{'live' if live else 'test'}_{secrets.token_hex(_SECRET_BYTES)}"
     key = ApiKey.objects.create(
@@ -47,8 +56,36 @@ def create(
         scopes=_checked(scopes),
         live=live,
         expires_at=expires_at,
+        made_by=made_by,
+        made_with=made_with,
     )
     return key, text
+
+
+@transaction.atomic
+def create_with(
+    maker: ApiKey, label: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """A key that a program makes with its own: of the same book, and never with more rights or a longer life.
+
+    It ends with its maker's at the latest, so what was made with a leaked key does not outlive it. Raises
+    `ScopeRefused`, `ScopeExceeded`, `ExpiryRefused`, `ApiKeyEnded`.
+    """
+    known = _checked(scopes)
+    living = _living(maker)
+    _within(living, known)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise ExpiryRefused("That moment has passed.", "/expires_at")
+    if living.expires_at is not None and (expires_at or living.expires_at) > living.expires_at:
+        raise ExpiryRefused(f"The key you ask with ends at {living.expires_at:%Y-%m-%dT%H:%M:%SZ}.", "/expires_at")
+    return create(
+        living.merchant,
+        label,
+        live=living.live,
+        scopes=known,
+        expires_at=expires_at or living.expires_at,
+        made_with=living,
+    )
 
 
 def authenticate(text: str) -> ApiKey | None:
@@ -80,22 +117,36 @@ def note_use(key: ApiKey) -> None:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
-def revoke(key: ApiKey) -> None:
-    """From now on it opens nothing. Revoking twice keeps the first moment."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
-    key.refresh_from_db(fields=["revoked_at"])
+def why_ended(text: str) -> str | None:
+    """`revoked` or `expired`, for whoever has the secret of a key that was; None for what never was a key."""
+    if not _FORM.fullmatch(text):
+        return None
+    with connection.cursor() as sql:
+        sql.execute(_WHY_ENDED, [_hash(text)])
+        found: str | None = sql.fetchone()[0]
+    return found
+
+
+def revoke(key: ApiKey, *, by: User | None = None, using: ApiKey | None = None) -> None:
+    """From now on it opens nothing. Revoking twice keeps the first moment, and who did it.
+
+    A person may revoke any key, a program one with no more rights than its own. Raises `ScopeExceeded`.
+    """
+    if using is not None:
+        _within(using, key.scopes)
+    ended = {"revoked_at": timezone.now(), "revoked_by": by, "revoked_with": using}
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(**ended)
+    key.refresh_from_db(fields=[*ended])
 
 
 @transaction.atomic
-def rotate(key: ApiKey) -> tuple[ApiKey, str]:
-    """A new key with the same rights; the former one works for 24 hours more (`revoke` ends it at once).
+def rotate(key: ApiKey, overlap: timedelta = ROTATION_OVERLAP) -> tuple[ApiKey, str]:
+    """A new key with the same rights; the former one works for `overlap` more (`revoke` ends it at once).
 
-    The new one lives as long as the former was meant to. Raises `ApiKeyEnded`.
+    The new one lives as long as the former was meant to. A key is rotated once: in its last hours it makes no others,
+    for it may have leaked. Raises `ApiKeyEnded`.
     """
-    former = ApiKey.objects.select_for_update(of=("self",), no_key=True).select_related("merchant").get(pk=key.pk)
-    now = timezone.now()
-    if former.revoked_at is not None or (former.expires_at is not None and former.expires_at <= now):
-        raise ApiKeyEnded("The API key was revoked or has expired. Make a new one.")
+    former, now = _living(key), timezone.now()
     lifetime = former.expires_at - former.created_at if former.expires_at else None
     created = create(
         former.merchant,
@@ -103,11 +154,27 @@ def rotate(key: ApiKey) -> tuple[ApiKey, str]:
         live=former.live,
         scopes=former.scopes,
         expires_at=now + lifetime if lifetime else None,
+        made_with=former,
     )
-    former.expires_at = min(former.expires_at or now + ROTATION_OVERLAP, now + ROTATION_OVERLAP)
-    former.save(update_fields=["expires_at"])
-    key.expires_at = former.expires_at
+    former.rotated_at, former.expires_at = now, min(former.expires_at or now + overlap, now + overlap)
+    former.save(update_fields=["rotated_at", "expires_at"])
+    key.rotated_at, key.expires_at = former.rotated_at, former.expires_at
     return created
+
+
+def _living(key: ApiKey) -> ApiKey:
+    """The row, held to the end of the transaction, so that nobody ends it meanwhile. Raises `ApiKeyEnded`."""
+    row = ApiKey.objects.select_for_update(of=("self",), no_key=True).select_related("merchant").get(pk=key.pk)
+    if row.state != ApiKey.State.ACTIVE:
+        raise ApiKeyEnded("The API key was revoked or has expired. Make a new one.")
+    if row.rotated_at is not None:
+        raise ApiKeyEnded("The API key was rotated. Ask with the new one.")
+    return row
+
+
+def _within(key: ApiKey, scopes: Iterable[str]) -> None:
+    if missing := sorted(set(scopes) - set(key.scopes)):
+        raise ScopeExceeded(f"The key you ask with lacks: {', '.join(missing)}.", "/scopes")
 
 
 def _loaded(model: type[_M], values: Iterator[Any]) -> _M:

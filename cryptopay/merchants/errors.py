@@ -20,9 +20,21 @@ class ScopeRefused(MerchantsError):
 
 
 class ApiKeyEnded(MerchantsError):
-    """The API key was revoked or has expired."""
+    """The API key was revoked, has expired, or was rotated: there is a newer one."""
 
     code = "api_key_ended"
+
+
+class ScopeExceeded(MerchantsError):
+    """A program gives no right that its own key lacks, and ends no key that has more."""
+
+    code = "scope_exceeded"
+
+
+class ExpiryRefused(MerchantsError):
+    """In the past, or after the end of the key that asks."""
+
+    code = "key_expiry_invalid"
 
 
 class ReferenceRefused(MerchantsError):

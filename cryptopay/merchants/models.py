@@ -4,8 +4,14 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
+from ulid import ULID
 
 from ledger.models import Book
+
+
+def api_key_id() -> str:
+    return f"ak_{ULID()}".lower()
 
 
 class User(AbstractUser):
@@ -51,7 +57,10 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` is what a person knows it by."""
+    """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` is what a person knows it by.
+
+    Who made it and who revoked it stays on record: a person in the back office, or a program with another key.
+    """
 
     class Scope(models.TextChoices):
         INVOICES_READ = "invoices:read"
@@ -68,9 +77,17 @@ class ApiKey(models.Model):
         CHAIN_EVENTS_READ = "chain-events:read"
         WEBHOOKS_READ = "webhooks:read"
         WEBHOOKS_WRITE = "webhooks:write"
+        API_KEYS_READ = "api-keys:read"
+        API_KEYS_WRITE = "api-keys:write"
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        EXPIRED = "expired", "Expired"
+        REVOKED = "revoked", "Revoked"
 
     merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="api_keys")
-    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+")
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=api_key_id, editable=False)
     label = models.CharField(max_length=100)
     hint = models.CharField(max_length=20, editable=False)
     secret_hash = models.BinaryField(unique=True, editable=False)
@@ -79,13 +96,35 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    made_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", editable=False, db_index=False
+    )
+    made_with = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="+", editable=False, db_index=False
+    )
+    revoked_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="+", editable=False, db_index=False
+    )
+    revoked_with = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, related_name="+", editable=False, db_index=False
+    )
 
     class Meta:
         verbose_name = "API key"
+        indexes = [models.Index(fields=["book", "-id"], name="api_key_of_book")]
 
     def __str__(self) -> str:
         return f"{self.label} ({self.hint})"
+
+    @property
+    def state(self) -> "ApiKey.State":
+        """Now."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        ended = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.State.EXPIRED if ended else self.State.ACTIVE
 
 
 class Customer(models.Model):

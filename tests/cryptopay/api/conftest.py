@@ -50,7 +50,7 @@ class Caller:
         headers: dict[str, str] | None = None,
         content_type: str = "application/json",
     ) -> HttpResponse:
-        path = path if path.startswith("/api") else f"/api/v1{path}"
+        path = path if path.startswith("/api/") else f"/api/v1{path}"
         # GET's data becomes the query string, everyone else's the body.
         given: dict[str, Any] = {"data": query or {}} if method in ("GET", "HEAD") else {}
         if method in ("POST", "PUT", "PATCH"):
