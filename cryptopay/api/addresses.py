@@ -13,6 +13,7 @@ from cryptopay.api.fields import MetadataField, StrictSerializer, TextField
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.networks import chain_asked
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
+from cryptopay.api.refusals import ISSUING_AN_ADDRESS, NAMING_A_CHAIN
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
@@ -65,6 +66,7 @@ class Addresses(Resource):
     """`/addresses`"""
 
     scopes = {"GET": Scope.ADDRESSES_READ, "POST": Scope.ADDRESSES_WRITE}
+    refusals = {"POST": ("external_ref_invalid", *NAMING_A_CHAIN, *ISSUING_AN_ADDRESS)}
     parameters: ClassVar[type[AddressParameters]] = AddressParameters
 
     @extend_schema(operation_id="list_addresses", parameters=[AddressParameters], responses=page_schema(AddressSchema))

@@ -79,6 +79,7 @@ class ApiKeys(Resource):
     """`/api-keys`"""
 
     scopes = {"GET": Scope.API_KEYS_READ, "POST": Scope.API_KEYS_WRITE}
+    refusals = {"POST": ("scope_invalid", "scope_exceeded", "key_expiry_invalid", "api_key_ended")}
     parameters: ClassVar[type[PageParameters]] = PageParameters
 
     @extend_schema(operation_id="list_api_keys", parameters=[PageParameters], responses=page_schema(ApiKeySchema))
@@ -101,6 +102,7 @@ class RotatedApiKey(Resource):
     """`/api-keys/rotate`"""
 
     scopes = {"POST": Scope.API_KEYS_WRITE}
+    refusals = {"POST": ("api_key_ended",)}
 
     @extend_schema(operation_id="rotate_api_key", request=RotationBody, responses={201: RotatedKeySchema})
     @idempotent
@@ -117,6 +119,7 @@ class OneApiKey(Resource):
     """`/api-keys/{id}`"""
 
     scopes = {"GET": Scope.API_KEYS_READ, "DELETE": Scope.API_KEYS_WRITE}
+    refusals = {"DELETE": ("scope_exceeded",)}
 
     @extend_schema(operation_id="get_api_key", responses=ApiKeySchema)
     def get(self, request: Request, api_key_id: str) -> Response:

@@ -65,6 +65,7 @@ class ChainEvents(Resource):
     """`/chain-events`"""
 
     scopes = {"GET": Scope.CHAIN_EVENTS_READ}
+    refusals = {"GET": ("parameters_conflict",)}
     parameters: ClassVar[type[ChainEventParameters]] = ChainEventParameters
 
     @extend_schema(

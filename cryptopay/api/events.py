@@ -70,6 +70,7 @@ class Events(Resource):
     """`/events`"""
 
     scopes = {"GET": Scope.WEBHOOKS_READ}
+    refusals = {"GET": ("parameters_conflict",)}
     parameters: ClassVar[type[EventParameters]] = EventParameters
 
     @extend_schema(operation_id="list_events", parameters=[EventParameters], responses=page_schema(EventSchema))
@@ -113,6 +114,7 @@ class Redelivery(Resource):
     """`/deliveries/{id}/redeliver`"""
 
     scopes = {"POST": Scope.WEBHOOKS_WRITE}
+    refusals = {"POST": ("endpoint_disabled",)}
 
     @extend_schema(operation_id="redeliver", request=None, responses={202: DeliverySchema})
     @idempotent

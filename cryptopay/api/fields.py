@@ -43,6 +43,8 @@ class TextField(serializers.CharField):
     """A JSON string, as it was sent; a number or a boolean is not one."""
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
+        if not options.get("allow_blank"):
+            options.setdefault("min_length", 1)  # the empty text is refused as `blank` before, and described by this
         super().__init__(max_length=max_length, trim_whitespace=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
@@ -60,7 +62,7 @@ class WholeNumberField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-@extend_schema_field({"type": "string", "examples": ["25.00", "0.0015"]})
+@extend_schema_field({"type": "string", "format": "decimal", "maxLength": _LONGEST_AMOUNT})
 class AmountTextField(serializers.Field[str, Any, str, Any]):
     """An amount coming in: a decimal in a string. A JSON number has passed through a float somewhere, so it is refused.
 

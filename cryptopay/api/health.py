@@ -14,7 +14,9 @@ from cryptopay.api.problems import problem
 from cryptopay.api.resource import Resource
 from monitor import nodes
 from monitor.models import Cursor
-from monitor.standing import standing
+from monitor.standing import State, standing
+
+_NOT_READ = [f"chain_{state}" for state in State if state not in (State.READING, State.CATCHING_UP)]
 
 
 class HealthSchema(serializers.Serializer[Any]):
@@ -28,10 +30,11 @@ class Health(Resource):
 
     authentication_classes = []
     scopes = {"GET": PUBLIC}
+    refusals = {"GET": ("unhealthy", *_NOT_READ)}
 
     @extend_schema(operation_id="get_health", responses={200: HealthSchema, 503: None}, auth=[])
     def get(self, request: Request) -> Response:
-        """503 where something is wrong: `errors` says what, without telling an outsider where our nodes are."""
+        """Whether every chain is being read. If not: 503, with `errors` that tell no outsider where our nodes are."""
         errors = list(_unread_chains())
         if not errors:
             return Response({"status": "ok"})

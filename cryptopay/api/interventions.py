@@ -50,6 +50,7 @@ class CancelledInvoice(InvoiceByHand):
     """`/invoices/{id}/cancel`"""
 
     scopes = {"POST": Scope.INVOICES_WRITE}
+    refusals = {"POST": ("reason_invalid", "invoice_closed", "invoice_paid")}
 
     @extend_schema(
         operation_id="cancel_invoice",
@@ -69,6 +70,7 @@ class MarkedInvoice(InvoiceByHand):
     """`/invoices/{id}/mark`"""
 
     scopes = {"POST": Scope.INVOICES_MARK}
+    refusals = {"POST": ("reason_invalid", "invoice_not_markable")}
 
     @extend_schema(
         operation_id="mark_invoice",

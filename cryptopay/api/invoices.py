@@ -22,6 +22,7 @@ from cryptopay.api.fields import (
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
 from cryptopay.api.payments import ExpectedSchema, PaymentSchema, payment_json
+from cryptopay.api.refusals import CHOOSING_A_COIN
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
@@ -177,6 +178,18 @@ class Invoices(Resource):
     """`/invoices`"""
 
     scopes = {"GET": Scope.INVOICES_READ, "POST": Scope.INVOICES_WRITE}
+    refusals = {
+        "POST": (
+            "amount_too_precise",
+            "amount_out_of_range",
+            "amount_not_positive",
+            "tolerance_invalid",
+            "expiry_invalid",
+            "external_ref_invalid",
+            "currency_unknown",
+            *CHOOSING_A_COIN,
+        ),
+    }
     parameters: ClassVar[type[InvoiceParameters]] = InvoiceParameters
 
     @extend_schema(operation_id="list_invoices", parameters=[InvoiceParameters], responses=page_schema(InvoiceSchema))

@@ -108,6 +108,18 @@ class LedgerAccounts(Resource):
     """`/ledger/accounts`"""
 
     scopes = {"GET": Scope.LEDGER_READ, "POST": Scope.LEDGER_WRITE}
+    refusals = {
+        "POST": (
+            "amount_too_precise",
+            "amount_out_of_range",
+            "account_code_invalid",
+            "account_conflict",
+            "account_kind_invalid",
+            "account_reserved",
+            "asset_unknown",
+            "asset_ambiguous",
+        ),
+    }
     parameters: ClassVar[type[AccountParameters]] = AccountParameters
 
     @extend_schema(operation_id="list_accounts", parameters=[AccountParameters], responses=page_schema(AccountSchema))
@@ -165,6 +177,7 @@ class ClosedAccount(Resource):
     """`/ledger/accounts/{id}/close`"""
 
     scopes = {"POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": ("account_not_empty", "account_stays_open")}
 
     @extend_schema(operation_id="close_account", request=None, responses={200: AccountSchema})
     @idempotent

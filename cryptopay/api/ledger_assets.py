@@ -58,6 +58,7 @@ class LedgerAssets(Resource):
     """`/ledger/assets`"""
 
     scopes = {"GET": Scope.LEDGER_READ, "POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": ("asset_code_invalid", "asset_code_taken", "asset_conflict", "too_many_assets")}
     parameters: ClassVar[type[PageParameters]] = PageParameters
 
     @extend_schema(operation_id="list_assets", parameters=[PageParameters], responses=page_schema(AssetSchema))

@@ -25,6 +25,7 @@ from cryptopay.api.ledger_fields import (
 from cryptopay.api.ledger_filters import BY_REFERENCE, EntryParameters, filtered, newest_recorded_first
 from cryptopay.api.ledger_writing import read, write
 from cryptopay.api.pagination import page_schema
+from cryptopay.api.refusals import POSTING
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from ledger.models import JournalEntry, Posting
@@ -149,6 +150,7 @@ class LedgerEntries(Resource):
     """`/ledger/entries`"""
 
     scopes = {"GET": Scope.LEDGER_READ, "POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": POSTING}
     parameters: ClassVar[type[EntryKindParameters]] = EntryKindParameters
 
     @extend_schema(operation_id="list_entries", parameters=[EntryKindParameters], responses=page_schema(EntrySchema))
@@ -176,6 +178,7 @@ class LedgerBatch(Resource):
     """`/ledger/entries/batch`"""
 
     scopes = {"POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": POSTING}
 
     @extend_schema(operation_id="post_entries", request=NewBatchBody, responses={201: EntriesSchema})
     @idempotent

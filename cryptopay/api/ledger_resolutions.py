@@ -9,6 +9,7 @@ from cryptopay.api.idempotency import idempotent
 from cryptopay.api.ledger_entries import EntrySchema, entry_json_of
 from cryptopay.api.ledger_fields import MomentField, own
 from cryptopay.api.ledger_writing import resolve
+from cryptopay.api.refusals import RESOLVING
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from ledger.models import JournalEntry
@@ -43,6 +44,7 @@ class SettledEntry(_Resolution):
     """`/ledger/entries/{id}/settle`"""
 
     scopes = {"POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": RESOLVING}
 
     @extend_schema(operation_id="settle_entry", request=ResolutionBody, responses={201: EntrySchema})
     @idempotent
@@ -55,6 +57,7 @@ class VoidedEntry(_Resolution):
     """`/ledger/entries/{id}/void`"""
 
     scopes = {"POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": RESOLVING}
 
     @extend_schema(operation_id="void_entry", request=ResolutionBody, responses={201: EntrySchema})
     @idempotent
@@ -67,6 +70,7 @@ class ReversedEntry(_Resolution):
     """`/ledger/entries/{id}/reverse`"""
 
     scopes = {"POST": Scope.LEDGER_WRITE}
+    refusals = {"POST": (*RESOLVING, "entry_not_reversible", "entry_already_reversed")}
 
     @extend_schema(operation_id="reverse_entry", request=ReversalBody, responses={201: EntrySchema})
     @idempotent

@@ -83,6 +83,7 @@ class AccountStatement(Resource):
     """`/ledger/accounts/{id}/statement`"""
 
     scopes = {"GET": Scope.LEDGER_READ}
+    refusals = {"GET": ("period_invalid",)}
     parameters: ClassVar[type[StatementParameters]] = StatementParameters
 
     @extend_schema(operation_id="get_statement", parameters=[StatementParameters], responses=StatementSchema)

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from cryptopay.api.fields import StrictSerializer, TextField
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.invoices import MethodSchema, method_json
+from cryptopay.api.refusals import CHOOSING_A_COIN
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import lifecycle
@@ -47,6 +48,7 @@ class PaymentMethods(Resource):
     """`/invoices/{id}/payment-methods`"""
 
     scopes = {"GET": Scope.INVOICES_READ, "POST": Scope.INVOICES_WRITE}
+    refusals = {"POST": ("invoice_closed", *CHOOSING_A_COIN)}
 
     @extend_schema(operation_id="list_payment_methods", responses=MethodsSchema)
     def get(self, request: Request, invoice_id: str) -> Response:

@@ -65,6 +65,16 @@ class PublicKeys(Resource):
     """`/public-keys`"""
 
     scopes = {"GET": Scope.KEYS_READ, "POST": Scope.KEYS_WRITE}
+    refusals = {
+        "POST": (
+            "required",
+            "credential_invalid",
+            "extended_key_invalid",
+            "credential_in_use",
+            "chain_unknown",
+            "sealed_key_unreadable",
+        ),
+    }
     parameters: ClassVar[type[PageParameters]] = PageParameters
 
     @extend_schema(operation_id="list_public_keys", parameters=[PageParameters], responses=page_schema(PublicKeySchema))

@@ -1,7 +1,7 @@
 """What all resources share: one transaction a request, confined to the key's book; strict reading; declared scopes."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import structlog
@@ -31,6 +31,8 @@ class Resource(APIView):
     """Method -> scope, `PUBLIC` or `ANY_KEY`. A method that is missing here is refused."""
     parameters: ClassVar[type[Parameters]] = Parameters
     """What the query string of a GET may hold."""
+    refusals: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Method -> the codes it may answer beside those that follow from its form; see `refusals`."""
     http_method_names = ["get", "post", "patch", "delete", "head"]
 
     query: Mapping[str, Any]

@@ -14,6 +14,7 @@ from cryptopay.api.fields import MetadataField, StrictSerializer, TextField, Who
 from cryptopay.api.idempotency import idempotent
 from cryptopay.api.networks import chain_asked
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
+from cryptopay.api.refusals import NAMING_A_CHAIN
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments import representation
@@ -98,6 +99,21 @@ class Watches(Resource):
     """`/watches`"""
 
     scopes = {"GET": Scope.WATCHES_READ, "POST": Scope.WATCHES_WRITE}
+    refusals = {
+        "POST": (
+            "watch_target_invalid",
+            "txid_invalid",
+            "address_invalid",
+            "address_not_yours",
+            "watch_conflict",
+            "too_many_watches",
+            "reading_again",
+            "range_invalid",
+            "since_height_too_low",
+            "chain_halted",
+            *NAMING_A_CHAIN,
+        ),
+    }
     parameters: ClassVar[type[WatchParameters]] = WatchParameters
 
     @extend_schema(operation_id="list_watches", parameters=[WatchParameters], responses=page_schema(WatchSchema))

@@ -67,6 +67,7 @@ class WebhookEndpoints(Resource):
     """`/webhook-endpoints`"""
 
     scopes = {"GET": Scope.WEBHOOKS_READ, "POST": Scope.WEBHOOKS_WRITE}
+    refusals = {"POST": ("webhook_url_refused", "event_type_invalid", "too_many_endpoints")}
     parameters: ClassVar[type[PageParameters]] = PageParameters
 
     @extend_schema(
@@ -93,6 +94,7 @@ class OneWebhookEndpoint(Resource):
     """`/webhook-endpoints/{id}`"""
 
     scopes = {"GET": Scope.WEBHOOKS_READ, "PATCH": Scope.WEBHOOKS_WRITE, "DELETE": Scope.WEBHOOKS_WRITE}
+    refusals = {"PATCH": ("webhook_url_refused", "event_type_invalid", "too_many_endpoints")}
 
     @extend_schema(operation_id="get_webhook_endpoint", responses=EndpointSchema)
     def get(self, request: Request, endpoint_id: str) -> Response:
@@ -124,6 +126,7 @@ class WebhookSecret(Resource):
     """`/webhook-endpoints/{id}/rotate`"""
 
     scopes = {"POST": Scope.WEBHOOKS_WRITE}
+    refusals = {"POST": ("endpoint_disabled", "webhook_secret_unreadable")}
 
     @extend_schema(operation_id="rotate_webhook_secret", request=None, responses={200: EndpointWithSecretSchema})
     @idempotent
@@ -139,6 +142,7 @@ class WebhookTest(Resource):
     """`/webhook-endpoints/{id}/test`"""
 
     scopes = {"POST": Scope.WEBHOOKS_WRITE}
+    refusals = {"POST": ("endpoint_disabled",)}
 
     @extend_schema(operation_id="test_webhook_endpoint", request=None, responses={202: TestEventSchema})
     @idempotent

@@ -22,6 +22,10 @@ from monitor.watching import watched
 from tests import people
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cases", type=int, help="requests to each operation in test_fuzz, at random")
+
+
 class Caller:
     """A program with an API key. Every answer is JSON, whatever went wrong."""
 

@@ -9,6 +9,7 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.cryptopay.api.conftest import Caller
 from tests.cryptopay.api.test_outsiders import DOORS, ids  # noqa: F401 - a fixture
@@ -26,19 +27,85 @@ def test_generated_without_warnings(schema: dict[str, Any]) -> None:
     assert not GENERATOR_STATS._error_cache
     assert schema["openapi"].startswith("3.1")
     validate_schema(schema)
+    OpenAPIV31SpecValidator(schema).validate()
 
 
 def test_every_door_is_described(schema: dict[str, Any]) -> None:
     described = {(path, method.upper()) for path, item in schema["paths"].items() for method in item}
     doors = {("/" + re.sub(r"<\w+:(\w+)>", r"{\1}", door.route), method) for door in DOORS for method in door.methods}
     assert described == doors
-    for item in schema["paths"].values():
+    for path, item in schema["paths"].items():
         for method, operation in item.items():
-            problem = operation["responses"]["default"]["content"]["application/problem+json"]["schema"]
-            assert problem == {"$ref": "#/components/schemas/Problem"}
             headers = [p["name"] for p in operation.get("parameters", []) if p["in"] == "header"]
             assert headers == (["Idempotency-Key"] if method == "post" else [])
             assert "Scope: " in operation["description"]
+            assert 5 < len(operation["summary"]) < 140, f"{method} {path}: its first sentence is its summary"
+            assert operation["operationId"] == operation["operationId"].lower()
+
+
+def test_every_refusal_is_described(schema: dict[str, Any]) -> None:
+    """By status, with its codes; in the one form that refusals have."""
+    shared = schema["components"]["responses"]
+    for path, method, operation in _operations(schema):
+        answers = {status: shared.get(answer.get("$ref", "").rpartition("/")[2], answer)
+                   for status, answer in operation["responses"].items()}  # fmt: skip
+        refusals = {status: answer for status, answer in answers.items() if status >= "400"}
+        assert {"400", "411", "500", "503"} <= set(refusals), path
+        assert ("401" in refusals) == ("security" in operation)
+        assert ("404" in refusals) >= ("{" in path)
+        assert ("409" in refusals) >= (method == "post")
+        for answer in refusals.values():
+            assert answer["x-codes"] == list(dict.fromkeys(answer["x-codes"])) != []
+            assert answer["description"].split() == [f"`{code}`" for code in answer["x-codes"]]
+            (content,) = answer["content"].items()
+            assert content == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+
+
+def test_the_scope_is_told_to_programs_too(schema: dict[str, Any]) -> None:
+    """As the role of the operation's security (OpenAPI 3.1)."""
+    told = {operation["operationId"]: operation.get("security") for _, _, operation in _operations(schema)}
+    assert told["create_invoice"] == [{"apiKey": ["invoices:write"]}]
+    assert told["get_me"] == [{"apiKey": []}]
+    assert told["get_public_invoice"] is None
+
+
+def test_every_example_is_as_described(schema: dict[str, Any]) -> None:
+    for path, method, operation in _operations(schema):
+        content = [operation["requestBody"]["content"]] if "requestBody" in operation else []
+        content += [answer["content"] for status, answer in operation["responses"].items() if status < "300"]
+        for part in [part for media in content for name, part in media.items() if name == "application/json"]:
+            examples = [part["example"]] if "example" in part else [e["value"] for e in part["examples"].values()]
+            assert examples, (method, path)
+            for example in examples:
+                _check(schema, part["schema"], example)
+
+
+DONE = {
+    "create_invoice",
+    "create_address",
+    "create_watch",
+    "import_public_key",
+    "create_webhook_endpoint",
+    "change_webhook_endpoint",
+    "open_account",
+    "create_asset",
+}
+"""Operations whose examples need nothing before them."""
+AS_THINGS_STAND = (404, 409, 422, 503)
+
+
+def test_every_example_of_a_request_is_taken(schema: dict[str, Any], alice: Caller, ids: dict[str, str]) -> None:  # noqa: F811
+    for path, method, operation in _operations(schema):
+        if "requestBody" not in operation:
+            continue
+        content = operation["requestBody"]["content"]["application/json"]
+        examples = [content["example"]] if "example" in content else [e["value"] for e in content["examples"].values()]
+        for number, body in enumerate(examples):
+            headers = {"idempotency-key": f"{operation['operationId']} {number}"}
+            answer = alice.send(method.upper(), path.format(**ids), body, headers=headers)
+            done = answer.status_code < 300
+            assert done or answer.status_code in AS_THINGS_STAND, (path, body, answer.content)
+            assert done or operation["operationId"] not in DONE, (path, body, answer.content)
 
 
 def test_answers_are_as_described(schema: dict[str, Any], alice: Caller, ids: dict[str, str]) -> None:  # noqa: F811
@@ -47,8 +114,9 @@ def test_answers_are_as_described(schema: dict[str, Any], alice: Caller, ids: di
             continue
         answer = alice.get(door.path(ids))
         operation = schema["paths"]["/" + re.sub(r"<\w+:(\w+)>", r"{\1}", door.route)]["get"]
-        described = "default" if answer.status_code >= 400 else str(answer.status_code)
-        (media,) = operation["responses"][described]["content"].values()
+        described = operation["responses"][str(answer.status_code)]
+        described = schema["components"]["responses"].get(described.get("$ref", "").rpartition("/")[2], described)
+        (media,) = described["content"].values()
         _check(schema, media["schema"], answer.json())
 
 
@@ -66,6 +134,10 @@ def test_answers_to_posts_are_as_described(schema: dict[str, Any], alice: Caller
     }
     for name, answer in answers.items():
         _check(schema, {"$ref": f"#/components/schemas/{name}"}, answer)
+
+
+def _operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(path, method, told) for path, item in schema["paths"].items() for method, told in item.items()]
 
 
 def _check(schema: dict[str, Any], part: dict[str, Any], answer: Any) -> None:
