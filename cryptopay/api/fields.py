@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.validators import URLValidator
+from django.core.validators import EmailValidator, URLValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -51,6 +51,16 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class EmailTextField(TextField):
+    """An e-mail address by its form, as it was sent; empty where that is allowed."""
+
+    default_error_messages = {"email_invalid": "This is no e-mail address."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=254, **options)
+        self.validators.append(EmailValidator(self.error_messages["email_invalid"], "email_invalid"))
 
 
 class WholeNumberField(serializers.IntegerField):

@@ -131,7 +131,7 @@ class LedgerAccounts(Resource):
             moved = balances.moved(self.book.pk, shown, as_of)
             data = [account_json(account, _posted(account, *moved[account.pk])) for account in shown]
         else:
-            data = [account_json(account, balance_json(account, _now(account))) for account in shown]
+            data = [account_json(account, balance_json(account, balance_now(account))) for account in shown]
         return Response(shown.json(data))
 
     @extend_schema(
@@ -229,7 +229,8 @@ def balance_json(account: Account, balance: AccountBalance) -> dict[str, Any]:
     return {name: amount_json(base_units, account.asset) for name, base_units in held.items()}
 
 
-def _now(account: Account) -> AccountBalance:
+def balance_now(account: Account) -> AccountBalance:
+    """Of an account that was read with its balance."""
     held = account.balance
     return AccountBalance(held.posted, held.pending_in, held.pending_out)
 

@@ -1,5 +1,6 @@
 """An account's statement, and the trial balance of all of them."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
@@ -89,20 +90,24 @@ class AccountStatement(Resource):
     @extend_schema(operation_id="get_statement", parameters=[StatementParameters], responses=StatementSchema)
     def get(self, request: Request, account_id: int) -> Response:
         """The account in a period: opening, its validated lines in order of date with running balance, closing."""
-        account = own(Account.objects.select_related("asset"), self.book, account_id)
-        last = self.query.get("to") or datetime.now(UTC).date()
-        first = self.query.get("from") or last.replace(day=1)
-        if last < first:
-            raise Problem(400, "period_invalid", "A period ends after it begins.", "?to")
-        return Response(self._page_of(balances.statement(account, first, last)))
+        return Response(statement_page(own(Account.objects.select_related("asset"), self.book, account_id), self.query))
 
-    def _page_of(self, statement: Statement) -> dict[str, Any]:
-        cursor, limit = self.query.get("cursor"), self.query["limit"]
-        last = known_position(statement.postings, cursor, LineId, "account_seq") if cursor is not None else None
-        lines = list(statement.lines(after=last, limit=limit + 1))
-        shown = page([line.posting for line in lines], limit, lambda posting: line_id(posting.account_seq))
-        data = [_line_json(line, statement.account) for line in lines[:limit]]
-        return {**_statement_json(statement), **shown.json(data)}
+
+def statement_page(account: Account, query: Mapping[str, Any]) -> dict[str, Any]:
+    """As `StatementSchema` describes it. `query`: of `StatementParameters`. Raises 400 `period_invalid`."""
+    last = query.get("to") or datetime.now(UTC).date()
+    first = query.get("from") or last.replace(day=1)
+    if last < first:
+        raise Problem(400, "period_invalid", "A period ends after it begins.", "?to")
+    return _page_of(balances.statement(account, first, last), query.get("cursor"), query["limit"])
+
+
+def _page_of(statement: Statement, cursor: str | None, limit: int) -> dict[str, Any]:
+    last = known_position(statement.postings, cursor, LineId, "account_seq") if cursor is not None else None
+    lines = list(statement.lines(after=last, limit=limit + 1))
+    shown = page([line.posting for line in lines], limit, lambda posting: line_id(posting.account_seq))
+    data = [_line_json(line, statement.account) for line in lines[:limit]]
+    return {**_statement_json(statement), **shown.json(data)}
 
 
 class TrialBalanceParameters(PageParameters):

@@ -7,6 +7,7 @@ from cryptopay.api.addresses import Addresses, OneAddress
 from cryptopay.api.api_keys import ApiKeys, OneApiKey, RotatedApiKey
 from cryptopay.api.chain_events import ChainEvents, OneChainEvent
 from cryptopay.api.chains import Chains
+from cryptopay.api.customers import CustomerBalances, Customers, CustomerStatement, OneCustomer
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
 from cryptopay.api.health import Health
 from cryptopay.api.interventions import CancelledInvoice, MarkedInvoice
@@ -47,6 +48,10 @@ v1 = [
     path("invoices/<public_id:invoice_id>/mark", MarkedInvoice.as_view(), name="marked-invoice"),
     path("payments", Payments.as_view(), name="payments"),
     path("payments/<public_id:payment_id>", OnePayment.as_view(), name="payment"),
+    path("customers", Customers.as_view(), name="customers"),
+    path("customers/<public_id:customer_id>", OneCustomer.as_view(), name="customer"),
+    path("customers/<public_id:customer_id>/balances", CustomerBalances.as_view(), name="customer-balances"),
+    path("customers/<public_id:customer_id>/statement", CustomerStatement.as_view(), name="customer-statement"),
     path("public-keys", PublicKeys.as_view(), name="public-keys"),
     path("addresses", Addresses.as_view(), name="addresses"),
     path("addresses/<public_id:address_id>", OneAddress.as_view(), name="address"),

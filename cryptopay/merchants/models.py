@@ -14,6 +14,10 @@ def api_key_id() -> str:
     return f"ak_{ULID()}".lower()
 
 
+def customer_id() -> str:
+    return f"cus_{ULID()}".lower()
+
+
 class User(AbstractUser):
     """A person who signs in to the back office. What they may do follows from their memberships."""
 
@@ -70,6 +74,8 @@ class ApiKey(models.Model):
         LEDGER_WRITE = "ledger:write"
         KEYS_READ = "keys:read"
         KEYS_WRITE = "keys:write"
+        CUSTOMERS_READ = "customers:read"
+        CUSTOMERS_WRITE = "customers:write"
         ADDRESSES_READ = "addresses:read"
         ADDRESSES_WRITE = "addresses:write"
         WATCHES_READ = "watches:read"
@@ -131,14 +137,21 @@ class Customer(models.Model):
     """Somebody who pays a merchant. `external_ref` joins the merchant's own user system."""
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    public_id = models.CharField(max_length=32, unique=True, default=customer_id, editable=False)
     external_ref = models.CharField(max_length=128)
     name = models.CharField(max_length=200, blank=True, default="")
+    email = models.EmailField(blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["book", "external_ref"], name="customer_once_a_book"),
             models.CheckConstraint(condition=~Q(external_ref=""), name="customer_has_a_reference"),
+        ]
+        indexes = [
+            models.Index(fields=["book", "-id"], name="customer_newest"),
+            models.Index(fields=["book", "email", "-id"], name="customer_by_email"),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from cryptopay.api.authentication import PUBLIC
 from cryptopay.api.resource import Resource
 from cryptopay.merchants import api_keys
+from cryptopay.merchants.models import Customer
 from cryptopay.payments.models import ChainNotice, Payment
 from cryptopay.webhooks.models import Delivery, Event
 from ledger.models import Account, JournalEntry
@@ -82,6 +83,7 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
         "api_key_id": alice.key.public_id,
         "invoice_id": invoice["id"],
         "address_id": address,
+        "customer_id": Customer.objects.get(book=alice.book, external_ref="bob").public_id,
         "watch_id": watch,
         "chain_event_id": ChainNotice.objects.get().public_id,
         "endpoint_id": endpoint,

@@ -128,6 +128,7 @@ def test_answers_to_posts_are_as_described(schema: dict[str, Any], alice: Caller
         "Method": alice.post(f"/invoices/{made['id']}/payment-methods", {"method": "ETH"}).json(),
         "EndpointWithSecret": endpoint,
         "Address": alice.post("/addresses", {"chain": "bitcoin-regtest", "user": "bob"}).json(),
+        "Customer": alice.post("/customers", {"external_ref": "bob"}).json(),
         "Watch": alice.post("/watches", {"chain": "bitcoin-regtest", "txid": "ab" * 32}).json(),
         "TestEvent": alice.post(f"/webhook-endpoints/{endpoint['id']}/test").json(),
         "Problem": alice.post("/invoices", {}).json(),
