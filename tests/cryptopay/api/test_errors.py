@@ -26,7 +26,7 @@ ROOMS = [
 ]
 FAULTS = {
     "merchants_error", "payment_error", "webhooks_error", "keys_error", "ledger_error", "rate_error",  # roots
-    "scope_invalid", "api_key_ended", "rate_invalid",  # of the back office and of commands
+    "rate_invalid",  # of commands
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
     "period_not_over", "period_already_closed", "period_not_closed",
