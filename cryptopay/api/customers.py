@@ -89,6 +89,7 @@ class Customers(Resource):
     """`/customers`"""
 
     scopes = {"GET": Scope.CUSTOMERS_READ, "POST": Scope.CUSTOMERS_WRITE}
+    refusals = {"POST": ("external_ref_invalid",)}
     parameters: ClassVar[type[CustomerParameters]] = CustomerParameters
 
     @extend_schema(
@@ -155,6 +156,7 @@ class CustomerStatement(Resource):
     """`/customers/{id}/statement`"""
 
     scopes = {"GET": Scope.CUSTOMERS_READ}
+    refusals = {"GET": ("period_invalid", "account_unknown", "asset_ambiguous")}
     parameters: ClassVar[type[CustomerStatementParameters]] = CustomerStatementParameters
 
     @extend_schema(

@@ -70,7 +70,7 @@ class MarkedInvoice(InvoiceByHand):
     """`/invoices/{id}/mark`"""
 
     scopes = {"POST": Scope.INVOICES_MARK}
-    refusals = {"POST": ("reason_invalid", "invoice_not_markable")}
+    refusals = {"POST": ("reason_invalid", "invoice_not_markable", "balance_below_floor")}
 
     @extend_schema(
         operation_id="mark_invoice",

@@ -26,6 +26,7 @@ from cryptopay.api.refusals import CHOOSING_A_COIN
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.errors import ReferenceRefused
 from cryptopay.merchants.models import ApiKey
+from cryptopay.merchants.onboarding import LONGEST_REFERENCE
 from cryptopay.payments import lifecycle, payers, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
@@ -172,6 +173,7 @@ class InvoiceParameters(PageParameters):
 
     status = serializers.ChoiceField(Invoice.Status.choices, required=False)
     order_id = serializers.CharField(max_length=100, required=False)
+    customer_ref = serializers.CharField(max_length=LONGEST_REFERENCE, required=False, trim_whitespace=False)
 
 
 class Invoices(Resource):
@@ -196,7 +198,10 @@ class Invoices(Resource):
     def get(self, request: Request) -> Response:
         """Your invoices, newest first."""
         own = Invoice.objects.filter(book=self.book)
-        wanted = {name: self.query[name] for name in ("status", "order_id") if name in self.query}
+        names = {"status": "status", "order_id": "order_id", "customer_ref": "customer__external_ref"}
+        wanted = {names[name]: self.query[name] for name in names if name in self.query}
+        if "customer_ref" in self.query:
+            wanted["customer__book"] = self.book  # by the index of references
         page = newest_first(own.filter(**wanted), own, self.query["limit"], self.query.get("cursor"))
         return Response(page.json([invoice_json(state, self.api_key.live) for state in states_of(page)]))
 

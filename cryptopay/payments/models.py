@@ -56,7 +56,9 @@ class Invoice(models.Model):
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     public_id = models.CharField(max_length=32, unique=True, default=invoice_id, editable=False)
-    customer = models.ForeignKey(Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    customer = models.ForeignKey(
+        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices", db_index=False
+    )
     order_id = models.CharField(max_length=100, blank=True, default="")
     description = models.CharField(max_length=300, blank=True, default="")
     amount = models.DecimalField(max_digits=96, decimal_places=18)
@@ -86,6 +88,7 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["book", "-id"], name="invoice_newest"),
             models.Index(fields=["book", "order_id"], name="invoice_by_order"),
+            models.Index(fields=["customer", "-id"], name="invoice_by_customer"),
             models.Index(fields=["expires_at"], condition=Q(status="new"), name="invoice_expiring"),
             models.Index(fields=["monitored_until"], condition=Q(status="processing"), name="invoice_monitored"),
         ]
@@ -174,10 +177,10 @@ class Payment(models.Model):
         REVERSED = "reversed", "Taken back"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True, default=payment_id, editable=False)
+    public_id = models.CharField(max_length=32, default=payment_id, editable=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="payments")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     deposit = models.OneToOneField(Deposit, on_delete=models.PROTECT, related_name="payment")
     base_units = BaseUnitsField()
     state = models.CharField(max_length=10, choices=State, default=State.SEEN)
@@ -192,8 +195,16 @@ class Payment(models.Model):
     seen_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(late=True) | Q(accepted=False), name="payment_accepted_late")]
-        indexes = [models.Index(fields=["book", "-id"], name="payment_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="payment_id_once"),
+            models.CheckConstraint(condition=Q(late=True) | Q(accepted=False), name="payment_accepted_late"),
+        ]
+        indexes = [
+            models.Index(fields=["book", "-id"], name="payment_newest"),
+            models.Index(fields=["book", "asset", "-id"], name="payment_by_asset"),
+            models.Index(fields=["book", "seen_at"], name="payment_by_time"),
+            models.Index(fields=["book", "-id"], condition=~Q(state="confirmed"), name="payment_unconfirmed"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id
