@@ -4,11 +4,13 @@
     send     in threads that never touch the database, and outside any transaction
     record   one transaction: an attempt, always, and where the delivery stands now
 
-A receiver that hangs costs a few threads and nobody's time: an endpoint and a book have only so many in flight.
+A receiver that hangs costs a few threads and nobody's time: an endpoint and a book have only so many in flight, a slow
+endpoint has one, and all slow ones together leave most of the threads to the others.
 """
 
 import json
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,28 +18,34 @@ from pathlib import Path
 
 import structlog
 from django.db import DataError, connection, transaction
-from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from cryptopay.webhooks import egress, endpoints, retrying, signing
 from cryptopay.webhooks.errors import SecretUnreadable, UrlRefused
 from cryptopay.webhooks.lease import Lease
-from cryptopay.webhooks.models import Attempt, Delivery
+from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
 
 log = structlog.get_logger(__name__)
 
-THREADS = 32
+THREADS = 128
 PER_ENDPOINT = 4
 PER_BOOK = 8
+SLOW_THREADS = 32
+SLOW_SECONDS = 10
+"""An attempt that takes so long makes its endpoint a slow one, a quicker one makes it an ordinary one again."""
 CLAIM_SECONDS = 60
 """Longer than any sending takes: a request has 15 seconds, and a name server may hang somewhat beyond them."""
 RUN_SECONDS = 60.0
+LONGER_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.25
+_HANGING_SECONDS = 1.0
 _GONE = 410
 _OK, _REDIRECTS = 200, 300
 
 _SQL = Path(__file__).parent / "sql"
 _CLAIM = (_SQL / "claim.sql").read_text()
+_RECORD = (_SQL / "record.sql").read_text()
 _GIVE_UP_DISABLED = (_SQL / "give_up_disabled.sql").read_text()
 
 
@@ -47,7 +55,9 @@ class Parcel:
 
     delivery_id: int
     book_id: int
+    endpoint_id: int
     endpoint: str
+    slow: bool
     claimed_until: datetime
     attempts: int
     url: str
@@ -69,6 +79,10 @@ class Outcome:
     @property
     def delivered(self) -> bool:
         return self.status is not None and _OK <= self.status < _REDIRECTS
+
+    @property
+    def slow(self) -> bool:
+        return self.milliseconds >= SLOW_SECONDS * 1000
 
 
 def deliver_due(run_seconds: float = RUN_SECONDS) -> int:
@@ -99,39 +113,62 @@ def _run(parcels: list[Parcel], until: float, lease: Lease) -> int:
     with connection.cursor() as sql:
         sql.execute(_GIVE_UP_DISABLED)
     sent = 0
-    flying: dict[Future[Outcome], Parcel] = {}
+    flying: dict[Future[Outcome], tuple[Parcel, float]] = {}
     with ThreadPoolExecutor(THREADS, "webhook") as threads:
         while True:
             lease.renew()
-            if time.monotonic() < until and len(flying) + len(parcels) < THREADS:
-                parcels += claim(THREADS - len(flying) - len(parcels))
+            hanging = _hanging(flying.values())
+            now, room = time.monotonic(), THREADS - len(flying) - len(parcels)
+            if now < until:
+                parcels += claim(room)
+            elif hanging and now < until + LONGER_SECONDS:
+                parcels += claim(room, slow=0, without=hanging)  # the run waits for these, others need not
             while parcels:
                 parcel = parcels.pop()
-                flying[threads.submit(_send, parcel)] = parcel
+                flying[threads.submit(_send, parcel)] = parcel, time.monotonic()
             if not flying:
                 return sent
             done, _ = wait(flying, timeout=_LOOK_AGAIN_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                _record_or_log(flying.pop(future), future.result())
-                sent += 1
+            _record_or_log([(flying.pop(future)[0], future.result()) for future in done])
+            sent += len(done)
 
 
-def _record_or_log(parcel: Parcel, outcome: Outcome) -> None:
+def _hanging(flying: Iterable[tuple[Parcel, float]]) -> list[int]:
+    """Endpoints that have not answered for a while."""
+    before = time.monotonic() - _HANGING_SECONDS
+    return list({parcel.endpoint_id for parcel, since in flying if since < before})
+
+
+def _record_or_log(tried: Sequence[tuple[Parcel, Outcome]]) -> None:
     """One row that cannot be written holds up no other: its claim runs out and it is sent again."""
     try:
-        record(parcel, outcome)
+        record(tried)
     except DataError:
-        log.exception("webhooks.not_recorded", delivery=parcel.delivery_id)
+        if len(tried) == 1:
+            log.exception("webhooks.not_recorded", delivery=tried[0][0].delivery_id)
+        else:
+            for one in tried:
+                _record_or_log([one])
 
 
-def claim(most: int) -> list[Parcel]:
-    """Take up to `most` due deliveries; each is ours until its `claimed_until`."""
+def claim(most: int, slow: int = SLOW_THREADS, without: Sequence[int] = ()) -> list[Parcel]:
+    """Take up to `most` due deliveries; each is ours until its `claimed_until`. To slow endpoints none beyond `slow` in
+    flight, to those in `without` none."""
+    if most <= 0:
+        return []
     with transaction.atomic(), connection.cursor() as sql:
         # With statistics older than a sudden backlog the planner would sort it once a row; the indexes are sorted.
         sql.execute("SET LOCAL enable_sort = off")
         sql.execute(
             _CLAIM,
-            {"most": most, "per_endpoint": PER_ENDPOINT, "per_book": PER_BOOK, "claim_seconds": CLAIM_SECONDS},
+            {
+                "most": most,
+                "per_endpoint": PER_ENDPOINT,
+                "per_book": PER_BOOK,
+                "slow": slow,
+                "without": list(without),
+                "claim_seconds": CLAIM_SECONDS,
+            },
         )
         claimed = [row[0] for row in sql.fetchall()]
     if not claimed:
@@ -155,7 +192,9 @@ def _parcel(delivery: Delivery) -> Parcel:
     return Parcel(
         delivery.pk,
         delivery.book_id,
+        endpoint.pk,
         endpoint.public_id,
+        endpoint.slow_since is not None,
         delivery.claimed_until,
         delivery.attempts,
         endpoint.url,
@@ -182,28 +221,52 @@ def _send(parcel: Parcel) -> Outcome:
 
 
 @transaction.atomic
-def record(parcel: Parcel, outcome: Outcome) -> None:
-    """Write the attempt and where the delivery stands. Of a claim that ran out, the attempt and a success count."""
-    Attempt.objects.create(
-        book_id=parcel.book_id,
-        delivery_id=parcel.delivery_id,
-        status=outcome.status,
-        answer=outcome.answer,
-        error=outcome.error,
-        milliseconds=outcome.milliseconds,
-    )
-    delivery = Delivery.objects.filter(pk=parcel.delivery_id)
-    if outcome.delivered:
-        delivery.update(state=Delivery.State.DELIVERED, attempts=F("attempts") + 1, claimed_until=None)
+def record(tried: Sequence[tuple[Parcel, Outcome]]) -> None:
+    """Write the attempts and where their deliveries stand. Of a claim that ran out, the attempt and a success count."""
+    if not tried:
         return
-    ours = delivery.filter(state=Delivery.State.WAITING, claimed_until=parcel.claimed_until)
+    Attempt.objects.bulk_create(
+        Attempt(
+            book_id=parcel.book_id,
+            delivery_id=parcel.delivery_id,
+            status=outcome.status,
+            answer=outcome.answer,
+            error=outcome.error,
+            milliseconds=outcome.milliseconds,
+        )
+        for parcel, outcome in tried
+    )
+    stands = [_stands(parcel, outcome) for parcel, outcome in tried]
+    with connection.cursor() as sql:
+        sql.execute(
+            _RECORD,
+            [
+                [parcel.delivery_id for parcel, _ in tried],
+                [parcel.claimed_until for parcel, _ in tried],
+                [state for state, _ in stands],
+                [next_attempt_at for _, next_attempt_at in stands],
+            ],
+        )
+    for parcel, outcome in tried:
+        _judge(parcel, outcome)
+
+
+def _stands(parcel: Parcel, outcome: Outcome) -> tuple[Delivery.State, datetime | None]:
+    """What becomes of the delivery, and when it is tried again."""
+    if outcome.delivered:
+        return Delivery.State.DELIVERED, None
     delay = retrying.delay(parcel.attempts + 1, outcome.retry_after, timezone.now())
     if outcome.status == _GONE or delay is None:
-        ours.update(state=Delivery.State.FAILED, attempts=F("attempts") + 1, claimed_until=None)
-    else:
-        ours.update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + delay, claimed_until=None)
+        return Delivery.State.FAILED, None
+    return Delivery.State.WAITING, timezone.now() + delay
+
+
+def _judge(parcel: Parcel, outcome: Outcome) -> None:
+    """What the attempt says of its endpoint."""
+    endpoint = Endpoint.objects.filter(pk=parcel.endpoint_id)
+    if outcome.slow != parcel.slow:
+        endpoint.filter(slow_since__isnull=outcome.slow).update(slow_since=Now() if outcome.slow else None)
     if outcome.status == _GONE:
-        endpoints.disable(
-            Delivery.objects.select_related("endpoint").get(pk=parcel.delivery_id).endpoint, "Answered 410"
-        )
-    log.info("webhooks.not_delivered", endpoint=parcel.endpoint, status=outcome.status, error=outcome.error)
+        endpoints.disable(endpoint.get(), "Answered 410")
+    if not outcome.delivered:
+        log.info("webhooks.not_delivered", endpoint=parcel.endpoint, status=outcome.status, error=outcome.error)

@@ -38,6 +38,9 @@ class Endpoint(models.Model):
     event_types = models.JSONField(default=list, blank=True, help_text="Empty: all.")
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_reason = models.CharField(max_length=200, default="", blank=True)
+    slow_since = models.DateTimeField(
+        null=True, editable=False, help_text="Its answers take so long that it is sent one at a time."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

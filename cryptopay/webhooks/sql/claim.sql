@@ -1,12 +1,17 @@
 -- Takes due deliveries. Due: its time has come, nobody is sending it, its endpoint is enabled, and no earlier event of the
 -- same subject still waits for the same endpoint. An earlier one cannot appear later: sequences commit in their order.
--- Books take turns, and neither an endpoint nor a book has more than its share in flight.
+-- Books take turns, and neither an endpoint nor a book has more than its share in flight; but an endpoint with nothing in
+-- flight may always have one, whatever its book's others are at. A slow endpoint has one, and all slow ones together have
+-- only so many: however many hang, threads are left for the rest.
 WITH flying AS MATERIALIZED (
-    SELECT endpoint_id, book_id FROM webhooks_delivery
-    WHERE state = 'waiting' AND claimed_until > statement_timestamp()
+    SELECT delivery.endpoint_id, delivery.book_id, endpoint.slow_since IS NOT NULL AS slow
+    FROM webhooks_delivery delivery JOIN webhooks_endpoint endpoint ON endpoint.id = delivery.endpoint_id
+    WHERE delivery.state = 'waiting' AND delivery.claimed_until > statement_timestamp()
 ),
 due AS MATERIALIZED (
-    SELECT found.id, found.book_id, found.next_attempt_at
+    SELECT found.id, found.book_id, found.next_attempt_at, endpoint.slow_since IS NOT NULL AS slow,
+           row_number() OVER (PARTITION BY endpoint.id ORDER BY found.next_attempt_at, found.id)
+           + (SELECT count(*) FROM flying WHERE flying.endpoint_id = endpoint.id) AS of_endpoint
     FROM webhooks_endpoint endpoint
     CROSS JOIN LATERAL (
         SELECT d.id, d.book_id, d.next_attempt_at
@@ -27,20 +32,26 @@ due AS MATERIALIZED (
           ))
         ORDER BY d.next_attempt_at, d.id
         LIMIT greatest(
-            0, %(per_endpoint)s - (SELECT count(*) FROM flying WHERE flying.endpoint_id = endpoint.id)
+            0,
+            CASE WHEN endpoint.slow_since IS NULL THEN %(per_endpoint)s ELSE 1 END
+            - (SELECT count(*) FROM flying WHERE flying.endpoint_id = endpoint.id)
         )
         FOR NO KEY UPDATE OF d SKIP LOCKED
     ) found
-    WHERE endpoint.disabled_at IS NULL
+    WHERE endpoint.disabled_at IS NULL AND endpoint.id <> ALL (%(without)s::bigint[])
 ),
 in_turn AS (
-    SELECT id, next_attempt_at,
-           row_number() OVER (PARTITION BY book_id ORDER BY next_attempt_at, id)
-           + (SELECT count(*) FROM flying WHERE flying.book_id = due.book_id) AS turn
+    SELECT id, next_attempt_at, slow, of_endpoint,
+           row_number() OVER (PARTITION BY book_id ORDER BY of_endpoint, next_attempt_at, id)
+           + (SELECT count(*) FROM flying WHERE flying.book_id = due.book_id) AS turn,
+           row_number() OVER (PARTITION BY slow ORDER BY next_attempt_at, id)
+           + (SELECT count(*) FROM flying WHERE flying.slow) AS slow_turn
     FROM due
 ),
 taken AS MATERIALIZED (
-    SELECT id FROM in_turn WHERE turn <= %(per_book)s ORDER BY turn, next_attempt_at LIMIT %(most)s
+    SELECT id FROM in_turn
+    WHERE (turn <= %(per_book)s OR of_endpoint = 1) AND (NOT slow OR slow_turn <= %(slow)s)
+    ORDER BY turn, next_attempt_at LIMIT %(most)s
 )
 UPDATE webhooks_delivery
 SET claimed_until = statement_timestamp() + make_interval(secs => %(claim_seconds)s)

@@ -212,7 +212,7 @@ def test_a_record_that_comes_late_does_not_undo_what_happened_since(book: Book, 
     [late] = delivering.claim(10)
     Delivery.objects.update(claimed_until=timezone.now())
     delivering.deliver_due()
-    delivering.record(late, delivering.Outcome(None, "", "timed out", "", 15_000))
+    delivering.record([(late, delivering.Outcome(None, "", "timed out", "", 15_000))])
     assert Delivery.objects.get().state == State.DELIVERED
     assert Attempt.objects.count() == 2
 
