@@ -25,6 +25,8 @@ DROPPED = [
     "FUNCTION ledger_resolved",
     "TYPE ledger_leg",
     "FUNCTION ledger_transfer",
+    "FUNCTION ledger_said_before",
+    "FUNCTION ledger_refuse_transfer",
     "FUNCTION ledger_move_balance",
     "FUNCTION ledger_is_rate_of",
     "FUNCTION ledger_good_facts",

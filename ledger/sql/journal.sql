@@ -4,8 +4,43 @@
 -- ledger_transfer and ledger_write_batch are the ways into the books: nobody else may write entries, postings or balances. They work as cryptopay_verbs, which no
 -- row-level security holds: so they ask first whose book it is, and prove all they write.
 
+-- Why ledger_transfer does not write this.
+create function ledger_refuse_transfer(
+  p_book bigint, p_kind smallint, p_effective_at timestamptz, p_rate bigint, p_meta jsonb, p_debited bigint, p_credited bigint, p_amount numeric
+) returns void language plpgsql as $$
+begin
+  if (p_kind in (1, 2)) is not true then
+    raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
+  elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
+    raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
+  elsif p_effective_at is null or p_meta is null then
+    raise exception 'an entry has a date and notes' using errcode = '23502';
+  elsif not ledger_good_facts(p_effective_at, p_meta) then
+    raise exception 'an entry has a date between 1900 and 9998, and its notes are an object' using errcode = '23514';
+  elsif ledger_admits(p_book) is not true or p_debited is null or p_credited is null then
+    raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
+  end if;
+  raise exception 'no rate % of this book or the platform', p_rate using errcode = '23503';
+end $$
+--;;
+-- The entry with this idempotency key: the same one, or it is an error. What was written before the books, or an account, were closed can still be said again.
+create function ledger_said_before(p_book bigint, p_idem text, p_hash bytea) returns bigint language plpgsql as $$
+declare
+  v_entry bigint;
+  v_known bytea;
+begin
+  select e.id, e.idem_hash into v_entry, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
+  if not found then
+    raise exception 'the books are closed on that date' using errcode = 'LG011';
+  elsif v_known is distinct from p_hash then
+    raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
+  end if;
+  return v_entry;
+end $$
+--;;
 -- One debit and one credit of the same amount, posted (1) or pending (2): the shape of nearly every entry. Each statement finds its rows by one index.
--- A transaction makes each expression here ready once more, so there are few of them, and a balance that keeps the entry's day is moved by the shortest statement.
+-- A transaction makes each expression and each statement here ready once more: there are few, and the common case calls no function of ours. A balance that keeps
+-- the entry's day is moved by the shortest statement.
 -- p_carry: what falls into a closed period is effective when the book opens again, and keeps its own time in meta.happened_at.
 create function ledger_transfer(
   p_book bigint, p_idem text, p_kind smallint, p_effective_at timestamptz, p_carry boolean, p_rate bigint, p_source text, p_description text, p_meta jsonb,
@@ -19,7 +54,6 @@ declare
   v_day date := (p_effective_at at time zone 'UTC')::date;
   v_meta jsonb := p_meta;
   v_entry bigint;
-  v_known bytea;
   v_debited_after numeric;
   v_debited_seq bigint;
   v_debited_asset bigint;
@@ -31,17 +65,10 @@ declare
 begin
   -- The lock is asked for last: who may not write waits for nobody, and holds nobody up.
   if (p_kind in (1, 2) and p_amount > 0 and p_amount < 1e78 and scale(p_amount) = 0 and p_debited <> p_credited
-      and ledger_admits(p_book) and pg_advisory_xact_lock_shared(7263, p_book::integer) is not null) is not true then
-    if (p_kind in (1, 2)) is not true then
-      raise exception 'settle, void and reverse resolve another entry' using errcode = 'LG002';
-    elsif ledger_bad_leg(p_amount, 0) or p_debited = p_credited then
-      raise exception 'a positive amount, from one account to another' using errcode = 'LG002';
-    end if;
-    raise exception 'no account % or no account % in this book', p_debited, p_credited using errcode = 'LG003';
-  elsif not ledger_good_facts(p_effective_at, p_meta) then
-    raise exception 'an entry has a date between 1900 and 9998, and its notes are an object' using errcode = '23514';
-  elsif p_rate is not null and not ledger_is_rate_of(p_rate, p_book) then
-    raise exception 'no rate % of this book or the platform', p_rate using errcode = '23503';
+      and p_effective_at between '1900-01-01 00:00+00' and '9998-12-31 00:00+00' and jsonb_typeof(p_meta) = 'object'
+      and (p_rate is null or ledger_is_rate_of(p_rate, p_book))
+      and (current_setting('app.book', true) = 'all' or ledger_admits(p_book)) and pg_advisory_xact_lock_shared(7263, p_book::integer) is not null) is not true then
+    perform ledger_refuse_transfer(p_book, p_kind, p_effective_at, p_rate, p_meta, p_debited, p_credited, p_amount);
   end if;
   if v_day < (clock_timestamp() at time zone 'UTC')::date then
     v_open := ledger_open_from(p_book, p_effective_at);
@@ -49,28 +76,26 @@ begin
       v_effective := v_open;
       v_day := (v_effective at time zone 'UTC')::date;
       v_meta := p_meta || jsonb_build_object('happened_at', p_effective_at at time zone 'UTC');
-      v_open := null;
+    elsif v_open > p_effective_at then
+      return ledger_said_before(
+        p_book, p_idem,
+        ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source)
+      );
     end if;
   end if;
-  if v_open > p_effective_at is not true then
-    insert into ledger_journalentry (
-      book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta, txid, invoice_ref, order_ref, recorded_at, node, xid
-    ) values (
+  insert into ledger_journalentry (
+    book_id, idem, idem_hash, kind, legs, effective_at, rate_id, source, description, meta, txid, invoice_ref, order_ref, recorded_at, node, xid
+  ) values (
+    p_book, p_idem,
+    ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source),
+    p_kind, 2, v_effective, p_rate, p_source, p_description, v_meta, v_meta ->> 'txid', v_meta ->> 'invoice', v_meta ->> 'order',
+    clock_timestamp(), ledger_node(), pg_current_xact_id()
+  ) on conflict (book_id, idem) do nothing returning id into v_entry;
+  if v_entry is null then
+    return ledger_said_before(
       p_book, p_idem,
-      ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source),
-      p_kind, 2, v_effective, p_rate, p_source, p_description, v_meta, v_meta ->> 'txid', v_meta ->> 'invoice', v_meta ->> 'order',
-      clock_timestamp(), ledger_node(), pg_current_xact_id()
-    ) on conflict (book_id, idem) do nothing returning id into v_entry;
-  end if;
-  if v_entry is null then  -- what was written before the books, or an account, were closed can still be said again
-    select e.id, e.idem_hash into v_entry, v_known from ledger_journalentry e where e.book_id = p_book and e.idem = p_idem;
-    if not found then
-      raise exception 'the books are closed on that date' using errcode = 'LG011';
-    elsif v_known is distinct from
-        ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source) then
-      raise exception 'entry % exists with other contents', p_idem using errcode = 'LG005';
-    end if;
-    return v_entry;
+      ledger_idem_hash(p_kind, null, p_effective_at, format('{%s,%s}{%s,0}{0,%s}', p_debited, p_credited, p_amount, p_amount), p_source)
+    );
   end if;
   for n in 1..2 loop  -- in account order
     if (n = 1) = (p_debited < p_credited) then

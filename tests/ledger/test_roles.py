@@ -70,7 +70,7 @@ def test_doors_are_few_narrow_and_shut_to_others() -> None:
     )
     known = (
         "keys_held_by_another", "ledger_lock_balances", "ledger_transfer", "ledger_write_batch",
-        "merchants_key_of_hash", "payments_book_of_invoice",
+        "merchants_key_of_hash", "merchants_why_key_ended", "payments_book_of_invoice",
     )  # fmt: skip
     assert sorted(doors) == [(name, "search_path=public, pg_temp") for name in known]
     for name in known:
