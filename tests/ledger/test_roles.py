@@ -198,7 +198,10 @@ HOT: list[tuple[str, str, str]] = [
     ("the next in sequence", "SELECT max(sequence) FROM webhooks_event WHERE book_id = 7 AND subject = 'x'", "subject"),
     ("catching up", "SELECT 1 FROM webhooks_event WHERE book_id = 7 AND (node, xid, id) > (0, '9'::xid8, 9)"
      " ORDER BY node, xid, id", "xid"),
-    ("a price", "SELECT 1 FROM ledger_rate WHERE asset_code = 'x' AND currency = 'y' AND observed_at <= now()",
+    ("a platform's price", "SELECT 1 FROM ledger_rate WHERE book_id IS NULL AND NOT origin = 'manual'"
+     " AND asset_code = 'x' AND currency = 'y' AND (observed_at, id) < (now(), 1)", "observed_at"),
+    ("a book's own price", "SELECT 1 FROM ledger_rate WHERE book_id = 7 AND book_id IS NOT NULL"
+     " AND NOT origin = 'manual' AND asset_code = 'x' AND currency = 'y' AND (observed_at, id) < (now(), 1)",
      "observed_at"),
 ]  # fmt: skip
 
