@@ -3,8 +3,8 @@
 Each chain is polled at its own interval; when a step has run, its events are taken in. A message that waited longer
 than its interval expires: the next one does the same work.
 
-What talks to nodes has a queue and a process of its own, the reader, with a thread for whatever may wait there: a node
-that hangs then holds up its own chain and nothing else.
+What talks to nodes and to price sources has a queue and a process of its own, the reader, with a thread for whatever
+may wait there: a node that hangs then holds up its own chain and nothing else, a source its own prices.
 """
 
 import gc
@@ -31,7 +31,7 @@ app.conf.update(
     task_time_limit=300,
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
-    task_routes={"monitor.*": {"queue": "chains"}},
+    task_routes={"monitor.*": {"queue": "chains"}, "feeds.ask": {"queue": "chains"}},
     timezone="UTC",
 )
 app.autodiscover_tasks()
@@ -68,10 +68,14 @@ def _schedule() -> dict[str, dict[str, Any]]:
         for code in settings.NODE_URLS
     }
     again = {f"read {code} again": _entry("monitor.read_again", 2, code) for code in settings.NODE_URLS}
+    asks = {f"ask {name} for prices": _entry("feeds.ask", 15, name) for name in settings.RATE_SOURCES}
+    medians = {"agree on rates": _entry("feeds.agree", settings.RATE_FETCH_SECONDS)} if asks else {}
     return {
         **steps,
         **looks,
         **again,
+        **asks,
+        **medians,
         "seal the journal": _entry("ledger.seal", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "take in what is left": _entry("payments.drain_switched_off", 60),

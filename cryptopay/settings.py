@@ -7,6 +7,7 @@ Outside development a missing or weak secret refuses to boot: there are no defau
 import base64
 import binascii
 import logging
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from cryptopay.feeds.sources import SOURCES
 from monitor.chains import CHAINS
 
 django_stubs_ext.monkeypatch()
@@ -97,6 +99,26 @@ DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
 """Where `make run` puts the demo shop; empty elsewhere."""
 
 RATE_MAX_AGE_SECONDS = env.int("RATE_MAX_AGE_SECONDS", default=900)
+RATE_SOURCES: list[str] = env.list("RATE_SOURCES", default=[] if DEVELOPMENT else sorted(SOURCES))
+"""Public sources that are asked; none: rates are recorded by hand, by file or by API."""
+RATE_CURRENCIES: list[str] = env.list("RATE_CURRENCIES", default=["EUR", "USD"])
+RATE_TOKENS: list[str] = env.list("RATE_TOKENS", default=["USDC", "USDT"])
+"""Tokens whose code means the same to every source. A coin's own code does."""
+RATE_FETCH_SECONDS = env.int("RATE_FETCH_SECONDS", default=60)
+RATE_MIN_SOURCES = env.int("RATE_MIN_SOURCES", default=2)
+RATE_DEVIATION_PERCENT = Decimal(env.str("RATE_DEVIATION_PERCENT", default="3"))
+RATE_JUMP_PERCENT = Decimal(env.str("RATE_JUMP_PERCENT", default="20"))
+RATE_JUMP_SECONDS = env.int("RATE_JUMP_SECONDS", default=900)
+RATE_CONFIRM_SECONDS = env.int("RATE_CONFIRM_SECONDS", default=300)
+if unknown := set(RATE_SOURCES) - set(SOURCES):
+    raise ImproperlyConfigured(f"RATE_SOURCES knows no {', '.join(sorted(unknown))}: there are {', '.join(SOURCES)}.")
+if not 1 <= RATE_MIN_SOURCES <= max(len(RATE_SOURCES), 1) and RATE_SOURCES:
+    raise ImproperlyConfigured("RATE_MIN_SOURCES is from 1 to the number of RATE_SOURCES.")
+_RATE_LIMITS = (RATE_MAX_AGE_SECONDS, RATE_FETCH_SECONDS, RATE_DEVIATION_PERCENT, RATE_JUMP_PERCENT)
+if not all(limit > 0 for limit in (*_RATE_LIMITS, RATE_JUMP_SECONDS, RATE_CONFIRM_SECONDS)):
+    raise ImproperlyConfigured("RATE_..._SECONDS and RATE_..._PERCENT are more than 0.")
+if RATE_CONFIRM_SECONDS >= RATE_JUMP_SECONDS:
+    raise ImproperlyConfigured("RATE_CONFIRM_SECONDS is less than RATE_JUMP_SECONDS: else a jump is forgotten first.")
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEVELOPMENT)
 
 INSTALLED_APPS = [
@@ -119,6 +141,7 @@ INSTALLED_APPS = [
     "monitor",
     "keys",
     "reports",
+    "cryptopay.feeds",
     "cryptopay.merchants",
     "cryptopay.webhooks",
     "cryptopay.payments",

@@ -21,7 +21,7 @@ from django.utils import timezone
 from ledger import rates
 from ledger.errors import RateInvalid
 from ledger.models import Rate
-from ledger.rates import Pair
+from ledger.pairs import Pair
 
 COLUMNS = ("asset", "currency", "price", "observed_at")
 OPTIONAL_COLUMN = "source"

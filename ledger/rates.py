@@ -14,13 +14,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
-from typing import NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
 
 from ledger.errors import RateError, RateInvalid, RateMissing, RateStale, RateSuspect
 from ledger.models import Rate
+from ledger.pairs import Pair
 
 FINEST_PRICE = Decimal(1).scaleb(-18)
 LARGEST_PRICE = Decimal(10) ** 20
@@ -30,16 +30,6 @@ SUSPECT_FACTOR = 5
 COMPARED_WITHIN = timedelta(hours=24)
 CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_BY_HAND = timedelta(days=366)
-
-
-class Pair(NamedTuple):
-    """One whole `asset_code`, priced in `currency`."""
-
-    asset_code: str
-    currency: str
-
-    def __str__(self) -> str:
-        return f"{self.asset_code}/{self.currency}"
 
 
 def record(

@@ -13,6 +13,7 @@ from django.utils import timezone
 from ledger import rates
 from ledger.errors import RateInvalid, RateMissing, RateStale, RateSuspect
 from ledger.models import Book, Rate
+from ledger.pairs import Pair
 
 pytestmark = pytest.mark.django_db
 
@@ -269,7 +270,7 @@ def test_the_history_of_a_pair_is_read_page_by_page(book: Book, told: Callable[.
     told("1", 0, Book.objects.create(name="Charlie"))
     told("2", 0, currency="USD")
     mine = [told("50000", 3), told("50100", 2, book), told("50200", 2), told("50300", 1)][::-1]
-    pair = rates.Pair("BTC", "EUR")
+    pair = Pair("BTC", "EUR")
     first = rates.history(book.pk, pair, None, 2)
     second = rates.history(book.pk, pair, (first[-1].observed_at, first[-1].pk), 9)
     assert first + second == sorted(mine, key=lambda rate: (rate.observed_at, rate.pk), reverse=True)
