@@ -93,7 +93,10 @@ def test_threat_39_each_login_sees_what_it_is_for(urls: dict[str, str]) -> None:
             assert web.execute(question, [secret_hash]).fetchone() == (found,)
     with _connect(urls, "") as owner:
         assert owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
-        owner.execute("INSERT INTO merchants_customer (book_id, external_ref, name) VALUES (1, 'c', '')")
+        owner.execute(
+            "INSERT INTO merchants_customer (book_id, public_id, external_ref, name, email, metadata)"
+            " VALUES (1, 'cus_c', 'c', '', '', '{}')"
+        )
         owner.execute("SET LOCAL app.book = ''")
         assert owner.execute("SELECT count(*) FROM merchants_customer").fetchone() == (0,), (
             "its owner is held to it, too"
