@@ -1,6 +1,7 @@
 """Fixtures for every test. Servers and nodes come from `cryptopay.devnet.pytest_plugin`."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 from django.test import TransactionTestCase
 
-from tests import database
+from cryptopay.payments import events
+from cryptopay.webhooks import outbox
+from tests import database, told_events
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +51,17 @@ def _flush_permanent_tables() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = flush_past_the_guards  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _events_are_as_described() -> Iterator[None]:
+    """Whatever a test makes the payments tell: its data has all that its schema names, and nothing else."""
+    enqueue = outbox.enqueue
+
+    def enqueue_checked(book_id: int, type: str, subject: str, data: Any, *rest: Any) -> outbox.Told:  # noqa: A002
+        told_events.check_data(type, data)
+        return enqueue(book_id, type, subject, data, *rest)
+
+    events.outbox = SimpleNamespace(enqueue=enqueue_checked)  # type: ignore[assignment]
+    yield
+    events.outbox = outbox

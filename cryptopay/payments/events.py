@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cryptopay.payments import representation
+from cryptopay.payments.event_data import ChainData, InvoiceData, InvoiceWithMethods, PaymentData, PeriodData
 from cryptopay.payments.models import ChainNotice, Invoice
 from cryptopay.payments.status import InvoiceState
 from cryptopay.webhooks import outbox
@@ -23,8 +24,8 @@ class InvoiceEvent:
     def invoice(self) -> Invoice:
         return self.state.invoice
 
-    def data(self) -> dict[str, Any]:
-        return {"invoice": _invoice_data(self.state)}
+    def data(self) -> InvoiceData:
+        return InvoiceData(invoice=_invoice_data(self.state))
 
 
 class InvoiceCreated(InvoiceEvent):
@@ -78,9 +79,9 @@ class PaymentEvent(InvoiceEvent):
 
     payment_id: str
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> PaymentData:
         payment = next(payment for payment in self.state.payments if payment.public_id == self.payment_id)
-        return {"payment": representation.payment(payment), "invoice": _invoice_data(self.state)}
+        return PaymentData(payment=representation.payment(payment), invoice=_invoice_data(self.state))
 
 
 class PaymentDetected(PaymentEvent):
@@ -115,7 +116,7 @@ class PeriodEvent:
     change: PeriodChange
     closed_before: date | None
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> PeriodData:
         change = self.change
         return {
             "period": {
@@ -147,8 +148,8 @@ class ChainNoticeEvent:
     type: ClassVar[str]
     notice: ChainNotice
 
-    def data(self) -> dict[str, Any]:
-        return {"chain_event": self.notice.payload}
+    def data(self) -> ChainData:
+        return ChainData(chain_event=self.notice.payload)
 
 
 class ChainSeen(ChainNoticeEvent):
@@ -218,5 +219,5 @@ def _day(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _invoice_data(state: InvoiceState) -> dict[str, Any]:
+def _invoice_data(state: InvoiceState) -> InvoiceWithMethods:
     return {**representation.invoice(state), "methods": [representation.method(method) for method in state.methods]}

@@ -6,6 +6,7 @@ Amounts are exact decimal text and base units, both as strings: a JSON number ma
 from datetime import UTC, datetime
 from typing import Any
 
+from cryptopay.payments.event_data import AmountTold, InvoiceTold, MethodTold, PaymentTold
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
 from ledger.money import Amount, Unit, to_text
@@ -13,7 +14,7 @@ from monitor.expectation import Expected, fee_unit
 from monitor.models import ChainEvent, TransactionEvent
 
 
-def invoice(state: InvoiceState) -> dict[str, Any]:
+def invoice(state: InvoiceState) -> InvoiceTold:
     """An invoice without its methods and their addresses."""
     row = state.invoice
     return {
@@ -28,7 +29,7 @@ def invoice(state: InvoiceState) -> dict[str, Any]:
     }
 
 
-def method(state: MethodState) -> dict[str, Any]:
+def method(state: MethodState) -> MethodTold:
     """What is due and paid in one coin."""
     return {
         "asset": state.asset.code,
@@ -41,7 +42,7 @@ def method(state: MethodState) -> dict[str, Any]:
     }
 
 
-def payment(state: PaymentState) -> dict[str, Any]:
+def payment(state: PaymentState) -> PaymentTold:
     """One payment and how deep it is buried."""
     return {
         "id": state.public_id,
@@ -77,7 +78,7 @@ def expected(state: Expected) -> dict[str, Any]:
     }
 
 
-def amount(value: Amount) -> dict[str, str]:
+def amount(value: Amount) -> AmountTold:
     return {"asset": value.asset.code, "amount": value.text, "base_units": str(value.base_units)}
 
 

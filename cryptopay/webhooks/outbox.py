@@ -1,17 +1,18 @@
 """The outbox: an event and its deliveries are written in the same commit as the money they tell of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from msgspec import Meta
 
 from cryptopay.webhooks import tasks
 from cryptopay.webhooks.errors import EndpointDisabled
@@ -20,7 +21,35 @@ from cryptopay.webhooks.naming import ulids
 from ledger import behind
 from ledger.rows import array
 
-TEST_EVENT = "endpoint.test"
+
+class EndpointTest:
+    """You asked for it, to try one endpoint (`POST /webhook-endpoints/{id}/test`)."""
+
+    type = "endpoint.test"
+
+
+class EndpointTestData(TypedDict):
+    """Of a trial of an endpoint."""
+
+    endpoint: Annotated[str, Meta(description="Its id: `we_...`.")]
+
+
+class Envelope(TypedDict):
+    """What every event has."""
+
+    id: Annotated[str, Meta(description="`evt_...`, the same in every attempt: what you have had, you may ignore.")]
+    type: str
+    created_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+    book: Annotated[str, Meta(description="Whose it is, and whether test or live.")]
+    live: Annotated[bool, Meta(description="False: of test money.")]
+    subject: Annotated[str, Meta(description="The id of what it is about.")]
+    sequence: Annotated[int, Meta(description="Counts the events of one subject: 1, 2, 3...", ge=1)]
+    example: NotRequired[
+        Annotated[bool, Meta(description="True: `manage.py trigger` made it up, and nothing happened.")]
+    ]
+    data: dict[str, Any]
+
+
 AT_ONCE = 1000
 """Events that are written while more are told."""
 
@@ -79,10 +108,12 @@ class Told:
     book_id: int
     type: str
     subject: str
-    data: dict[str, Any]
+    data: Mapping[str, Any]
     hold: Hold = Hold.NONE
     to: Endpoint | None = None
     """None: whoever listens for its type."""
+    example: bool = False
+    """Nothing happened: it is made up, and says so."""
     created_at: datetime = field(default_factory=timezone.now)
     public_id: str = ""
     sequence: int = 0
@@ -92,18 +123,19 @@ class Told:
 
     def payload(self, *, live: bool) -> bytes:
         """What is delivered, in JSON."""
-        return msgspec.json.encode(
-            {
-                "id": self.public_id,
-                "type": self.type,
-                "created_at": self.created_at.astimezone(UTC).isoformat(),
-                "book": f"book_{self.book_id}",
-                "live": live,
-                "subject": self.subject,
-                "sequence": self.sequence,
-                "data": self.data,
-            }
+        envelope = Envelope(
+            id=self.public_id,
+            type=self.type,
+            created_at=self.created_at.astimezone(UTC).isoformat(),
+            book=f"book_{self.book_id}",
+            live=live,
+            subject=self.subject,
+            sequence=self.sequence,
+            data=dict(self.data),
         )
+        if self.example:
+            envelope["example"] = True
+        return msgspec.json.encode(envelope)
 
 
 _gathering: ContextVar[list[Told] | None] = ContextVar("told", default=None)
@@ -113,7 +145,7 @@ def enqueue(
     book_id: int,
     type: str,  # noqa: A002
     subject: str,
-    data: dict[str, Any],
+    data: Mapping[str, Any],
     hold: Hold = Hold.NONE,
 ) -> Told:
     """Tell the book's endpoints. Call it inside the transaction that does the thing, so that a rollback takes it along.
@@ -152,7 +184,7 @@ def enqueue_test(endpoint: Endpoint) -> Told:
     if endpoint.disabled_at is not None:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
     subject = endpoint.public_id
-    told = Told(endpoint.book_id, TEST_EVENT, subject, {"endpoint": subject}, to=endpoint)
+    told = Told(endpoint.book_id, EndpointTest.type, subject, EndpointTestData(endpoint=subject), to=endpoint)
     _write([told])
     return told
 
@@ -234,8 +266,8 @@ def _number(told: Sequence[Told]) -> None:
 _NESTED = (dict, list, tuple)
 
 
-def _refuse_floats(data: dict[str, Any]) -> None:
-    left: list[Any] = [data]
+def _refuse_floats(data: Mapping[str, Any]) -> None:
+    left: list[Any] = [dict(data)]
     while left:
         part = left.pop()
         for value in part.values() if isinstance(part, dict) else part:

@@ -88,7 +88,7 @@ def test_a_trial_goes_to_one_endpoint(book: Book, receiver: Receiver, second_rec
     endpoints.create(book.pk, second_receiver.url)
     outbox.enqueue_test(endpoint)
     delivering.deliver_due()
-    assert receiver.events(secret)[0]["type"] == outbox.TEST_EVENT
+    assert receiver.events(secret)[0]["type"] == outbox.EndpointTest.type
     assert second_receiver.requests == []
     endpoints.disable(endpoint, "for the test")
     with pytest.raises(EndpointDisabled):
