@@ -49,7 +49,7 @@ def test_a_payment_is_expected_seen_and_received(shop: Shop, bitcoin: Coin, acco
         {
             name: payment[name]
             for name in payment
-            if name not in ("id", "invoice_id", "chain", "late", "height", "seen_at")
+            if name not in ("id", "invoice_id", "chain", "late", "accepted", "height", "seen_at")
         }
     ]
     checkout = accountant.get(f"/pay/{invoice['id']}").content.decode()
