@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet takes a text that starts so for a formula (OWASP, "CSV Injection")."""
@@ -15,8 +16,15 @@ def harmless(text: str) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """RFC 4180, with a header line. Whoever brings the rows has made its texts `harmless`."""
+    return "".join(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The same, line by line."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return out.getvalue()
+    for row in itertools.chain([columns], rows):
+        writer.writerow(row)
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()

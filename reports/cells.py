@@ -1,12 +1,13 @@
 """What stands in a report's cell, and how a cell is written to CSV."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ledger import spreadsheet
 from ledger.models import Account
 from ledger.money import to_text
-from ledger.spreadsheet import csv_text, harmless
+from ledger.spreadsheet import harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,12 @@ Cell = str | date | Money
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """RFC 4180, with a header line. Texts that would be formulas get an apostrophe; amounts stay numbers."""
-    return csv_text(columns, ([_text(cell) for cell in row] for row in rows))
+    return "".join(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """The same, line by line."""
+    return spreadsheet.csv_lines(columns, ([_text(cell) for cell in row] for row in rows))
 
 
 def _text(cell: Cell) -> str:

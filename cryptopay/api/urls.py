@@ -23,6 +23,7 @@ from cryptopay.api.me import Me
 from cryptopay.api.payment_methods import PaymentMethods
 from cryptopay.api.payments import OnePayment, Payments
 from cryptopay.api.public_keys import PublicKeys
+from cryptopay.api.reports import OneReport, ReportName, Reports
 from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
 from cryptopay.api.watches import OneWatch, Watches
@@ -36,6 +37,7 @@ class PublicId(StringConverter):
 
 
 register_converter(PublicId, "public_id")
+register_converter(ReportName, "report")
 register_converter(EntryId, "journal_entry")
 register_converter(AccountId, "account")
 
@@ -83,6 +85,8 @@ v1 = [
     path("api-keys", ApiKeys.as_view(), name="api-keys"),
     path("api-keys/rotate", RotatedApiKey.as_view(), name="rotated-api-key"),
     path("api-keys/<public_id:api_key_id>", OneApiKey.as_view(), name="api-key"),
+    path("reports", Reports.as_view(), name="reports"),
+    path("reports/<report:report_name>", OneReport.as_view(), name="report"),
     path("me", Me.as_view(), name="me"),
     path("chains", Chains.as_view(), name="chains"),
     path("health", Health.as_view(), name="health"),

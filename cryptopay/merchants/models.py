@@ -72,6 +72,7 @@ class ApiKey(models.Model):
         INVOICES_MARK = "invoices:mark"
         LEDGER_READ = "ledger:read"
         LEDGER_WRITE = "ledger:write"
+        REPORTS_READ = "reports:read"
         KEYS_READ = "keys:read"
         KEYS_WRITE = "keys:write"
         CUSTOMERS_READ = "customers:read"

@@ -1,0 +1,139 @@
+"""Reports for programs are those of the back office, to the row, and CSV runs nothing."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+
+from cryptopay.api import reports
+from ledger.models import Book
+from reports.cells import to_csv
+from reports.registry import REPORTS
+from tests.cryptopay.api.conftest import Caller, code
+from tests.cryptopay.api.ledger_programs import BANK, SALES, entry, made, open_books
+from tests.cryptopay.api.test_invoices import queries
+
+FORMULAS = ["=HYPERLINK(0)", "+1", "-1", "@SUM(1)", "\tx", "\rx"]
+
+
+def _text(answer: HttpResponse) -> str:
+    assert answer.status_code == 200, answer
+    return b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+
+
+def _report(caller: Caller, name: str, **query: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_text(caller.get(f"/reports/{name}", **query)))
+    return found
+
+
+def test_the_list_says_what_there_is(alice: Caller) -> None:
+    told = alice.get("/reports").json()["data"]
+    assert [report["name"] for report in told] == list(REPORTS)
+    assert told[1]["columns"][:3] == ["book", "account", "name"]
+    assert {"name": "until", "about": "By the end of that day (UTC); now, where it is not said."} in told[0][
+        "parameters"
+    ]
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_json_and_csv_have_the_same_rows(alice: Caller, name: str) -> None:
+    open_books(alice)
+    made(alice, "/ledger/entries", entry(BANK, SALES, "19.99"))
+    rows = REPORTS[name].rows(Book.objects.filter(pk=alice.book.pk), None)
+    told = _report(alice, name)
+    assert len(told["data"]) == len(rows)
+    answer = alice.get(f"/reports/{name}", format="csv")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+    text = _text(answer)
+    assert text == to_csv(REPORTS[name].columns, rows)
+    lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    for row, line in zip(told["data"], lines, strict=True):
+        assert list(row) == told["columns"]
+        assert [cell["amount"] if isinstance(cell, dict) else cell for cell in row.values()] == line
+
+
+def test_amounts_are_exact_and_balanced(alice: Caller) -> None:
+    open_books(alice)
+    made(alice, "/ledger/entries", entry(BANK, SALES, "19.99"))
+    rows = {row["account"]: row for row in _report(alice, "trial-balance")["data"]}
+    assert rows[BANK]["balance"] == {"amount": "19.99", "base_units": "1999"}
+    assert sum(Decimal(row["balance"]["amount"]) for row in rows.values()) == 0
+
+
+def test_as_of_a_day(alice: Caller) -> None:
+    open_books(alice)
+    made(alice, "/ledger/entries", {**entry(BANK, SALES, "5.00"), "effective_at": "2026-03-02T12:00:00Z"})
+    before, after = (_report(alice, "trial-balance", until=day) for day in ("2026-03-01", "2026-03-02"))
+    assert before["until"] == "2026-03-01"
+    sums = [sum(Decimal(row["debit"]["amount"]) for row in told["data"]) for told in (before, after)]
+    assert sums == [0, 5]
+    assert (
+        'filename="trial-balance-2026-03-01.csv"'
+        in alice.get("/reports/trial-balance", until="2026-03-01", format="csv")["Content-Disposition"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.5, application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        ("", "application/json"),
+    ],
+)
+def test_the_form_is_as_asked(alice: Caller, accept: str, expected: str) -> None:
+    answer = alice.send("GET", "/reports/receipts", headers={"accept": accept})
+    assert (answer["Content-Type"], answer["Vary"]) == (expected, "Accept")
+    asked = alice.send("GET", "/reports/receipts", query={"format": "json"}, headers={"accept": "text/csv"})
+    assert asked["Content-Type"] == "application/json"
+
+
+def test_threat_41_csv_runs_nothing(alice: Caller) -> None:
+    for number, formula in enumerate(FORMULAS):
+        made(alice, "/ledger/accounts", {"code": f"expense:{number}", "asset": "EUR", "name": formula})
+    lines = csv.reader(io.StringIO(_text(alice.get("/reports/trial-balance", format="csv")), newline=""))
+    names = [line[2] for line in lines][1:]
+    assert [name for name in names if name.startswith("'")] == [f"'{formula}" for formula in FORMULAS]
+    assert not [name for name in names if name.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_another_book_is_in_no_report(alice: Caller, charlie: Caller) -> None:
+    open_books(alice)
+    for name in REPORTS:
+        assert _report(charlie, name)["data"] == []
+
+
+def test_what_cannot_be_asked(alice: Caller) -> None:
+    for query, expected in (
+        ({"format": "pdf"}, "invalid_choice"),
+        ({"until": "yesterday"}, "day_invalid"),
+        ({"until": "0001-01-01"}, "day_invalid"),
+        ({"book": "1"}, "unknown_parameter"),
+    ):
+        answer = alice.get("/reports/receipts", **query)
+        assert (answer.status_code, code(answer)) == (400, expected)
+    assert code(alice.get("/reports/nothing")) == "not_found"
+
+
+def test_a_report_asks_a_constant_number_of_questions(alice: Caller) -> None:
+    open_books(alice)
+    few = queries(lambda: alice.get("/reports/trial-balance"))
+    for number in range(10):
+        made(alice, "/ledger/accounts", {"code": f"expense:{number}", "asset": "EUR"})
+    assert queries(lambda: alice.get("/reports/trial-balance")) == few
+
+
+def test_rows_are_sent_in_pieces(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "_ROWS_A_PIECE", 1)
+    open_books(alice)
+    answer = alice.get("/reports/trial-balance")
+    pieces = list(answer.streaming_content)  # type: ignore[attr-defined]
+    assert len(pieces) > 3
+    assert json.loads(b"".join(pieces))["name"] == "trial-balance"
