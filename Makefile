@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 DEVNET := $(VENV)/bin/python -m cryptopay.devnet
 
-.PHONY: run install test bench torture reset
+.PHONY: run install test bench torture write reset
 
 run: install            ## start everything, print where it is; Ctrl-C stops it
 	@$(DEVNET) run
@@ -20,6 +20,9 @@ bench: install           ## measure everything, or PARTS="ledger scan" alone; do
 
 torture: install         ## try to break the ledger for half an hour, or TRIALS="crash tampering" alone
 	@$(DEVNET) torture $(TRIALS)
+
+write: $(VENV)/installed ## write the Python client and the Postman collection anew from the API's description
+	@$(DEVNET) write
 
 reset: $(VENV)/installed ## forget the demo: database, chains, logs
 	@$(DEVNET) reset

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cryptopay.api.errors import Problem
+from cryptopay.api.fields import BaseUnitsField, DecimalTextField
 from cryptopay.api.pagination import START, PageParameters, newest_first, oldest_first, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
@@ -21,8 +22,8 @@ class ChainAmountSchema(serializers.Serializer[Any]):
     """What moved. A token that is no asset here is told in its base units alone."""
 
     asset = serializers.CharField(allow_null=True)
-    amount = serializers.CharField(allow_null=True)
-    base_units = serializers.CharField()
+    amount = DecimalTextField(allow_null=True)
+    base_units = BaseUnitsField()
     contract = serializers.CharField(allow_null=True, help_text="Of a token; null: the chain's own coin.")
 
 

@@ -127,11 +127,21 @@ class WebAddressField(serializers.URLField):
         return super().to_internal_value(data)
 
 
+@extend_schema_field({"type": "string", "format": "decimal"})
+class DecimalTextField(serializers.CharField):
+    """An exact decimal going out, as text."""
+
+
+@extend_schema_field({"type": "string", "format": "base-units", "pattern": "^-?[0-9]+$"})
+class BaseUnitsField(serializers.CharField):
+    """An integer going out as text, for it may be larger than JavaScript's numbers are exact."""
+
+
 class AmountSchema(serializers.Serializer[Any]):
     """An amount going out: exact text, and the same in base units, both as strings."""
 
     asset = serializers.CharField()
-    amount = serializers.CharField(help_text='Decimal, e.g. "0.00150000".')
-    base_units = serializers.CharField(
+    amount = DecimalTextField(help_text='E.g. "0.00150000".')
+    base_units = BaseUnitsField(
         help_text="Satoshis, litoshis, wei: an integer that JavaScript must not read as a number."
     )

@@ -13,6 +13,7 @@ from cryptopay.api.errors import from_domain
 from cryptopay.api.fields import (
     AmountSchema,
     AmountTextField,
+    DecimalTextField,
     MetadataField,
     StrictSerializer,
     TextField,
@@ -67,7 +68,7 @@ class NewInvoiceBody(StrictSerializer):
 class RateSchema(serializers.Serializer[Any]):
     """The recorded price that fixed what is due."""
 
-    price = serializers.CharField(help_text="Of one whole coin, in the invoice's currency.")
+    price = DecimalTextField(help_text="Of one whole coin, in the invoice's currency.")
     currency = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     observed_at = serializers.DateTimeField()
@@ -112,9 +113,9 @@ class InvoiceSchema(serializers.Serializer[Any]):
     live = serializers.BooleanField()
     status = serializers.ChoiceField(Invoice.Status.choices)
     exception = serializers.ChoiceField(Invoice.Exceptional.choices)
-    amount = serializers.CharField()
+    amount = DecimalTextField()
     currency = serializers.CharField()
-    tolerance = serializers.CharField()
+    tolerance = DecimalTextField()
     least_confirmations = serializers.IntegerField()
     order_id = serializers.CharField(allow_blank=True)
     description = serializers.CharField(allow_blank=True)
@@ -161,7 +162,7 @@ class PublicInvoiceSchema(serializers.Serializer[Any]):
     id = serializers.CharField()
     status = serializers.ChoiceField(Invoice.Status.choices)
     exception = serializers.ChoiceField(Invoice.Exceptional.choices)
-    amount = serializers.CharField()
+    amount = DecimalTextField()
     currency = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
     expires_at = serializers.DateTimeField()

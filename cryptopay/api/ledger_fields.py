@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cryptopay.api.errors import Problem
+from cryptopay.api.fields import DecimalTextField
 from cryptopay.api.resource import NotFound
 from ledger.models import Account, Asset, Book, Rate
 from ledger.money import plain, to_text
@@ -162,7 +163,7 @@ def _moment(text: Any) -> datetime | None:
 class PriceSchema(serializers.Serializer[Any]):
     """The recorded price an entry was valued at."""
 
-    price = serializers.CharField(help_text="Of one whole coin, in the currency.")
+    price = DecimalTextField(help_text="Of one whole coin, in the currency.")
     currency = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     observed_at = serializers.DateTimeField()

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.fields import AmountSchema
+from cryptopay.api.fields import AmountSchema, DecimalTextField
 from cryptopay.api.ledger_accounts import assets_named
 from cryptopay.api.ledger_fields import MomentField
 from cryptopay.api.pagination import PageParameters, newest_first, page_schema
@@ -40,9 +40,7 @@ class ExpectedSchema(serializers.Serializer[Any]):
     minutes_high = serializers.IntegerField(allow_null=True)
     mined_in_low = serializers.IntegerField(allow_null=True, help_text="Blocks until it is in one; 0: it is.")
     mined_in_high = serializers.IntegerField(allow_null=True)
-    fee_rate = serializers.CharField(
-        allow_null=True, help_text="With the transactions it depends on; Ethereum: at most."
-    )
+    fee_rate = DecimalTextField(allow_null=True, help_text="With the transactions it depends on; Ethereum: at most.")
     fee_unit = serializers.CharField(allow_null=True, help_text="sat/vB or gwei.")
     replaceable = serializers.BooleanField(allow_null=True, help_text="It says that it may be replaced (BIP-125).")
     replaced_by = serializers.CharField(allow_null=True, help_text="Transaction that took its place, where known.")

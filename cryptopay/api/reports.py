@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
 from django.urls.converters import StringConverter
-from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response

@@ -1,10 +1,10 @@
-"""`python -m cryptopay.devnet install|run|reset|check|bench|torture`: what stands behind the Makefile."""
+"""`python -m cryptopay.devnet install|run|reset|check|bench|torture|write`: what stands behind the Makefile."""
 
 import argparse
 import subprocess
 import sys
 
-from cryptopay.devnet import checks, install, places, stage
+from cryptopay.devnet import checks, install, places, stage, writing
 from cryptopay.devnet.errors import DevnetError
 
 
@@ -14,6 +14,7 @@ def main() -> int:
     bring = orders.add_parser("install", help="bring the programs that pip does not")
     bring.add_argument("--for-tests", action="store_true", help="with Chromium; fails if anything is missing")
     orders.add_parser("run", help="start everything and print where it is")
+    orders.add_parser("write", help="write the client and the Postman collection from the API's description")
     orders.add_parser("reset", help="forget everything the stage kept")
     orders.add_parser("check", help="lint, types, contracts, migrations, deployment and tests")
     bench = orders.add_parser("bench", help="run the benchmarks")
@@ -34,6 +35,9 @@ def _obey(given: argparse.Namespace) -> int:
         return 1 if given.for_tests and not complete else 0
     if given.order == "run":
         return stage.run()
+    if given.order == "write":
+        writing.run()
+        return 0
     if given.order == "reset":
         stage.reset()
         return 0

@@ -1,0 +1,314 @@
+"""The Python client's modules, one for each group of operations: dataclasses, and their operations, sync and async."""
+
+import keyword
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cryptopay.devnet.writing import HEADER, Operation, operations
+
+_LINE = 112
+_SIMPLE = {"string": "str", "integer": "int", "number": "Decimal", "boolean": "bool", "object": "Mapping[str, Any]"}
+_FORMATS = {"date-time": "datetime", "date": "date", "decimal": "Decimal", "base-units": "int"}
+_GIVEN = {"Decimal": "Decimal | str", "date": "date | str"}
+_REFERENCE = "#/components/schemas/"
+_AFTER_A_PAGE = {"cursor"}
+"""Parameters a listing sees to itself."""
+
+
+def modules(schema: Mapping[str, Any]) -> dict[str, str]:
+    """File name -> source, formatted."""
+    groups: dict[str, list[Operation]] = {}
+    for operation in operations(schema):
+        groups.setdefault(_name(operation.tag), []).append(operation)
+    writer = _Writer(schema["components"]["schemas"], groups)
+    found = {f"{group}.py": writer.module(group) for group in groups}
+    found["shared.py"] = writer.shared()
+    found["groups.py"] = _groups(groups)
+    return _formatted(found)
+
+
+def _groups(groups: Iterable[str]) -> str:
+    names = sorted(groups)
+    lines = [HEADER, "from .sending import AsyncSender, Sender"]
+    lines += [f"from .{name} import Async{_class(name)}, {_class(name)}" for name in names]
+    for prefix in ("", "Async"):
+        lines += [f"class {prefix}Groups:", '    """All operations, by what they are about."""', ""]
+        lines += [f"    def __init__(self, sender: {prefix}Sender) -> None:"]
+        lines += [f"        self.{name} = {prefix}{_class(name)}(sender)" for name in names]
+    return "\n".join(lines)
+
+
+def _formatted(sources: Mapping[str, str]) -> dict[str, str]:
+    """As the house formats."""
+    ruff = Path(sys.executable).parent / "ruff"
+    return {name: _run(ruff, name, source) for name, source in sources.items()}
+
+
+def _run(ruff: Path, name: str, source: str) -> str:
+    path = f"cryptopay/client/{name}"
+    fixed = [str(ruff), "check", "--quiet", "--select", "I,F401", "--fix-only", "--stdin-filename", path, "-"]
+    sorted_ = subprocess.run(fixed, input=source, capture_output=True, text=True, check=True).stdout
+    tidy = [str(ruff), "format", "--quiet", "--stdin-filename", path, "-"]
+    return subprocess.run(tidy, input=sorted_, capture_output=True, text=True, check=True).stdout
+
+
+@dataclass(frozen=True)
+class _Writer:
+    components: Mapping[str, Any]
+    groups: Mapping[str, list[Operation]]
+
+    @cached_property
+    def users(self) -> Mapping[str, set[str]]:
+        """Component -> the groups that need it."""
+        found: dict[str, set[str]] = {}
+        for group, of_group in self.groups.items():
+            for operation in of_group:
+                for name in self._needed(operation):
+                    found.setdefault(name, set()).add(group)
+        return found
+
+    def module(self, group: str) -> str:
+        own = sorted(name for name, users in self.users.items() if users == {group})
+        shared = sorted(name for name, users in self.users.items() if group in users and len(users) > 1)
+        of_group = self.groups[group]
+        parts = [HEADER, _IMPORTS, f"from .shared import {', '.join(map(_kind_name, shared))}" if shared else ""]
+        parts += self._kinds(own)
+        for prefix in ("", "Async"):
+            parts.append(f"class {prefix}{_class(group)}:")
+            parts.append(f'    """Operations of `/{of_group[0].tag}`."""\n')
+            parts.append(f"    def __init__(self, sender: {prefix}Sender) -> None:\n        self._sender = sender\n")
+            parts += [text for operation in of_group for text in self._methods(operation, group, prefix)]
+        parts += [self._call(operation, group) for operation in of_group]
+        return "\n".join(parts)
+
+    def shared(self) -> str:
+        names = sorted(name for name, users in self.users.items() if len(users) > 1)
+        return "\n".join([HEADER, _IMPORTS, *self._kinds(names)])
+
+    def _needed(self, operation: Operation) -> set[str]:
+        """The components an operation's module names, those within them included."""
+        found: set[str] = set()
+        queue = [schema for schema in (operation.answer(),) if schema]
+        if operation.body:
+            queue += self._component(operation.body["schema"])["properties"].values()
+        queue += [parameter["schema"] for parameter in operation.parameters("query")]
+        while queue:
+            text = str(queue.pop())
+            for name in re.findall(rf"{_REFERENCE}(\w+)", text):
+                if name not in found:
+                    found.add(name)
+                    queue.append(self.components[name])
+        return {name for name in found if not _is_null(self.components[name]) and not _is_page(name)}
+
+    def _component(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.components[schema["$ref"].removeprefix(_REFERENCE)]
+        return found
+
+    def _kinds(self, names: Iterable[str]) -> Iterator[str]:
+        """Words first: what is made of them stands below."""
+        for name in sorted(names, key=lambda name: "enum" not in self.components[name]):
+            component = self.components[name]
+            if "enum" in component:
+                yield f"{_kind_name(name)} = Literal[{', '.join(map(repr, component['enum']))}]"
+            elif component.get("additionalProperties") is False:
+                yield self._taken(name, component)
+            else:
+                yield self._given_back(name, component)
+
+    def _given_back(self, name: str, component: Mapping[str, Any]) -> str:
+        lines = ["@dataclass(frozen=True, slots=True)", f"class {name}:", _docstring(component, 4)]
+        for field, schema in component["properties"].items():
+            kind = self._kind(schema)
+            if field not in component.get("required", ()) and not kind.endswith("None"):
+                kind += " | None"
+            lines.append(f"    {_argument(field)}: {kind}")
+            if told := schema.get("description"):
+                lines.append(_text(told, 4))
+        return "\n".join(lines)
+
+    def _taken(self, name: str, component: Mapping[str, Any]) -> str:
+        lines = [f"class {name}(TypedDict):", _docstring(component, 4)]
+        for field, schema in component["properties"].items():
+            kind = self._kind(schema, given=True)
+            must = field in component.get("required", ())
+            lines.append(f"    {field}: {kind if must else f'NotRequired[{kind}]'}")
+            if told := schema.get("description"):
+                lines.append(_text(told, 4))
+        return "\n".join(lines)
+
+    def _kind(self, schema: Mapping[str, Any], *, given: bool = False) -> str:
+        """The Python type of a schema. `given`: of an argument, which may be said in more ways."""
+        if "$ref" in schema:
+            return _kind_name(schema["$ref"].removeprefix(_REFERENCE))
+        for word in ("allOf", "oneOf", "anyOf"):
+            if word in schema:
+                return self._one_of(schema[word], given)
+        kinds = schema.get("type", "object")
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        found = self._of_type(next(kind for kind in kinds if kind != "null"), schema, given)
+        return f"{found} | None" if "null" in kinds else found
+
+    def _one_of(self, schemas: Iterable[Mapping[str, Any]], given: bool) -> str:
+        nothing = [schema for schema in schemas if _is_null(schema) or schema.get("$ref", "").endswith("/NullEnum")]
+        kinds = {self._kind(schema, given=given) for schema in schemas if schema not in nothing}
+        found = kinds.pop() if len(kinds) == 1 else "Any"
+        return f"{found} | None" if nothing and found != "Any" else found
+
+    def _of_type(self, kind: str, schema: Mapping[str, Any], given: bool) -> str:
+        if "enum" in schema:
+            return f"Literal[{', '.join(map(repr, schema['enum']))}]"
+        if kind == "array":
+            inner = self._kind(schema["items"], given=given)
+            return f"Sequence[{inner}]" if given else f"tuple[{inner}, ...]"
+        if kind == "object" and isinstance(schema.get("additionalProperties"), Mapping):
+            return f"Mapping[str, {self._kind(schema['additionalProperties'], given=given)}]"
+        found = _FORMATS.get(schema.get("format", ""), _SIMPLE[kind]) if kind == "string" else _SIMPLE[kind]
+        return _GIVEN.get(found, found) if given else found
+
+    def _methods(self, operation: Operation, group: str, prefix: str) -> Iterator[str]:
+        kind, is_page = self._answer(operation)
+        wait, asynchronous = ("await ", "async ") if prefix else ("", "")
+        arguments, passed = self._arguments(operation)
+        name, call = _method(operation, group), f"_{operation.id}({passed})"
+        if is_page:
+            yield f"    def {name}(self{arguments}) -> {prefix}Listing[{kind}]:\n{_docstring(operation.told, 8)}"
+            yield f"        return {prefix}Listing(self._sender, {call})\n"
+        else:
+            yield f"    {asynchronous}def {name}(self{arguments}) -> {kind}:\n{_docstring(operation.told, 8)}"
+            yield f"        return {wait}self._sender.send({call})\n"
+        if operation.answer("text/csv"):
+            yield f"    {asynchronous}def {name}_csv(self{arguments}) -> str:\n{_docstring(operation.told, 8)}"
+            yield f"        return {wait}self._sender.send(as_text({call}, 'text/csv'))\n"
+
+    def _call(self, operation: Operation, group: str) -> str:
+        """What both clients send."""
+        kind, _ = self._answer(operation)
+        arguments, _ = self._arguments(operation)
+        path = re.sub(r"\{\w+\}", "{}", operation.path)
+        ids = [_argument(parameter["name"]) for parameter in operation.parameters("path")]
+        where = f"at({', '.join([repr(path), *ids])})" if ids else repr(path)
+        lines = [f"def _{operation.id}({arguments.removeprefix(', ')}) -> Call[{kind}]:", "    return Call("]
+        lines += [f"        {operation.method!r}, {where}, {kind},"]
+        if query := self._query(operation):
+            lines.append(f"        query=given({_passed(query)}),")
+        if operation.body is not None:
+            lines.append(f"        body=given({_passed(self._component(operation.body['schema'])['properties'])}),")
+        if operation.method == "POST":
+            lines.append("        idempotency_key=idempotency_key,")
+        return "\n".join([*lines, "    )"])
+
+    def _answer(self, operation: Operation) -> tuple[str, bool]:
+        """What comes back, and whether it is a page of it."""
+        schema = operation.answer()
+        if schema is None:
+            return "None", False
+        name = schema.get("$ref", "").removeprefix(_REFERENCE)
+        if _is_page(name):
+            return self._kind(self.components[name]["properties"]["data"]["items"]), True
+        return self._kind(schema), False
+
+    def _query(self, operation: Operation) -> list[str]:
+        _, is_page = self._answer(operation)
+        left_out = (_AFTER_A_PAGE if is_page else set()) | ({"format"} if operation.answer("text/csv") else set())
+        return [one["name"] for one in operation.parameters("query") if one["name"] not in left_out]
+
+    def _arguments(self, operation: Operation) -> tuple[str, str]:
+        """As they are declared, and as they are passed on."""
+        ids = [f"{_argument(parameter['name'])}: str" for parameter in operation.parameters("path")]
+        must, may = self._named(operation)
+        if operation.method == "POST":
+            may.append("idempotency_key: str | None = None")
+        named = ["*", *must, *may] if must or may else []
+        passed = [_argument(parameter["name"]) for parameter in operation.parameters("path")]
+        passed += [f"{name}={name}" for name in (argument.partition(":")[0] for argument in [*must, *may])]
+        return "".join(f", {argument}" for argument in [*ids, *named]), ", ".join(passed)
+
+    def _named(self, operation: Operation) -> tuple[list[str], list[str]]:
+        must: list[str] = []
+        may: list[str] = []
+        taken: list[tuple[str, Mapping[str, Any], bool]] = []
+        if operation.body is not None:
+            body = self._component(operation.body["schema"])
+            taken += [(name, schema, name in body.get("required", ())) for name, schema in body["properties"].items()]
+        schemas = {one["name"]: one["schema"] for one in operation.parameters("query")}
+        taken += [(name, schemas[name], False) for name in self._query(operation)]
+        for name, schema, needed in taken:
+            kind = self._kind(schema, given=True)
+            (must if needed else may).append(f"{_argument(name)}: {kind}" + ("" if needed else _or_none(kind)))
+        return must, may
+
+
+_IMPORTS = """
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypedDict
+
+from .calls import Call, as_text, at, given
+from .sending import AsyncListing, AsyncSender, Listing, Sender
+"""
+
+
+def _or_none(kind: str) -> str:
+    return " = None" if kind.endswith("None") else " | None = None"
+
+
+def _passed(names: Iterable[str]) -> str:
+    return ", ".join(f"{_argument(name)}={_argument(name)}" for name in names)
+
+
+def _is_null(schema: Mapping[str, Any]) -> bool:
+    return schema.get("enum") == [None] or schema.get("type") == "null"
+
+
+def _is_page(name: str) -> bool:
+    return name.endswith("Page")
+
+
+def _name(tag: str) -> str:
+    return tag.replace("-", "_")
+
+
+def _class(group: str) -> str:
+    return "".join(word.title() for word in group.split("_")) + "Group"
+
+
+def _kind_name(component: str) -> str:
+    return component.removesuffix("Enum")
+
+
+def _argument(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def _method(operation: Operation, group: str) -> str:
+    """`create_invoice` of `/invoices` is `invoices.create`; whatever is about something else keeps its whole name."""
+    verb, _, noun = operation.id.partition("_")
+    own = noun in (group, group.removesuffix("s"), group.removesuffix("es"))
+    return _argument(verb if own or not noun else operation.id)
+
+
+def _docstring(told: Mapping[str, Any], indent: int) -> str:
+    return _text(str(told.get("description", "")) or "As the API has it.", indent)
+
+
+def _text(told: str, indent: int) -> str:
+    """A docstring, wrapped."""
+    space = " " * indent
+    paragraphs = [" ".join(part.split()) for part in told.replace("\\", "").replace('"""', "'''").split("\n\n")]
+    wrapped = [textwrap.wrap(part, _LINE - indent) for part in paragraphs if part]
+    lines = [line for part in wrapped for line in [*part, ""]][:-1]
+    closing = '"""' if len(lines) == 1 else f'\n{space}"""'
+    body = "\n".join(f"{space}{line}" if line and number else line for number, line in enumerate(lines))
+    quoted = f" {closing}" if body.endswith('"') and len(lines) == 1 else closing
+    return f'{space}"""{body}{quoted}'
