@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 DEVNET := $(VENV)/bin/python -m cryptopay.devnet
 
-.PHONY: run install test bench torture write reset
+.PHONY: run install test messages bench torture write reset
 
 run: install            ## start everything, print where it is; Ctrl-C stops it
 	@$(DEVNET) run
@@ -14,6 +14,9 @@ install: $(VENV)/installed
 test: $(VENV)/installed ## lint, types, contracts, migrations, deployment, tests
 	@$(DEVNET) install --for-tests
 	@$(DEVNET) check
+
+messages: $(VENV)/installed ## read the payment page's words off the code, and compile their translations
+	@$(DEVNET) messages
 
 bench: install           ## measure everything, or PARTS="ledger scan" alone; docs/benchmarks.md
 	@$(DEVNET) bench $(PARTS)

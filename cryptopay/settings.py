@@ -218,6 +218,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "French"), ("de", "German"), ("es", "Spanish"), ("ar", "Arabic")]
+# Of the payment page and of what it says of a payment's outlook. Named here, they go before other packages' words.
+LOCALE_PATHS = [BASE_DIR / "cryptopay" / "checkout" / "locale", BASE_DIR / "monitor" / "locale"]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -34,12 +34,22 @@ def duration(minutes: Span | None) -> str:
     if minutes is None:
         return ""
     if minutes.high is None:
-        return _("at least %(duration)s") % {"duration": _one(minutes.low)}
-    scale, high = _scale(minutes.high), _one(minutes.high)
+        return _("at least %(duration)s") % {"duration": length(minutes.low)}
+    scale, high = _scale(minutes.high), length(minutes.high)
     low = -(-minutes.low // scale)
     if low * scale >= minutes.high:
         return _("about %(duration)s") % {"duration": high}
     return _("%(low)d to %(high)s") % {"low": low, "high": high}
+
+
+def length(minutes: int) -> str:
+    """ "15 minutes", "3 hours", "2 days": rounded up."""
+    number = -(-minutes // _scale(minutes))
+    if minutes <= _MINUTES_SAID:
+        return ngettext("%(count)d minute", "%(count)d minutes", number) % {"count": number}
+    if minutes <= _HOURS_SAID:
+        return ngettext("%(count)d hour", "%(count)d hours", number) % {"count": number}
+    return ngettext("%(count)d day", "%(count)d days", number) % {"count": number}
 
 
 def bid(expected: Expected) -> str:
@@ -70,15 +80,6 @@ def _stuck(expected: Expected) -> str:
         case Reason.EARLIER_MISSING:
             return _("Stuck: it waits for an earlier transaction of the sender, which is missing")
     return _("Stuck: its fee is so low that it may take days")
-
-
-def _one(minutes: int) -> str:
-    number = -(-minutes // _scale(minutes))
-    if minutes <= _MINUTES_SAID:
-        return ngettext("%(count)d minute", "%(count)d minutes", number) % {"count": number}
-    if minutes <= _HOURS_SAID:
-        return ngettext("%(count)d hour", "%(count)d hours", number) % {"count": number}
-    return ngettext("%(count)d day", "%(count)d days", number) % {"count": number}
 
 
 def _scale(minutes: int) -> int:

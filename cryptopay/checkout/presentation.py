@@ -6,15 +6,18 @@ Only what a payer needs leaves this room: no metadata, no customer, of the tenan
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 from math import ceil
+from urllib.parse import urlsplit
 
 import segno
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
+from cryptopay.checkout import languages
+from cryptopay.checkout.claims import Claim, claim
+from cryptopay.checkout.headlines import Headline, headline
 from cryptopay.payments import quotes, representation
 from cryptopay.payments.lifecycle import Offer
 from cryptopay.payments.models import Invoice, Payment
@@ -22,30 +25,20 @@ from cryptopay.payments.quotes import FIAT_DECIMALS
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
 from ledger.money import Amount, plain
 from monitor.expectation import State
-from monitor.wording import outlook
+from monitor.wording import length, outlook
 
 QUICK_SECONDS, SLOW_SECONDS = 3, 15
 """How often the page asks again: while a payment is awaited, and after the deadline, when a late one may still come."""
 
-Status, Exceptional = Invoice.Status, Invoice.Exceptional
-
-
-class Tone(StrEnum):
-    """How the status bar looks; the words say the same to those who do not see it."""
-
-    WAIT = "wait"
-    GOOD = "good"
-    CARE = "care"
-    BAD = "bad"
+Status = Invoice.Status
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
-    """The state in one sentence, and what to do about it in another."""
+class Payee:
+    """Who asks, and where payers may ask them."""
 
-    text: str
-    advice: str
-    tone: Tone
+    name: str
+    contact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +48,8 @@ class PaymentLine:
     amount: str
     txid: str
     words: str
+    depth: str
+    """How deep it is, without when it will be received."""
     confirmations: int
     required: int | None
     """None: no count to show; the chain itself says what is final."""
@@ -76,6 +71,7 @@ class Request:
     contract: str
     """Of a token: others may have its name. Empty: the chain's own coin."""
     rate: str
+    rate_source: str
     qr: SafeString
 
 
@@ -113,6 +109,7 @@ class Page:
     """Title of the method whose address failed its verification; empty: none."""
     payments: Sequence[PaymentLine]
     sums: Sums | None
+    claim: Claim | None
     choices: Sequence[Choice]
     selected: str
     poll_seconds: int
@@ -120,18 +117,35 @@ class Page:
     now: datetime
 
     @property
-    def minutes_left(self) -> str:
-        minutes = max(0, ceil((self.invoice.expires_at - self.now).total_seconds() / 60))
-        return ngettext("%(count)d minute left", "%(count)d minutes left", minutes) % {"count": minutes}
+    def until(self) -> str:
+        return languages.moment(self.invoice.expires_at, self.now)
+
+    @property
+    def time_left(self) -> str:
+        minutes = max(0, ceil((self.invoice.expires_at - self.now) / timedelta(minutes=1)))
+        return _("%(duration)s left") % {"duration": length(minutes)}
+
+    @property
+    def return_url(self) -> str:
+        """Empty: there is none, or it is none that a link may lead to."""
+        url = self.invoice.return_url
+        return url if urlsplit(url).scheme in ("http", "https") else ""
+
+    @property
+    def says(self) -> str:
+        """What is told to those who listen, each time it becomes another: the state, what is missing, how deep."""
+        missing = self.sums.missing if self.sums else ""
+        depths = [payment.depth for payment in self.payments if payment.required]
+        return ". ".join(filter(None, [self.headline.text, missing and f"{_('Still due')}: {missing}", *depths]))
 
     @property
     def mark(self) -> str:
         """Changes when something on the page did, the clock apart."""
-        parts = (self.headline, self.request, self.unavailable, self.payments, self.sums, self.choices, self.selected)
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+        parts = (self.headline, self.request, self.unavailable, self.payments, self.sums, self.claim, self.choices)
+        return hashlib.sha256(repr((*parts, self.selected)).encode()).hexdigest()[:16]
 
 
-def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, now: datetime) -> Page:
+def page(state: InvoiceState, payee: Payee, offers: Sequence[Offer], wanted: str, now: datetime) -> Page:
     """`wanted` is the method the payer asked to see; any other text means none."""
     invoice = state.invoice
     method = _shown(state.methods, wanted)
@@ -142,13 +156,14 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
     return Page(
         invoice=invoice,
         open=standing == Status.NEW,
-        payee=payee,
+        payee=payee.name,
         asked=asked(invoice),
-        headline=_headline(standing, state, method),
-        request=_request(method) if method and asks else None,
+        headline=headline(standing, state, method),
+        request=_request(method, now) if method and asks else None,
         unavailable=method.chain.title if method and withheld else "",
         payments=[_line(payment) for payment in state.payments],
         sums=_sums(state, method),
+        claim=claim(standing, state, payee.name, payee.contact),
         choices=_choices(payable, method),
         selected=_value(method) if method else "",
         # Each look at a withheld address is an alarm; a person must mend it before there is anything new to see.
@@ -158,8 +173,10 @@ def page(state: InvoiceState, payee: str, offers: Sequence[Offer], wanted: str, 
 
 
 def asked(invoice: Invoice) -> str:
-    """The invoice's amount: "4.90 EUR"."""
-    return f"{quotes.asked(invoice.amount, invoice.currency)} {invoice.currency}"
+    """The invoice's amount: "4.90 EUR"; a coin's as it would be typed."""
+    exact = quotes.asked(invoice.amount, invoice.currency)
+    shown = languages.number(exact) if invoice.currency in FIAT_DECIMALS else exact
+    return f"{shown} {invoice.currency}"
 
 
 def figure(amount: Amount) -> str:
@@ -184,7 +201,7 @@ def _standing(invoice: Invoice, now: datetime) -> str:
     return Status.EXPIRED if invoice.status == Status.NEW and now >= invoice.expires_at else invoice.status
 
 
-def _request(method: MethodState) -> Request | None:
+def _request(method: MethodState, now: datetime) -> Request | None:
     if not method.address:
         return None
     place = representation.place(method.address)
@@ -197,6 +214,7 @@ def _request(method: MethodState) -> Request | None:
         network=method.chain.title,
         contract=method.asset.contract,
         rate=_rate(method),
+        rate_source=_rate_source(method, now),
         qr=_qr(method.uri),
     )
 
@@ -205,21 +223,25 @@ def _rate(method: MethodState) -> str:
     rate = method.rate
     if rate is None:
         return ""
-    words = _("1 %(asset)s = %(price)s %(currency)s, %(source)s rate of %(time)s UTC, fixed for this invoice")
-    return words % {
-        "asset": rate.asset_code,
-        "price": plain(rate.price),
-        "currency": rate.currency,
-        "source": rate.source,
-        "time": f"{rate.observed_at:%H:%M}",
-    }
+    words = _("1 %(asset)s = %(price)s %(currency)s")
+    return words % {"asset": rate.asset_code, "price": languages.number(plain(rate.price)), "currency": rate.currency}
+
+
+def _rate_source(method: MethodState, now: datetime) -> str:
+    """Where the rate is from and of when, and when it was fixed: it holds as long as the invoice does."""
+    if method.rate is None:
+        return ""
+    source, time = languages.isolated(method.rate.source), languages.moment(method.rate.observed_at, now)
+    fixed = languages.moment(method.fixed_at or now, now)
+    words = _("Rate of %(source)s, %(time)s; fixed for this invoice at %(fixed)s")
+    return words % {"source": source, "time": time, "fixed": fixed}
 
 
 def _qr(uri: str) -> SafeString:
     """The URI as inline SVG with the quiet zone of ISO/IEC 18004; paths only, so it is safe as markup."""
     svg = segno.make(uri, error="m", micro=False).svg_inline(border=4, omitsize=True, svgclass="qr")
     label = _("QR code of the payment request")
-    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))  # noqa: S308
+    return mark_safe(svg.replace("<svg ", f'<svg role="img" aria-label="{escape(label)}" ', 1))  # noqa: S308
 
 
 def _prices(offer: Offer, invoice: Invoice) -> bool:
@@ -244,6 +266,7 @@ def _line(payment: PaymentState) -> PaymentLine:
         amount=f"{figure(payment.amount)} {payment.amount.asset.code}",
         txid=payment.txid,
         words=_line_words(payment),
+        depth=_depth(payment),
         confirmations=min(payment.confirmations, payment.required_confirmations or 0),
         required=payment.required_confirmations if waits else None,
         outlook=_outlook(payment),
@@ -297,60 +320,7 @@ def _with_unit(amount: Amount) -> str:
 
 
 def _poll_seconds(standing: str, invoice: Invoice, now: datetime) -> int:
+    """0 once there is nothing to wait for."""
     if standing in (Status.NEW, Status.PROCESSING):
         return QUICK_SECONDS
-    return SLOW_SECONDS if standing == Status.EXPIRED and now < invoice.monitored_until else 0
-
-
-def _headline(standing: str, state: InvoiceState, method: MethodState | None) -> Headline:
-    invoice = state.invoice
-    match standing:
-        case Status.PROCESSING:
-            return Headline(
-                _("Payment seen, waiting for confirmations"),
-                _("The network is confirming it. You can close this page; the shop will be told."),
-                Tone.WAIT,
-            )
-        case Status.SETTLED:
-            return _settled(invoice)
-        case Status.EXPIRED:
-            return _expired(state)
-        case Status.INVALID:
-            return Headline(
-                _("Payment not confirmed"),
-                _("The network did not confirm your payment in time. Please contact the shop."),
-                Tone.BAD,
-            )
-    return _new(state, method)
-
-
-def _new(state: InvoiceState, method: MethodState | None) -> Headline:
-    if method is not None and not method.address:
-        words = _("Its address could not be verified, so it is not shown. Do not pay; the shop has been alerted.")
-        return Headline(_("This way to pay is unavailable"), words, Tone.BAD)
-    if state.invoice.exception == Exceptional.PAID_PARTIAL:
-        return Headline(_("Part of the amount has arrived"), _("Please send what is still due."), Tone.CARE)
-    if state.invoice.exception == Exceptional.PAID_OTHER:
-        words = _("It is not lost: it is recorded with your order. Please send what is due, or contact the shop.")
-        return Headline(_("Another coin than was asked for has arrived"), words, Tone.CARE)
-    if method is None:
-        return Headline(_("Choose how to pay"), "", Tone.WAIT)
-    return Headline(_("Waiting for your payment"), _("Send exactly this amount, in one payment."), Tone.WAIT)
-
-
-def _settled(invoice: Invoice) -> Headline:
-    if invoice.exception == Exceptional.PAID_OVER:
-        words = _("More arrived than was due. Please contact the shop about the surplus.")
-        return Headline(_("Paid, and more than was due"), words, Tone.GOOD)
-    return Headline(_("Paid"), _("The payment is confirmed. Thank you."), Tone.GOOD)
-
-
-def _expired(state: InvoiceState) -> Headline:
-    if state.invoice.exception == Exceptional.PAID_LATE:
-        words = _("It is not lost: it is recorded with your order. Please contact the shop.")
-        return Headline(_("Your payment came after the deadline"), words, Tone.CARE)
-    if state.payments:
-        words = _("What you sent is recorded. Please contact the shop, and send nothing more.")
-        return Headline(_("Expired before it was paid in full"), words, Tone.CARE)
-    words = _("Do not pay it any more. Go back to the shop for a new one.")
-    return Headline(_("This invoice has expired"), words, Tone.CARE)
+    return SLOW_SECONDS if standing not in (Status.SETTLED, Status.INVALID) and now < invoice.monitored_until else 0

@@ -1,10 +1,10 @@
-"""`python -m cryptopay.devnet install|run|reset|check|bench|torture|write`: what stands behind the Makefile."""
+"""`python -m cryptopay.devnet install|run|reset|check|messages|bench|torture|write`: behind the Makefile."""
 
 import argparse
 import subprocess
 import sys
 
-from cryptopay.devnet import checks, install, places, stage, writing
+from cryptopay.devnet import checks, install, messages, places, stage, writing
 from cryptopay.devnet.errors import DevnetError
 
 
@@ -17,6 +17,7 @@ def main() -> int:
     orders.add_parser("write", help="write the client and the Postman collection from the API's description")
     orders.add_parser("reset", help="forget everything the stage kept")
     orders.add_parser("check", help="lint, types, contracts, migrations, deployment and tests")
+    orders.add_parser("messages", help="bring the payment page's words up to date in every language")
     bench = orders.add_parser("bench", help="run the benchmarks")
     bench.add_argument("parts", nargs="*", help="which, such as `ledger`; all if none is named")
     torture = orders.add_parser("torture", help="try to break the ledger")
@@ -41,7 +42,15 @@ def _obey(given: argparse.Namespace) -> int:
     if given.order == "reset":
         stage.reset()
         return 0
+    if given.order == "messages":
+        return _messages()
     return checks.run() if given.order == "check" else _tests_program(given.order, given.parts)
+
+
+def _messages() -> int:
+    missing = messages.refresh()
+    print(f"{missing} to be translated: look for empty msgstr in */locale/*.po." if missing else "All is translated.")
+    return 1 if missing else 0
 
 
 def _tests_program(name: str, parts: list[str]) -> int:

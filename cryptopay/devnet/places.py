@@ -12,6 +12,7 @@ LOGS = STATE / "logs"
 ENVIRONMENT_FILE = STATE / "env"
 DEMO_FILE = STATE / "demo.json"
 NODE_MODULES = CHECKOUT / "node_modules"
+AXE = NODE_MODULES / "axe-core" / "axe.min.js"
 
 
 def cache() -> Path:

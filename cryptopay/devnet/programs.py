@@ -1,4 +1,4 @@
-"""The node programs and the accountants' tools: which, how new, and where they lie on this machine."""
+"""The node programs and what tests read our output with: which, how new, and where they lie on this machine."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ class Program:
         private = root / "usr/lib" / self.package  # where Debian keeps a library that is one program's own
         libraries = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("lib/*-linux-gnu"), private]
         path = ":".join(str(folder) for folder in libraries)
-        return [str(loader), "--argv0", self.name, "--library-path", path, str(program)]
+        return [*_settings(root), str(loader), "--argv0", self.name, "--library-path", path, str(program)]
 
     def _from_wheel(self) -> list[str] | None:
         """nodeos looks for the libraries it starts with in its environment; `env` sets that and becomes nodeos."""
@@ -78,6 +78,20 @@ class Program:
             return [node, launcher, self.package] if node and here else None
         found = sorted(places.NODE_MODULES.glob(f"@foundry-rs/{self.name}-*/bin/{self.name}"))
         return [str(found[0])] if found else None
+
+
+_PLACES = {
+    "MAGICK_CODER_MODULE_PATH": "usr/lib/*-linux-gnu/ImageMagick-*/modules-*/coders",
+    "MAGICK_CONFIGURE_PATH": "etc/ImageMagick-*",
+}
+"""zbarimg reads pictures by ImageMagick, which looks for its parts where the system would have them."""
+
+
+def _settings(root: Path) -> list[str]:
+    """What the program must be told of its unpacked parts, to be set in front of it; empty: it finds them."""
+    found = {name: sorted(root.glob(place)) for name, place in _PLACES.items()}
+    words = [f"{name}={paths[0]}" for name, paths in found.items() if paths]
+    return ["env", *words] if words else []
 
 
 _APT_FIX = "make install, on a system with apt-get; or put {} on the PATH; or set {} in .env"
@@ -120,3 +134,5 @@ HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("h
 LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))
 ACCOUNTING = (HLEDGER, LEDGER)
 """Read the exported books in tests, and know nothing of ours."""
+ZBARIMG = Program("zbarimg", "bookworm", "zbar-tools", (0, 23), _TOOL_FIX.format("zbarimg 0.23 or later (zbar-tools)"))
+"""Reads the payment page's QR codes off its pictures, as a wallet's camera does."""

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from cryptopay.merchants import api_keys, onboarding
+from cryptopay.merchants import api_keys, onboarding, payment_page
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
 from cryptopay.merchants.secrecy import shown_once
 from ledger.readonly import ReadOnlyAdmin, label, moment
@@ -46,12 +46,27 @@ class NewMerchantForm(forms.ModelForm[Merchant]):
         fields = ["name"]
 
 
+class MerchantForm(forms.ModelForm[Merchant]):
+    """What a merchant says of the payment page."""
+
+    class Meta:
+        model = Merchant
+        fields = ["name", "payment_page_language", "contact", "shop_origins"]
+
+    def clean_shop_origins(self) -> str:
+        return "\n".join(payment_page.origins(self.cleaned_data["shop_origins"]))
+
+
 @admin.register(Merchant)
 class MerchantAdmin(ModelAdmin):
     list_display = ["name", "since", "roles"]
     search_fields = ["name"]
     ordering = ["name"]
-    fields = ["name", "live_book", "test_book", "since"]
+    form = MerchantForm
+    fieldsets = [
+        (None, {"fields": ["name", "live_book", "test_book", "since"]}),
+        ("Payment page", {"fields": ["payment_page_language", "contact", "shop_origins"]}),
+    ]
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
@@ -63,15 +78,17 @@ class MerchantAdmin(ModelAdmin):
             options["form"] = NewMerchantForm
         return super().get_form(request, obj, change=change, **options)
 
-    def get_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[str]:
-        return list(self.fields) if obj else ["name", "currency"]
+    def get_fieldsets(self, request: HttpRequest, obj: Merchant | None = None) -> Any:
+        return self.fieldsets if obj else [(None, {"fields": ["name", "currency"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Merchant | None = None) -> list[str]:
-        return ["live_book", "test_book", "since"] if obj else []
+        """The name is on every invoice: those who run the installation have agreed to it."""
+        own = [] if request.user.is_superuser else ["name"]
+        return [*own, "live_book", "test_book", "since"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Merchant, form: Any, change: bool) -> None:
         if change:
-            obj.save(update_fields=["name"])
+            obj.save(update_fields=form.changed_data)
         else:
             made = onboarding.create_merchant(obj.name, form.cleaned_data["currency"].upper())
             obj.__dict__.update(made.__dict__)

@@ -1,5 +1,6 @@
 """Who: people, merchants with their books, API keys, customers."""
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -7,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from ulid import ULID
 
+from cryptopay.merchants import payment_page
 from ledger.models import Book
 
 
@@ -29,7 +31,35 @@ class Merchant(models.Model):
     live_book = models.OneToOneField(Book, on_delete=models.PROTECT, related_name="live_merchant")
     test_book = models.OneToOneField(Book, on_delete=models.PROTECT, related_name="test_merchant")
     members = models.ManyToManyField(User, through="Membership", related_name="merchants")
+    payment_page_language = models.CharField(
+        max_length=8,
+        blank=True,
+        default="",
+        choices=settings.LANGUAGES,
+        help_text="For payers whose browser asks for no language that the page has.",
+    )
+    contact = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        validators=[payment_page.check_contact],
+        help_text="Where payers ask about late, other and surplus payments: an e-mail address, or an https address.",
+    )
+    shop_origins = models.TextField(
+        blank=True,
+        default="",
+        validators=[payment_page.check_origins],
+        help_text="Web pages that may show the payment page inside themselves, one a line: https://shop.example. "
+        "In test mode http://localhost:3000, too. Nobody else can.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(shop_origins="") | Q(shop_origins__regex=payment_page.ORIGINS), name="merchant_shop_origins"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -35,7 +35,7 @@ GRANTS: dict[str, frozenset[str]] = {
     _Role.AUDITOR: frozenset({"*.view_*"}),
     _Role.ADMINISTRATOR: frozenset(
         {
-            *("merchants.view_user", "merchants.view_merchant", "merchants.*_membership"),
+            *("merchants.view_user", "merchants.view_merchant", "merchants.change_merchant", "merchants.*_membership"),
             *("merchants.view_apikey", "merchants.add_apikey", "merchants.change_apikey"),
             *("webhooks.view_*", "webhooks.add_endpoint", "webhooks.change_endpoint", "webhooks.change_delivery"),
             *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey", "keys.export_masterkey"),

@@ -96,6 +96,8 @@ class MethodState:
     remaining: Amount
     rate: Rate | None
     payments: Sequence[PaymentState]
+    fixed_at: datetime | None = None
+    """When the price was fixed; None in the very transaction that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +268,7 @@ def _method_state(method: PaymentMethod, reading: Reading, shown: Mapping[int, s
         remaining=remaining,
         rate=method.rate,
         payments=[_payment_state(payment, reading.invoice, reading.cursors) for payment in payments],
+        fixed_at=method.chosen_at,
     )
 
 

@@ -194,6 +194,26 @@ def test_a_new_member_gets_a_password_once(shops: dict[str, Shop], signed_in: Si
     assert "taken" in taken.content.decode()
 
 
+def test_an_administrator_says_who_may_frame_the_payment_page(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    """And in which language, and whom payers ask; the name stays what the installation agreed to."""
+    merchant = shops["Alice"].merchant
+    page = reverse("admin:merchants_merchant_change", args=[merchant.pk])
+    form = {"name": "Evil", "payment_page_language": "de", "contact": "alice@shop.example"}
+    origins = "https://Shop.example/\r\nhttp://localhost:3000\r\n"
+    client = signed_in(shops["Alice"].members["administrator"])
+    refused = client.post(page, {**form, "shop_origins": "https://shop.example/path"}).content.decode()
+    assert "is no origin" in refused
+    assert client.post(page, {**form, "shop_origins": origins}).status_code == 302
+    merchant.refresh_from_db()
+    assert (merchant.name, merchant.payment_page_language) == ("Alice's shop", "de")
+    assert merchant.shop_origins == "https://shop.example\nhttp://localhost:3000"
+    for role in ("viewer", "auditor", "accountant"):
+        assert signed_in(shops["Alice"].members[role]).post(page, form).status_code == 403
+    assert signed_in(shops["Bob"].members["administrator"]).post(page, form).status_code in (302, 403, 404)
+    merchant.refresh_from_db()
+    assert merchant.contact == "alice@shop.example"
+
+
 def test_a_report_comes_as_page_and_csv(shops: dict[str, Shop], accountant: Client, signed_in: SignIn) -> None:
     for name in ("receipts", "trial-balance"):
         assert "0.00020000" in accountant.get(reverse("admin:report", args=[name])).content.decode()

@@ -111,6 +111,16 @@ def till(db: None, settings: Settings) -> Till:
     return Till()
 
 
+@pytest.fixture
+def eos(till: Till, settings: Settings) -> Till:
+    """The till takes EOS, too."""
+    settings.NODE_URLS = {**settings.NODE_URLS, "eos-dev": "http://127.0.0.1:1"}
+    import_credential(till.book, CHAINS["eos-dev"], "cafe.zoe", "Till")
+    Cursor.objects.create(chain_code="eos-dev", height=HEIGHT, hash="00")
+    rates.record("EOS", "EUR", Decimal("0.42"), "test", timezone.now())
+    return till
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium_of_ours() as found:

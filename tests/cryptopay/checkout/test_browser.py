@@ -76,8 +76,10 @@ def test_a_payment_is_followed_without_a_reload(till, visit: Visit) -> None:
     expect(page.locator("[data-deadline]")).to_have_text(re.compile(r"^14:5\d$"))
     till.pay(invoice, "0.5")
     expect(page.locator("#headline")).to_have_text("Part of the amount has arrived", timeout=15_000)
-    expect(page.get_by_role("status")).to_have_text("Part of the amount has arrived")
     rest = state_of(invoice.__class__.objects.get(pk=invoice.pk)).methods[0].remaining
+    words = f"Part of the amount has arrived. Still due: {rest.text} BTC. 0 of 2 confirmations"
+    expect(page.get_by_role("status")).to_have_text(words)
+    expect(page).to_have_title("Part of the amount has arrived · Café Zoë")
     expect(page.locator("#amount")).to_have_text(rest.text.rstrip("0"))
     assert page.evaluate("window.stayed")
 

@@ -1,34 +1,17 @@
 """Where payers share an account, the page shows account and memo apart, and says that the memo is needed."""
 
 import html
-from decimal import Decimal
 from typing import Any
 
 import pytest
 import segno
 from django.test import Client
-from django.utils import timezone
 from playwright.sync_api import Browser, expect
-from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from cryptopay.payments.status import state_of
-from keys.importing import import_credential
-from ledger import rates
-from monitor.chains import CHAINS
-from monitor.models import Cursor
 
 EOS = "EOS@eos-dev"
-
-
-@pytest.fixture
-def eos(till: Any, settings: Settings) -> Any:
-    """The till takes EOS, too."""
-    settings.NODE_URLS = {**settings.NODE_URLS, "eos-dev": "http://127.0.0.1:1"}
-    import_credential(till.book, CHAINS["eos-dev"], "cafe.zoe", "Till")
-    Cursor.objects.create(chain_code="eos-dev", height=500, hash="00")
-    rates.record("EOS", "EUR", Decimal("0.42"), "test", timezone.now())
-    return till
 
 
 def test_account_and_memo_stand_apart(client: Client, eos: Any) -> None:

@@ -46,13 +46,11 @@ def test_a_payer_chooses_a_method_by_a_plain_form(client: Client, till) -> None:
     assert "Café Zoë" in text
     assert "14.50 EUR" in text
     assert "A bag of beans" in text
-    assert 'href="https://shop.example/orders/17" rel="noopener noreferrer"' in text
+    assert 'href="https://shop.example/orders/17" target="_top" rel="noopener noreferrer"' in text
     strict = Client(enforce_csrf_checks=True)
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page(strict, invoice))
-    assert token
-    assert strict.post(f"/pay/{invoice.public_id}/method", {"method": BTC}).status_code == 403
-    chosen = strict.post(f"/pay/{invoice.public_id}/method", {"method": BTC, "csrfmiddlewaretoken": token[1]})
+    chosen = strict.post(f"/pay/{invoice.public_id}/method", {"method": BTC}, headers={"sec-fetch-site": "same-origin"})
     assert chosen.status_code == 302
+    assert not strict.cookies, "inside another site's page there are none"
     assert PaymentMethod.objects.filter(invoice=invoice).count() == 1
     text = client.get(chosen["Location"]).content.decode()
     assert headline(text) == "Waiting for your payment"
@@ -184,6 +182,14 @@ def test_another_method_can_be_chosen_and_seen(client: Client, till) -> None:
     assert litecoin not in page(client, invoice, BTC)
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
+def test_threat_39_another_sites_form_uses_up_no_address(client: Client, till, site: str) -> None:
+    invoice = till.open()
+    answer = client.post(f"/pay/{invoice.public_id}/method", {"method": BTC}, headers={"sec-fetch-site": site})
+    assert answer.status_code == 403
+    assert not PaymentMethod.objects.filter(invoice=invoice).exists()
+
+
 def test_an_invoice_in_a_coin_offers_that_coin_alone(client: Client, till) -> None:
     invoice = lifecycle.open_invoice(till.book, lifecycle.NewInvoice(amount="0.01", currency="BTC")).invoice
     text = page(client, invoice)
@@ -262,14 +268,18 @@ def test_nothing_of_the_tenant_leaks(client: Client, till) -> None:
 def test_the_page_is_private_and_strict(client: Client, till) -> None:
     answer = client.get(f"/pay/{till.open(BTC).public_id}")
     policy = answer["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
-    assert "frame-ancestors 'none'" in policy
+    for directive in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "script-src 'self'"):
+        assert directive in policy
     assert "unsafe" not in policy
+    assert "data:" not in policy
+    assert answer["X-Frame-Options"] == "DENY"
+    assert not answer.cookies
     assert "no-store" in answer["Cache-Control"]
     assert answer["X-Robots-Tag"] == "noindex"
     text = answer.content.decode()
     assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=", text)
     assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
+    assert "frame-ancestors 'none'" in client.get("/pay/inv_unknown")["Content-Security-Policy"]
 
 
 def test_reloading_can_be_stopped(client: Client, till) -> None:

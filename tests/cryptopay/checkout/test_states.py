@@ -1,0 +1,62 @@
+"""Every state of the page, narrow and wide, light and dark, from left and from right, as axe-core judges it.
+
+`CRYPTOPAY_SCREENSHOTS=folder` keeps a picture of each.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
+
+from cryptopay.devnet import places
+from tests.cryptopay.checkout.gallery import in_every_state
+
+NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
+_JUDGE = """(rules) => axe.run(document, rules.length ? { runOnly: rules } : {}).then((judged) =>
+  [...judged.violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.html).join(" ")}`)])"""
+
+
+def _judged(page: Page, *rules: str) -> list[str]:
+    found: list[str] = page.evaluate(_JUDGE, list(rules))
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append("It overflows sideways.")
+    return found
+
+
+def _keep(page: Page, name: str) -> None:
+    if folder := os.environ.get("CRYPTOPAY_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_axe_core_finds_nothing_in_any_state(browser: Browser, live_server: LiveServer, eos: Any) -> None:
+    """All its rules in two looks; what the colour scheme alone changes, contrast, in all four."""
+    addresses = {name: f"pay/{invoice.public_id}" for name, invoice in in_every_state(eos).items()}
+    addresses |= {"nowhere": "pay/inv_unknown", "start": ""}
+    axe = places.AXE.read_text()
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if "404" not in message.text else None)
+    found = {}
+    for name, address in addresses.items():
+        for size, language, scheme, other in ((NARROW, "en", "light", "dark"), (WIDE, "ar", "dark", "light")):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.goto(f"{live_server.url}/{address}?lang={language}")
+            page.evaluate(axe)
+            look = f"{name}-{size['width']}-{language}"
+            found[f"{look}-{scheme}"] = _judged(page)
+            _keep(page, f"{look}-{scheme}")
+            page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
+            found[f"{look}-{other}"] = _judged(page, "color-contrast")
+            _keep(page, f"{look}-{other}")
+    page.evaluate("document.documentElement.removeAttribute('lang')")
+    assert _judged(page)[0].startswith("html-has-lang"), "it would say so if there were anything"
+    context.close()
+    assert {look: words for look, words in found.items() if words} == {}
+    assert complaints == []
