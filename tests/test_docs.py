@@ -2,8 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +52,38 @@ def test_the_receivers_example_verifies_a_real_webhook(shop: Shop) -> None:
         "invoice.created",
         opened["id"],
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_clients_examples_run(shop: Shop, tmp_path: Path) -> None:
+    """In a process that knows nothing of ours but the client's folder."""
+    shutil.copytree(ROOT / "cryptopay" / "client", tmp_path / "cryptopay_client")
+    program = tmp_path / "examples.py"
+    program.write_text("\n".join(examples("client.md", "python")))
+    key = shop.http.headers["Authorization"].removeprefix("Bearer ")
+    server = str(shop.http.base_url).removesuffix("/api/v1/")
+    environment = {"PATH": os.environ["PATH"], "CRYPTOPAY": server, "KEY": key}
+    done = subprocess.run(
+        [sys.executable, str(program)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "invoice.created" in done.stdout
+    assert "Book,Account," in done.stdout
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_clients_receiver_verifies_a_real_webhook(shop: Shop) -> None:
+    (source,) = (text for text in examples("client.md", "python") if "def receive" in text)
+    names: dict[str, object] = {}
+    exec(source.replace("cryptopay_client", "cryptopay.client"), names)  # noqa: S102 - the page's own example
+    opened = shop.http.post(
+        "/invoices", json={"amount": "5", "currency": "EUR"}, headers={"Idempotency-Key": "docs"}
+    ).json()
+    shop.turn()
+    (received,) = shop.receiver.wait_for(1)
+    receive: Any = names["receive"]
+    assert receive(received.headers, received.body, shop.webhook_secret) == ("invoice.created", opened["id"], 1)
+    assert receive(received.headers, received.body + b" ", shop.webhook_secret) is None
 
 
 def test_every_event_is_in_the_integrators_page() -> None:

@@ -98,8 +98,8 @@ class Shop:
         invoice = self.gateway.open_invoice(
             amount=price, order_id=str(number), description=name, return_url=f"{self.about.url}/orders/{number}"
         )
-        self.orders.note_invoice(number, invoice["id"], invoice["checkout_url"])
-        return _see_other(invoice["checkout_url"])
+        self.orders.note_invoice(number, invoice.id, invoice.checkout_url)
+        return _see_other(invoice.checkout_url)
 
     def show_order(self, _environ: "WSGIEnvironment", number: str) -> Reply:
         order = self._order(number)

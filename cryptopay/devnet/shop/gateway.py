@@ -1,9 +1,15 @@
-"""The shop's side of CryptoPay's REST interface."""
+"""The shop's side of CryptoPay's REST interface: three calls of the Python client."""
 
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import httpx
+from cryptopay.client import Client, CryptoPayError, Patience
+from cryptopay.client import Refused as RefusedByCryptoPay
+from cryptopay.client.invoices import Invoice, Method
+
+_TIMEOUT_SECONDS = 20
+_TRIES = 2
+"""A person is waiting for the page."""
 
 
 class Refused(Exception):
@@ -16,32 +22,34 @@ class Gateway:
     """One API key at one installation. Every method raises `Refused`."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._client = httpx.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {api_key}"}, timeout=20, trust_env=False
-        )
+        self._client = Client(url, api_key, patience=Patience(_TRIES), timeout=_TIMEOUT_SECONDS, trust_env=False)
 
-    def open_invoice(self, *, amount: str, order_id: str, description: str, return_url: str) -> dict[str, Any]:
+    def open_invoice(self, *, amount: str, order_id: str, description: str, return_url: str) -> Invoice:
         """An invoice in euros; its payer chooses the coin."""
-        asked = {"amount": amount, "currency": "EUR", "order_id": order_id, "description": description}
-        return self._ask("POST", "/invoices", {**asked, "return_url": return_url})
+        with _told():
+            return self._client.invoices.create(
+                amount=amount, currency="EUR", order_id=order_id, description=description, return_url=return_url
+            )
 
-    def invoice(self, invoice_id: str) -> dict[str, Any]:
-        return self._ask("GET", f"/invoices/{invoice_id}")
+    def invoice(self, invoice_id: str) -> Invoice:
+        with _told():
+            return self._client.invoices.get(invoice_id)
 
-    def choose(self, invoice_id: str, coin: str) -> dict[str, Any]:
+    def choose(self, invoice_id: str, coin: str) -> Method:
         """An address for that coin; the same again where it was chosen before."""
-        return self._ask("POST", f"/invoices/{invoice_id}/payment-methods", {"method": coin})
+        with _told():
+            return self._client.invoices.choose_payment_method(invoice_id, method=coin)
 
     def close(self) -> None:
         self._client.close()
 
-    def _ask(self, verb: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
-        headers = {"Idempotency-Key": str(uuid4())} if verb == "POST" else {}
-        try:
-            answer = self._client.request(verb, path, json=body, headers=headers)
-            said: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Refused("CryptoPay does not answer. Try again in a moment.") from error
-        if answer.is_error:
-            raise Refused(f"CryptoPay says: {said.get('detail') or said.get('title')}")
-        return said
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What went wrong, in words for the shop's visitor."""
+    try:
+        yield
+    except RefusedByCryptoPay as error:
+        raise Refused(f"CryptoPay says: {error.detail or error.code}") from error
+    except CryptoPayError as error:
+        raise Refused("CryptoPay does not answer. Try again in a moment.") from error

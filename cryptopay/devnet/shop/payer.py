@@ -4,10 +4,10 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 import httpx
 
+from cryptopay.client.invoices import Method
 from cryptopay.devnet.antelope import AntelopeNode
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, Contract
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
@@ -67,21 +67,21 @@ class Payer:
         Raises `Refused`, `NodeRefused`, and `httpx.HTTPError` where the node does not answer.
         """
         method = self._method(invoice_id, coin)
-        if not method["address"]:
+        if not method.address:
             raise Refused("CryptoPay could not verify this address and shows none. Nothing was sent.")
-        still_due = int(method["remaining"]["base_units"]) or int(method["due"]["base_units"])
+        still_due = method.remaining.base_units or method.due.base_units
         txid = self._send(coin, method, share.of(still_due))
         thread = threading.Thread(target=self._confirm, args=(invoice_id, coin), daemon=True)
         self._mining = [running for running in self._mining if running.is_alive()] + [thread]
         thread.start()
         return txid
 
-    def _send(self, coin: str, method: Mapping[str, Any], base_units: int) -> str:
+    def _send(self, coin: str, method: Method, base_units: int) -> str:
         node = self._nodes[coin]
-        if contract := method.get("contract"):
+        if contract := method.contract:
             assert isinstance(node, EthereumNode)  # noqa: S101 - tokens of other chains are not on this stage
-            return Contract(node, contract, DEMO_DOLLAR).send("transfer", method["address"], base_units)
-        return node.pay("/".join(filter(None, (method["address"], method["memo"]))), base_units)
+            return Contract(node, contract, DEMO_DOLLAR).send("transfer", method.address or "", base_units)
+        return node.pay("/".join(filter(None, (method.address, method.memo))), base_units)
 
     def mine(self, coin: str) -> None:
         self._nodes[coin].mine()
@@ -94,10 +94,10 @@ class Payer:
         for node in self._nodes.values():
             node.close()
 
-    def _method(self, invoice_id: str, coin: str) -> dict[str, Any]:
+    def _method(self, invoice_id: str, coin: str) -> Method:
         """The way to pay in that coin, chosen now if the customer has not chosen it on the payment page."""
         invoice = self._gateway.invoice(invoice_id)
-        known: list[dict[str, Any]] = [method for method in invoice["methods"] if method["asset"] == coin]
+        known = [method for method in invoice.methods if method.asset == coin]
         return known[0] if known else self._gateway.choose(invoice_id, coin)
 
     def _confirm(self, invoice_id: str, coin: str) -> None:
@@ -114,6 +114,6 @@ class Payer:
                     return
 
     def _waits(self, invoice_id: str) -> bool:
-        methods = self._gateway.invoice(invoice_id)["methods"]
-        payments = [payment for method in methods for payment in method["payments"]]
-        return not payments or any(payment["state"] == "seen" for payment in payments)
+        methods = self._gateway.invoice(invoice_id).methods
+        payments = [payment for method in methods for payment in method.payments]
+        return not payments or any(payment.state == "seen" for payment in payments)
