@@ -1,5 +1,6 @@
 """What the docs promise is tried: every example of the integrator's page runs, every setting and event is named."""
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from cryptopay.payments import events
 from monitor.chains import CHAINS
+from tests.database import urls_of_this_database
 from tests.journeys.conftest import Shop, node_urls, receiver, shop
 
 __all__ = ["node_urls", "receiver", "shop"]
@@ -84,6 +86,36 @@ def test_the_clients_receiver_verifies_a_real_webhook(shop: Shop) -> None:
     receive: Any = names["receive"]
     assert receive(received.headers, received.body, shop.webhook_secret) == ("invoice.created", opened["id"], 1)
     assert receive(received.headers, received.body + b" ", shop.webhook_secret) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_developers_examples_run(shop: Shop) -> None:
+    """Each command of the page, against this server, in the order of the page."""
+    console = next(block for block in examples("integrator.md", "console") if "manage.py listen" in block)
+    commands = re.findall(r"^\$ (.*)$", console, re.MULTILINE)
+    assert [command.partition("manage.py ")[2].split()[0] for command in commands] == ["listen", "trigger", "listen"]
+    key = shop.http.headers["Authorization"].removeprefix("Bearer ")
+    server = str(shop.http.base_url).removesuffix("/api/v1/")
+    environment = {**os.environ, **urls_of_this_database(), "CRYPTOPAY_LOGIN": "worker", "KEY": key}
+    for hidden, said in {
+        "https://pay.example": server,
+        "--forward-to http://127.0.0.1:3000/hooks": f"--forward-to {shop.receiver.url} --after start --once",
+        "--book 7": f"--book {shop.merchant.test_book.pk}",
+        "--after evt_01jd...": f"--server {server} --after start",
+        "python ": f"{sys.executable} ",
+    }.items():
+        assert any(hidden in command for command in commands), hidden
+        commands = [command.replace(hidden, said) for command in commands]
+    said = [
+        subprocess.run(["bash", "-c", command], env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+        for command in (commands[1], commands[0], commands[2])
+    ]
+    opened, settled = said[0].stdout.splitlines()
+    assert [line.split()[2] for line in said[1].stdout.splitlines()][-2:] == ["invoice.created", "invoice.settled"]
+    assert {event["type"] for event in map(json.loads, said[2].stdout.splitlines())} == {"invoice.settled"}
+    assert opened.split()[1] == settled.split()[1]
+    secret = next(word for word in said[1].stderr.split() if word.startswith("whsec_"))
+    assert shop.receiver.requests[-1].verified(secret)["example"] is True
 
 
 def test_every_event_is_in_the_integrators_page() -> None:

@@ -147,14 +147,16 @@ def enqueue(
     subject: str,
     data: Mapping[str, Any],
     hold: Hold = Hold.NONE,
+    *,
+    example: bool = False,
 ) -> Told:
     """Tell the book's endpoints. Call it inside the transaction that does the thing, so that a rollback takes it along.
 
     `subject` is the public id of what it is about; events of one subject arrive in order. Amounts in `data` are
-    strings. Raises `TypeError` for a float.
+    strings. An `example` says of itself that nothing happened. Raises `TypeError` for a float.
     """
     _refuse_floats(data)
-    told = Told(book_id, type, subject, data, hold)
+    told = Told(book_id, type, subject, data, hold, example=example)
     if (gathered := _gathering.get()) is not None:
         gathered.append(told)
         if len(gathered) == AT_ONCE:
