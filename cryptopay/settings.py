@@ -95,6 +95,14 @@ for _code in {*SECOND_NODE_URLS, *AGREEMENT_ABOVE}:
             f"{_name}_NODE_URL: set both URLs, and the limit in base units (0 or more), or none of them."
         )
 
+FAUCET_URLS: dict[str, str] = {
+    row.code: url for row in CHAINS.values() if (url := env.str(f"{row.setting_name}_FAUCET_URL", default=""))
+}
+"""Development nodes that test keys may command, with a wallet that pays: test mode is on for their chains."""
+for _code in FAUCET_URLS:
+    if CHAINS[_code].live:
+        raise ImproperlyConfigured(f"{CHAINS[_code].setting_name}_FAUCET_URL: a chain of real money has no faucet.")
+
 DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
 """Where `make run` puts the demo shop; empty elsewhere."""
 
@@ -145,6 +153,7 @@ INSTALLED_APPS = [
     "cryptopay.merchants",
     "cryptopay.webhooks",
     "cryptopay.payments",
+    "cryptopay.testmode",
     "cryptopay.api",
     "cryptopay.checkout",
 ]

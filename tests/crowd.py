@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cryptopay.devnet import nodes
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.programs import BITCOIND, Program
 from keys.formats.bech32 import encode
+from monitor.connectors.jsonrpc import RpcRefused
 
 BLOCK_WEIGHT = 24_000
 _RESERVED_WEIGHT, _RESERVED_WEIGHT_BEFORE_29 = 8_000, 4_000
@@ -79,7 +79,7 @@ class Crowd:
             each = (_LARGE_COIN_BASE_UNITS - fee) // _OUTPUTS_OF_A_LARGE
             outputs = [{stranger: f"{each / 10**8:.8f}"} for stranger in strangers]
             raw = self.node.rpc("createrawtransaction", [{"txid": funding, "vout": vout}], outputs)
-            with suppress(NodeRefused):  # it would be the first to be thrown out
+            with suppress(RpcRefused):  # it would be the first to be thrown out
                 self._send(raw)
             if self.node.rpc("getmempoolinfo")["mempoolminfee"] > least:
                 return

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.merchants.models import Merchant
 from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
@@ -16,6 +15,7 @@ from cryptopay.payments.models import PaymentMethod
 from ledger.money import to_text
 from monitor import follower, nodes
 from monitor.chains import Chain
+from monitor.connectors.jsonrpc import RpcRefused
 from monitor.models import ChainEvent, Cursor
 from tests import auditing
 
@@ -124,7 +124,7 @@ class Trial:
         self._waiting.remove(txid)
         try:
             self.node.replace(txid)
-        except NodeRefused:  # another payment spends its change by now, and the replacement pays too little for both
+        except RpcRefused:  # another payment spends its change by now, and the replacement pays too little for both
             return
         self.double_spends += 1
 

@@ -14,7 +14,6 @@ from django.utils import timezone
 
 from cryptopay.devnet.contracts import DEMO_DOLLAR, Contract, deploy
 from cryptopay.devnet.drive import EthereumNode
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.merchants.models import Merchant
 from cryptopay.payments import intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
@@ -22,6 +21,7 @@ from cryptopay.payments.models import PaymentMethod
 from ledger import rates
 from monitor import follower, nodes
 from monitor.chains import CHAINS
+from monitor.connectors.jsonrpc import RpcRefused
 from monitor.models import Cursor
 from monitor.tokens import Token
 from tests import auditing_evm
@@ -137,7 +137,7 @@ class Trial:
         txid = random.choice(waiting)
         try:
             self.node.replace(txid)
-        except NodeRefused:  # it was forgotten in a reorganisation, and its nonce is another's by now
+        except RpcRefused:  # it was forgotten in a reorganisation, and its nonce is another's by now
             return
         del self._sent[txid]
         self.double_spends += 1
@@ -172,7 +172,7 @@ class Trial:
     def _send_again(self, txid: str) -> None:
         try:
             self.node.resend(self._sent[txid])
-        except NodeRefused:  # its nonce was spent otherwise
+        except RpcRefused:  # its nonce was spent otherwise
             del self._sent[txid]
 
     def _block_of(self, txid: str) -> int | None:

@@ -7,6 +7,7 @@ Each carries a stable `code`; `STATUS_OF_CODE` gives its status by this rule:
     404   not there, or another tenant's
     409   right, but not in the present state
     422   well formed, and refused as this merchant is set up: no key for the chain, no such currency
+    429   not so much at once
     503   not now: no trustworthy rate, no node, no verified address
 
 An error whose code is not in the table is a fault of ours: 500, and its text stays in the log.
@@ -40,8 +41,9 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "account_code_invalid",
         "scope_invalid",
         "key_expiry_invalid",
+        "test_amount_invalid",
     ),
-    HTTPStatus.FORBIDDEN: ("scope_exceeded",),
+    HTTPStatus.FORBIDDEN: ("scope_exceeded", "test_key_needed"),
     HTTPStatus.NOT_FOUND: ("not_found",),
     HTTPStatus.CONFLICT: (
         "invoice_closed",
@@ -66,6 +68,10 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_already_reversed",
         "period_closed",
         "api_key_ended",
+        "faucet_refused",
+        "faucet_busy",
+        "nothing_due",
+        "nothing_to_double_spend",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "currency_unknown",
@@ -74,7 +80,12 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "no_key_for_chain",
         "since_height_too_low",
         "account_unknown",
+        "test_mode_off",
+        "test_action_unavailable",
+        "test_method_missing",
+        "reorg_too_deep_for_chain",
     ),
+    HTTPStatus.TOO_MANY_REQUESTS: ("mining_limited",),
     HTTPStatus.SERVICE_UNAVAILABLE: (
         "rate_missing",
         "rate_stale",
@@ -84,6 +95,8 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "webhook_secret_unreadable",
         "chain_halted",
         "chain_unavailable",
+        "not_a_development_chain",
+        "faucet_unavailable",
     ),
 }
 STATUS_OF_CODE: Mapping[str, HTTPStatus] = {code: status for status, codes in _STATUS.items() for code in codes}

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _TXID = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b"
+_OTHER_TXID = "0e3e2357e806b6cdb1f70b54c3a3a17b6714ee1f0e68bebb44a74b1efd512098"
+_BLOCK = "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
 _ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 _EXTENDED_KEY = (  # of the words "abandon" eleven times and "about", m/84'/1'/0'
     "tpubDC5FSnBiZDMmhiuCmWAYsLwgLYrrT9rAqvTySfuCCrgsWz8wxMXUS9Tb9iVMvcRbvFcAHGkMD5Kx8koh4GquNGNTfohfk7pgjhaPCdXpoba"
@@ -33,6 +35,21 @@ WHOLE: Mapping[str, Any] = {
     },
     "NewKeyBody": {"label": "Reports", "scopes": ["invoices:read", "ledger:read"]},
     "MethodBody": {"method": "ETH"},
+    "InvoicePaymentBody": {"method": "BTC", "share": "0.5", "blocks": 2},
+    "AddressPaymentBody": {"amount": "0.002", "blocks": 2},
+    "BlocksBody": {"chain": "bitcoin-regtest", "blocks": 6},
+    "DoubleSpendBody": {"blocks": 1},
+    "ReorgBody": {"chain": "bitcoin-regtest", "depth": 6, "payments": "drop"},
+    "Expect.events": ["payment.detected"],
+    "Expect.hint": "To have it confirmed, mine: POST /test/blocks.",
+    "Done.blocks": [_BLOCK],
+    "TestPayment.blocks": [],
+    "DoubleSpend.blocks": [_BLOCK],
+    "DoubleSpend.replaced_by": _OTHER_TXID,
+    "Reorg.blocks": [_BLOCK],
+    "Reorg.dropped": [_TXID],
+    "Reorg.kept": [],
+    "Reorg.waiting": [],
     "AddressBody": {"chain": "bitcoin-regtest", "user": "user-42", "metadata": {"level": "gold"}},
     "WatchBody": {"chain": "bitcoin-regtest", "address": _ADDRESS, "metadata": {"name": "cold"}},
     "PublicKeyBody": {

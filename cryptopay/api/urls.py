@@ -26,6 +26,7 @@ from cryptopay.api.public_keys import PublicKeys
 from cryptopay.api.reports import OneReport, ReportName, Reports
 from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
+from cryptopay.api.test_mode import TestAddressPayment, TestBlocks, TestDoubleSpend, TestInvoicePayment, TestReorg
 from cryptopay.api.watches import OneWatch, Watches
 from cryptopay.api.webhook_endpoints import OneWebhookEndpoint, WebhookEndpoints, WebhookSecret, WebhookTest
 
@@ -87,6 +88,11 @@ v1 = [
     path("api-keys/<public_id:api_key_id>", OneApiKey.as_view(), name="api-key"),
     path("reports", Reports.as_view(), name="reports"),
     path("reports/<report:report_name>", OneReport.as_view(), name="report"),
+    path("test/invoices/<public_id:invoice_id>/pay", TestInvoicePayment.as_view(), name="test-invoice-payment"),
+    path("test/invoices/<public_id:invoice_id>/double-spend", TestDoubleSpend.as_view(), name="test-double-spend"),
+    path("test/addresses/<public_id:address_id>/pay", TestAddressPayment.as_view(), name="test-address-payment"),
+    path("test/blocks", TestBlocks.as_view(), name="test-blocks"),
+    path("test/reorg", TestReorg.as_view(), name="test-reorg"),
     path("me", Me.as_view(), name="me"),
     path("chains", Chains.as_view(), name="chains"),
     path("health", Health.as_view(), name="health"),

@@ -6,6 +6,7 @@ import sys
 
 from cryptopay.devnet import checks, install, messages, places, stage, writing
 from cryptopay.devnet.errors import DevnetError
+from monitor.connectors.base import NodeError
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         return _obey(given)
-    except DevnetError as error:
+    except (DevnetError, NodeError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

@@ -80,13 +80,13 @@ function speakAsCore(node) {
     createwallet: ([name]) => ({ name, warning: '' }),
     loadwallet: ([name]) => ({ name, warning: '' }),
     getnewaddress: ([, kind]) => (kind === 'fresh' ? freshKey() : OWN_KEY).getAddress('string', node.network),
-    fundrawtransaction: async ([raw]) => fund(node, raw),
+    fundrawtransaction: async ([raw, options]) => fund(node, raw, options),
     signrawtransactionwithwallet: async ([raw, spent]) => sign(node, raw, spent),
     sendrawtransaction: async ([raw]) => send(node, raw),
     hearfirst: async ([raw]) => hearFirst(node, raw),
     generateblock: async ([address, transactions]) => generateBlock(node, address, transactions),
     scantxoutset: async ([, descriptors]) => scan(node, descriptors),
-    reorg: async ([depth, blocks, transactions]) => reorg(node, depth, blocks, transactions),
+    reorg: async ([depth, contents]) => reorg(node, depth, contents),
   };
   for (const name of ['getmempoolentry', 'getrawtransaction'])
     calls[name] = notFoundAsCore(original(name));
@@ -119,7 +119,7 @@ function freshKey() {
 }
 
 /** Adds inputs of ours, and change as the last output. bcoin would take "no inputs" for the mark of a witness. */
-async function fund(node, raw) {
+async function fund(node, raw, options = {}) {
   const reader = new BufferReader(Buffer.from(raw, 'hex'));
   const transaction = new MTX();
   transaction.version = reader.readU32();
@@ -129,7 +129,8 @@ async function fund(node, raw) {
     transaction.outputs.push(Output.fromReader(reader));
   const changeAddress = OWN_KEY.getAddress();
   const coins = await node.getCoinsByAddress(keys.map((key) => key.getAddress()));
-  const { fee } = await transaction.fund(coins, { rate: FEE_RATE, height: node.chain.height, changeAddress, selection: 'age' });
+  const rate = options.fee_rate ? Math.ceil(Number(options.fee_rate) * 1000) : FEE_RATE;
+  const { fee } = await transaction.fund(coins, { rate, height: node.chain.height, changeAddress, selection: 'age' });
   return { hex: transaction.toRaw().toString('hex'), fee: fee / 1e8, changepos: transaction.changeIndex };
 }
 
@@ -222,14 +223,15 @@ async function scan(node, descriptors) {
 }
 
 /**
- * Mines `count` blocks on the block `depth` below the tip, the first of these transactions, the others empty; with
- * `count` > `depth` they become the chain.
+ * Mines blocks of exactly these transactions on the block `depth` below the tip; more than `depth` become the chain.
  */
-async function reorg(node, depth, count, transactions = []) {
+async function reorg(node, depth, contents) {
   const hashes = [];
   let tip = await node.chain.getEntry(node.chain.height - depth);
-  for (; hashes.length < count; hashes.push(tip.rhash()))
-    tip = await mineOn(node, tip, OWN_KEY.getAddress(), hashes.length ? [] : transactions);
+  for (const transactions of contents) {
+    tip = await mineOn(node, tip, OWN_KEY.getAddress(), transactions);
+    hashes.push(tip.rhash());
+  }
   return hashes;
 }
 

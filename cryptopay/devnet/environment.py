@@ -47,7 +47,8 @@ def for_tests() -> dict[str, str]:
     Node URLs are set, though empty, for the same reason: tests ask for the nodes they need. One given by the
     environment stays.
     """
-    nodes = {name: os.environ.get(name, "") for name in (f"{row.setting_name}_NODE_URL" for row in CHAINS.values())}
+    urls = (f"{row.setting_name}_{what}_URL" for row in CHAINS.values() for what in ("NODE", "FAUCET"))
+    nodes = {name: os.environ.get(name, "") for name in urls}
     return {
         "CRYPTOPAY_ENV": "development",
         "CRYPTOPAY_LOGIN": "owner",

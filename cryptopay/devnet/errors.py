@@ -34,14 +34,3 @@ class AlreadyRunning(DevnetError):
     """This checkout's `make run` is running already."""
 
     code = "already_running"
-
-
-class NodeRefused(DevnetError):
-    """A development node answered a call with an error. `number` is the node's own JSON-RPC error code."""
-
-    code = "node_refused"
-
-    def __init__(self, method: str, number: int, message: str) -> None:
-        super().__init__(f"{method}: {message} ({number})")
-        self.method = method
-        self.number = number

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cryptopay.devnet import chromium, debian, monerod, places, programs, wheels
 from cryptopay.devnet.errors import DevnetError, PartMissing
+from monitor.connectors.base import NodeError
 
 _MINED_AHEAD = (programs.MONEROD.name, programs.MONERO_WALLET.name)
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -84,7 +85,7 @@ def _mine_ahead() -> list[Part]:
     """Monero's development chain, whose first blocks take a while; the answer is what is wrong with it."""
     try:
         monerod.mine_ahead()
-    except DevnetError as error:
+    except (DevnetError, NodeError) as error:
         return [Part("monero chain", "", str(error))]
     return []
 

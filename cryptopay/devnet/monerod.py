@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 
 from cryptopay.devnet import places, ports, processes
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.nodes import Running, first_success
 from cryptopay.devnet.programs import MONERO_WALLET, MONEROD
@@ -79,7 +78,7 @@ def _start(folder: Path) -> Running:
         except BaseException:
             child.stop()
             raise
-        return Running(child, url, beside=(wallet.child,))
+        return Running(child, url, beside=(wallet.child,), faucet_url=wallet.url)
 
     return first_success(attempt)
 
@@ -121,5 +120,5 @@ def _answers(url: str, method: str) -> bool:
     body = {"jsonrpc": "2.0", "id": "0", "method": method}
     try:
         return "result" in httpx.post(f"{url}/json_rpc", json=body, timeout=10, trust_env=False).json()
-    except (httpx.HTTPError, NodeRefused, ValueError):  # not listening yet, or still loading
+    except (httpx.HTTPError, ValueError):  # not listening yet, or still loading
         return False

@@ -70,7 +70,7 @@ def start_at(port: int, folder: Path, more: Sequence[str] = ()) -> Running:
     )
     url = f"http://{ports.HOST}:{port}"
     child.wait_until(lambda: _answers(url), timeout_seconds=120)
-    return Running(child, url)
+    return Running(child, url, faucet_url=url)
 
 
 class OwnNodeos(AntelopeNode):

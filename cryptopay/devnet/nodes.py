@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from cryptopay.devnet import ports, processes
-from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused, PartFailed, PartMissing
+from cryptopay.devnet.drive import BitcoinNode, wallet_url
+from cryptopay.devnet.errors import PartFailed, PartMissing
 from cryptopay.devnet.programs import ANVIL, BCASH, BCOIN, BITCOIND, LITECOIND, Program
-from cryptopay.devnet.rpc import Rpc
+from cryptopay.testmode.faucets.calls import Calls
+from monitor.connectors.base import NodeError
 
 ANVIL_CHAIN_ID = 31337
 _LOGIN = "devnet"
@@ -40,6 +39,8 @@ class Running:
     url: str
     beside: Sequence[processes.Child] = ()
     """What else was started for it, such as a wallet; it ends first."""
+    faucet_url: str = ""
+    """Where test mode finds what pays; empty: nothing does."""
 
     def stop(self, *, patience_seconds: float = 60) -> None:
         for child in (*self.beside, self.child):
@@ -71,7 +72,7 @@ def start_bitcoin(
         child = processes.start(program.name, [*command, *own, *switches], log=folder / "output.log")
         url = f"http://{_LOGIN}:{password}@{ports.HOST}:{port}"
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
-        return Running(child, url)
+        return Running(child, url, faucet_url=wallet_url(url))
 
     return _funded(first_success(attempt))
 
@@ -102,7 +103,7 @@ def _start_from_npm(program: Program, folder: Path) -> Running:
         child = processes.start(program.name, [*command, folder], log=folder / "output.log", environment=settings)
         url = f"http://{_LOGIN}:{password}@{ports.HOST}:{port}"
         child.wait_until(lambda: _answers(url, "getblockchaininfo"), timeout_seconds=60)
-        return Running(child, url)
+        return Running(child, url, faucet_url=wallet_url(url))
 
     return first_success(attempt)
 
@@ -139,7 +140,7 @@ def start_anvil(folder: Path, chain_id: int = ANVIL_CHAIN_ID) -> Running:
         )
         url = f"http://{ports.HOST}:{port}"
         child.wait_until(lambda: _answers(url, "eth_chainId"), timeout_seconds=60)
-        return Running(child, url)
+        return Running(child, url, faucet_url=url)
 
     return first_success(attempt)
 
@@ -170,10 +171,10 @@ def first_success(attempt: Callable[[], Running]) -> Running:
 
 
 def _answers(url: str, method: str) -> bool:
-    rpc = Rpc(url)
+    rpc = Calls(url)
     try:
         rpc(method)
-    except (httpx.HTTPError, NodeRefused):  # not listening yet, or still loading
+    except NodeError:  # not listening yet, or still loading
         return False
     finally:
         rpc.close()

@@ -149,6 +149,7 @@ def _start_nodes(stage: Stage) -> None:
             continue
         stage.add(node.child, node.stop, *node.beside)
         stage.settings[setting] = node.url
+        stage.settings[f"{CHAINS[code].setting_name}_FAUCET_URL"] = node.faucet_url
 
 
 def _start_application(stage: Stage, port: int) -> None:

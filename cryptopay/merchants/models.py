@@ -116,6 +116,7 @@ class ApiKey(models.Model):
         WEBHOOKS_WRITE = "webhooks:write"
         API_KEYS_READ = "api-keys:read"
         API_KEYS_WRITE = "api-keys:write"
+        TEST_WRITE = "test:write"
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"

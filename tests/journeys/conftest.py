@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from cryptopay.devnet import drive, monero
 from cryptopay.devnet.contracts import DEMO_DOLLAR, Contract, deploy
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
 from cryptopay.merchants import api_keys
@@ -214,13 +215,14 @@ def shop(
 ) -> Iterator[Shop]:
     """Alice's shop."""
     settings.NODE_URLS = node_urls
+    settings.FAUCET_URLS = {code: faucet_url(CHAINS[code], url) for code, url in node_urls.items()}
     settings.PUBLIC_URL = live_server.url
     people.record_rates()
     merchant = people.merchant("Alice")
     _, key = api_keys.create(merchant, "shop", live=False, scopes=ApiKey.Scope.values)
     _, webhook_secret = endpoints.create(merchant.test_book_id, receiver.url)
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{live_server.url}/api/v1", headers=headers, timeout=30) as http:
+    with httpx.Client(base_url=f"{live_server.url}/api/v1", headers=headers, timeout=120) as http:
         found = Shop(merchant, http, receiver, webhook_secret)
         yield found
     found.is_audited()
@@ -244,6 +246,15 @@ def accountant(shop: Shop) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def faucet_url(chain: Chain, url: str) -> str:
+    match chain.family:
+        case "bitcoin":
+            return drive.wallet_url(url)
+        case "monero":
+            return monero.wallet_url(url)
+    return url
 
 
 def address_of(invoice: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from cryptopay.devnet.drive import BitcoinNode
+from cryptopay.testmode.faucets.calls import Calls
 from keys.exporting import export
 from keys.formats.accounts import neutral_version, path_of
 from keys.importing import import_credential
@@ -86,7 +87,7 @@ class Wallet(BitcoinNode):
 
     def __init__(self, node: BitcoinNode, name: str) -> None:
         super().__init__(node.url)
-        self._rpc = type(self._rpc)(node.url, path=f"/wallet/{name}")
+        self._calls = Calls(f"{node.url}/wallet/{name}")
 
 
 def test_elsewhere_the_addresses_are_told(new_book: Callable[[], Book], new_key: Callable[..., str]) -> None:

@@ -11,10 +11,10 @@ from django.conf import LazySettings
 
 from cryptopay.devnet import nodes, places, programs
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused
 from ledger.models import Book
 from monitor import agreement, deposits
 from monitor.chains import CHAINS
+from monitor.connectors.jsonrpc import RpcRefused
 from monitor.models import Deposit
 from monitor.watching import watch
 from tests.lying_node import LyingNode
@@ -54,7 +54,7 @@ def feed(source: BitcoinNode, sink: BitcoinNode) -> None:
         name = source.rpc("getblockhash", height)
         try:
             sink.rpc("getblockheader", name)
-        except NodeRefused:
+        except RpcRefused:
             sink.rpc("submitblock", source.rpc("getblock", name, 0))
     assert sink.rpc("getbestblockhash") == source.rpc("getbestblockhash")
 

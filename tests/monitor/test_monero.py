@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
 from keys.formats import monero
 from ledger.models import Book
 from monitor import deposits
 from monitor.chains import CHAINS, Chain, Tier
 from monitor.connectors.base import BlockRef, Transfer
-from monitor.connectors.jsonrpc import node_at
+from monitor.connectors.jsonrpc import RpcRefused, node_at
 from monitor.connectors.monero import MoneroConnector
 from monitor.deposits import Sighting
 from monitor.models import Deposit
@@ -134,7 +133,7 @@ def test_threat_18_a_double_spend_in_the_pool_drops_what_was_seen(stage: Stage) 
     stage.node.resend(rivals.raw)
     stage.step()
     assert stage.watching.told() == [(SEEN, 1)]
-    with suppress(NodeRefused):  # refused, and that is what flags the first one
+    with suppress(RpcRefused):  # refused, and that is what flags the first one
         stage.node.resend(rivals.rival_raw)
     stage.step()
     assert stage.watching.told() == [(SEEN, 1), (DROPPED, 1)]
@@ -149,7 +148,7 @@ def test_threat_18_a_double_spend_in_the_pool_drops_what_was_seen(stage: Stage) 
 def test_a_flagged_payment_that_is_mined_all_the_same_counts(stage: Stage) -> None:
     rivals = stage.node.rivals(stage.new_address(), XMR)
     stage.node.resend(rivals.raw)
-    with suppress(NodeRefused):
+    with suppress(RpcRefused):
         stage.node.resend(rivals.rival_raw)
     stage.step()
     assert stage.watching.told() == []

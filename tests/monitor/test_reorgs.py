@@ -9,8 +9,8 @@ from django.conf import LazySettings
 from django.core.management import call_command
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
-from cryptopay.devnet.errors import NodeRefused
 from monitor.connectors.base import BlockRef, Tip
+from monitor.connectors.jsonrpc import RpcRefused
 from monitor.errors import ChainHalted
 from monitor.models import ChainEvent, Cursor, Deposit, ReadBlock
 from tests.monitor.conftest import Watching
@@ -205,7 +205,7 @@ def _reorg(node: BitcoinNode, depth: int, random: Random) -> None:
         try:
             spends = [node.conflicting(random.choice(pool))]
             node.reorg(depth, transactions=spends)
-        except NodeRefused:  # it spends what the reorg took back
+        except RpcRefused:  # it spends what the reorg took back
             node.rpc("reconsiderblock", node.rpc("getbestblockhash"))
         else:
             return

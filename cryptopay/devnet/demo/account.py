@@ -1,11 +1,10 @@
 """The demo merchants' accounts on the development chain of EOS: a name from the seed, opened where the node is ours."""
 
-import httpx
 import structlog
 from django.conf import settings
 
 from cryptopay.devnet.antelope import AntelopeNode
-from cryptopay.devnet.errors import DevnetError
+from monitor.connectors.base import NodeError
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +27,7 @@ def open_on_chain(account: str) -> None:
     try:
         if not node.has_account(account):
             node.new_account(account)
-    except (DevnetError, httpx.HTTPError) as error:
+    except NodeError as error:
         log.warning("demo.no_account", account=account, reason=str(error))
     finally:
         node.close()

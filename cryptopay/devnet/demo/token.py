@@ -1,12 +1,12 @@
 """The demo's token: a dollar of six decimals on the development chain, deployed at the first start and let in."""
 
-import httpx
 import structlog
 from django.conf import settings
 
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, deploy
 from cryptopay.devnet.drive import EthereumNode
-from cryptopay.devnet.errors import DevnetError
+from cryptopay.devnet.errors import PartFailed
+from monitor.connectors.base import NodeError
 from monitor.tokens import Token
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ def let_in() -> None:
         token = deploy(node, DEMO_DOLLAR)
         token.send("mint", node.accounts()[0], _PLENTY)
         node.mine()
-    except (DevnetError, httpx.HTTPError) as error:
+    except (PartFailed, NodeError) as error:
         log.warning("demo.no_token", reason=str(error))
         return
     finally:

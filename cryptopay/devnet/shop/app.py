@@ -8,17 +8,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 from django.conf import settings
 from django.template import Context, Engine
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from cryptopay.devnet import places
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.shop import config
 from cryptopay.devnet.shop.gateway import Gateway, Refused
 from cryptopay.devnet.shop.orders import Order, Orders
 from cryptopay.devnet.shop.payer import Payer, Share
+from monitor.connectors.base import NodeError
+from monitor.connectors.jsonrpc import RpcRefused
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -80,9 +80,9 @@ class Shop:
     def _run(self, view: "View", environ: "WSGIEnvironment", found: dict[str, str]) -> Reply:
         try:
             return view(self, environ, **found)
-        except (Refused, NodeRefused) as error:
+        except (Refused, RpcRefused) as error:
             return self._sorry(str(error), HTTPStatus.BAD_GATEWAY)
-        except httpx.HTTPError:
+        except NodeError:
             return self._sorry("The development node does not answer.", HTTPStatus.BAD_GATEWAY)
         except BadRequest as error:
             return self._sorry(str(error), HTTPStatus.BAD_REQUEST)

@@ -11,9 +11,9 @@ from cryptopay.client.invoices import Method
 from cryptopay.devnet.antelope import AntelopeNode
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, Contract
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
 from cryptopay.devnet.shop.gateway import Gateway, Refused
+from monitor.connectors.base import NodeError
 
 NODES: Mapping[str, type[BitcoinNode] | type[EthereumNode] | type[MoneroNode] | type[AntelopeNode]] = {
     "BTC": BitcoinNode,
@@ -64,7 +64,7 @@ class Payer:
     def pay(self, invoice_id: str, coin: str, share: Share) -> str:
         """Sends it and starts mining in the background; the transaction's id.
 
-        Raises `Refused`, `NodeRefused`, and `httpx.HTTPError` where the node does not answer.
+        Raises `Refused`, and `NodeError` where the node does not, or does not answer.
         """
         method = self._method(invoice_id, coin)
         if not method.address:
@@ -107,7 +107,7 @@ class Payer:
             if self._stopped.is_set():
                 return
             # A node or a server that is restarted at this moment is asked again.
-            with contextlib.suppress(Refused, NodeRefused, httpx.HTTPError):
+            with contextlib.suppress(Refused, NodeError, httpx.HTTPError):
                 self.mine(coin)
                 self._stopped.wait(self._seconds_a_block)
                 if not self._waits(invoice_id):

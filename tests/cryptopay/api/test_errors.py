@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 import cryptopay.merchants.errors
 import cryptopay.payments.errors
+import cryptopay.testmode.errors
 import cryptopay.webhooks.errors
 import keys.errors
 import ledger.appendonly
@@ -17,6 +18,7 @@ from ledger.money import BadAmount
 ROOMS = [
     cryptopay.merchants.errors,
     cryptopay.payments.errors,
+    cryptopay.testmode.errors,
     cryptopay.webhooks.errors,
     keys.errors,
     ledger.appendonly,
@@ -25,7 +27,8 @@ ROOMS = [
     monitor.errors,
 ]
 FAULTS = {
-    "merchants_error", "payment_error", "webhooks_error", "keys_error", "ledger_error", "rate_error",  # roots
+    "merchants_error", "payment_error", "test_mode_error", "webhooks_error",  # roots
+    "keys_error", "ledger_error", "rate_error",
     "rate_invalid",  # of commands
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office

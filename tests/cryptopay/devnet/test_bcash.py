@@ -7,7 +7,7 @@ import pytest
 
 from cryptopay.devnet import install, nodes, programs
 from cryptopay.devnet.drive import BcoinNode
-from cryptopay.devnet.errors import NodeRefused
+from monitor.connectors.jsonrpc import RpcRefused
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -21,7 +21,7 @@ def test_addresses_are_cashaddr_and_each_is_new(bcash: BcoinNode) -> None:
 def test_a_transaction_that_the_mempool_refuses_is_an_error(bcash: BcoinNode) -> None:
     """Stock bcash answers with an id even then. What was heard first stays, as with its miners."""
     txid = bcash.pay(bcash.new_address(), 100_000)
-    with pytest.raises(NodeRefused) as refused:
+    with pytest.raises(RpcRefused) as refused:
         bcash.rpc("sendrawtransaction", bcash.conflicting(txid))
     assert refused.value.number == -26
     winner = bcash.replace(txid)
@@ -60,7 +60,7 @@ def test_a_block_holds_exactly_what_is_asked_for(bcash: BcoinNode) -> None:
     left, taken = bcash.pay(bcash.new_address(), 100_000), bcash.pay(bcash.new_address(), 100_000)
     bcash.mine_exactly([taken])
     assert bcash.rpc("getrawmempool") == [left]
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         bcash.mine_exactly(["ab" * 32])
 
 

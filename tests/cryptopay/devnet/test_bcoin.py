@@ -7,10 +7,10 @@ import pytest
 
 from cryptopay.devnet import debian, install, nodes, places, programs
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.errors import NodeRefused, PartMissing
+from cryptopay.devnet.errors import PartMissing
 from monitor.chains import CHAINS
 from monitor.connectors.bitcoin import BitcoinConnector
-from monitor.connectors.jsonrpc import JsonRpc
+from monitor.connectors.jsonrpc import JsonRpc, RpcRefused
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -55,7 +55,7 @@ def test_a_reorg_puts_mined_payments_back_into_the_mempool(bcoin: BitcoinNode) -
     second = bcoin.pay(ADDRESS, 200_000)
     lost = bcoin.mine()[0]
     height = bcoin.height()
-    branch = bcoin.rpc("reorg", 2, 3)
+    branch = bcoin.rpc("reorg", 2, [[], [], []])
     assert bcoin.height() == height + 1
     assert bcoin.rpc("getblockhash", height) == branch[1] != lost
     assert {first, second} <= set(bcoin.rpc("getrawmempool"))
@@ -67,10 +67,10 @@ def test_a_transaction_that_the_mempool_refuses_is_an_error(bcoin: BitcoinNode) 
     txid = bcoin.pay(ADDRESS, 300_000)
     raw = bcoin.rpc("getrawtransaction", txid)
     bcoin.mine()
-    with pytest.raises(NodeRefused) as refused:
+    with pytest.raises(RpcRefused) as refused:
         bcoin.rpc("sendrawtransaction", raw)
     assert refused.value.number == -26
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         bcoin.pay(ADDRESS, 21_000_000 * 10**8)
 
 
@@ -78,7 +78,7 @@ def test_its_blocks_are_kept_from_run_to_run_and_after_a_power_cut(tmp_path: Pat
     running = nodes.start_bcoin(tmp_path)
     node = BitcoinNode(running.url)
     node.mine(2)
-    node.rpc("reorg", 1, 2)
+    node.rpc("reorg", 1, [[], []])
     height, best = node.height(), node.rpc("getbestblockhash")
     node.close()
     running.stop()

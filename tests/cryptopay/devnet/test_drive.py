@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode
-from cryptopay.devnet.errors import NodeRefused
+from monitor.connectors.jsonrpc import RpcRefused
 
 STRANGER = "0x" + "ab" * 20
 OTHER_STRANGER = "0x" + "cd" * 20
@@ -77,7 +77,7 @@ def test_a_reorg_can_confirm_a_double_spend(node: BitcoinNode) -> None:
     node.mine()
     branch = node.reorg(1, 2, [node.conflicting(txid)])
     assert txid not in node.rpc("getrawmempool")
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         node.rpc("getrawtransaction", txid, True, branch[0])
     assert len(node.rpc("getblock", branch[0])["tx"]) == 2
 

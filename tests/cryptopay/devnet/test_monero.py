@@ -2,8 +2,8 @@
 
 import pytest
 
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
+from monitor.connectors.jsonrpc import RpcRefused
 
 XMR = 10**12
 
@@ -51,17 +51,17 @@ def test_a_reorg_puts_a_payment_back_into_the_pool(node: MoneroNode) -> None:
 def test_of_rivals_one_alone_is_taken(node: MoneroNode) -> None:
     rivals = node.rivals(node.new_address(), XMR)
     node.resend(rivals.raw)
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         node.resend(rivals.rival_raw)
     node.drop(rivals.txid)
     node.resend(rivals.rival_raw)
     assert node.pool() == [rivals.rival_txid]
     node.mine()
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         node.resend(rivals.raw)
 
 
 def test_a_locked_transfer_is_refused_by_todays_wallet(node: MoneroNode) -> None:
     destinations = [{"address": node.new_address(), "amount": XMR}]
-    with pytest.raises(NodeRefused, match="unlock time"):
+    with pytest.raises(RpcRefused, match="unlock time"):
         node.wallet("transfer", destinations=destinations, unlock_time=1000)

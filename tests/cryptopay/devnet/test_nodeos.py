@@ -8,8 +8,9 @@ import pytest
 
 from cryptopay.devnet import install, nodeos, programs, wheels
 from cryptopay.devnet.antelope import PAYER, AntelopeNode, pack_name
-from cryptopay.devnet.errors import NodeRefused, PartMissing
+from cryptopay.devnet.errors import PartMissing
 from cryptopay.devnet.nodeos import OwnNodeos
+from monitor.connectors.jsonrpc import RpcRefused
 
 
 def test_its_version_is_told_though_it_stays_afterwards() -> None:
@@ -63,7 +64,7 @@ def test_accounts_are_paid_and_refusals_are_the_nodes_own(nodeos: AntelopeNode) 
     txid = nodeos.pay(f"{account}/memo", 12_345)
     assert nodeos.is_in_a_block(txid)
     assert nodeos.holds(account) == 12_345
-    with pytest.raises(NodeRefused, match="overdrawn") as refused:
+    with pytest.raises(RpcRefused, match="overdrawn") as refused:
         nodeos.pay("eosio/x", 99_999, payer=account)
     assert refused.value.number == 3050003
 

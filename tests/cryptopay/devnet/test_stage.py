@@ -12,13 +12,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cryptopay.devnet import environment, places, ports, rpc, stage
+from cryptopay.devnet import environment, places, ports, stage
+from cryptopay.testmode.faucets.calls import Calls
 from monitor.chains import CHAINS
 
 pytestmark = pytest.mark.timeout(60)
 
 NODES = tuple(f"{CHAINS[code].setting_name}_NODE_URL" for code in stage._NODES)
 DATABASE = ("DATABASE_URL", "WORKER_DATABASE_URL", "WEB_DATABASE_URL")
+OF_THE_STAGE = (
+    *("cryptopay/devnet", "cryptopay/testmode", "keys/formats", "keys/errors.py"),
+    *("monitor/connectors", "monitor/chains.py", "monitor/viewing.py"),
+)
+"""What of the program the stage itself is made of."""
 NO_NODES = dict.fromkeys(NODES, "http://127.0.0.1:1")
 MANAGE = """
 import json, pathlib, sys
@@ -81,7 +87,7 @@ def _environment() -> dict[str, str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Path]:
-    for source in ("cryptopay/devnet", "monitor/chains.py"):
+    for source in OF_THE_STAGE:
         target = tmp_path / source
         target.parent.mkdir(parents=True, exist_ok=True)
         (target.parent / "__init__.py").touch()
@@ -168,7 +174,7 @@ def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: 
     assert {"SECRET_KEY", "KEYS_ENCRYPTION_KEY", *DATABASE, "REDIS_URL", *NODES} <= settings.keys()
     assert len({settings[name] for name in DATABASE}) == 3
     assert (checkout / ".state" / "env").stat().st_mode & 0o077 == 0
-    block = rpc.Rpc(settings["ETHEREUM_DEV_NODE_URL"])
+    block = Calls(settings["ETHEREUM_DEV_NODE_URL"])
     block("anvil_mine", "0x2")
     mined = block("eth_getBlockByNumber", "0x2", False)["hash"]
     block.close()
@@ -180,7 +186,7 @@ def test_the_whole_stage_and_what_it_keeps(start: Callable[..., Run], checkout: 
     again = environment.read(checkout / ".state" / "env")
     assert again["KEYS_ENCRYPTION_KEY"] == settings["KEYS_ENCRYPTION_KEY"]
     assert again["SECRET_KEY"] == settings["SECRET_KEY"]
-    node = rpc.Rpc(again["ETHEREUM_DEV_NODE_URL"])
+    node = Calls(again["ETHEREUM_DEV_NODE_URL"])
     assert node("eth_getBlockByNumber", "0x2", False)["hash"] == mined
     node.close()
     second.process.send_signal(signal.SIGTERM)

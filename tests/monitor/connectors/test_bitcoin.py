@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cryptopay.devnet.drive import BitcoinNode
-from cryptopay.devnet.rpc import Rpc
+from cryptopay.testmode.faucets.calls import Calls
 from monitor.chains import CHAINS, Chain
 from monitor.connectors import connect
 from monitor.connectors.base import Connector, NodeError, Transfer
@@ -271,10 +271,10 @@ def test_threat_19_the_pot_is_nobodys_and_pegged_out_coins_mature_at_6(litecoin:
 
 
 @contextmanager
-def mweb_only_wallet(stage: Stage) -> Iterator[Rpc]:
+def mweb_only_wallet(stage: Stage) -> Iterator[Calls]:
     """A wallet whose every coin lies inside the extension block, so that it can only pay by pegging out."""
     stage.node.rpc("createwallet", "mweb-only")
-    wallet = Rpc(stage.node.url, path="/wallet/mweb-only")
+    wallet = Calls(f"{stage.node.url}/wallet/mweb-only")
     yield wallet
     wallet.close()
 

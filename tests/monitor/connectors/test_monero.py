@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cryptopay.devnet import monerod as starting
-from cryptopay.devnet.errors import NodeRefused
 from cryptopay.devnet.monero import MoneroNode
 from keys.formats import monero, monero_base58
 from monitor import viewing
@@ -192,7 +191,7 @@ def test_threat_18_a_flagged_double_spend_is_held(stage: Stage) -> None:
     rivals = stage.node.rivals(merchant.address(1), XMR)
     stage.node.resend(rivals.raw)
     assert [t.txid for t in stage.connector.mempool(NOBODY).transfers_to(stage.watched())] == [rivals.txid]
-    with pytest.raises(NodeRefused):
+    with pytest.raises(RpcRefused):
         stage.node.resend(rivals.rival_raw)
     pool = stage.connector.mempool(NOBODY)
     assert pool.transfers_to(stage.watched()) == []
