@@ -10,18 +10,34 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 
 from cryptopay.payments import events
 from cryptopay.webhooks import outbox
 from tests import database, told_events
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With several processes the long stories come first, so that nobody waits for the last of them alone."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """The owner has made and migrated the test's database; from here on every connection is the application's."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The owner has made and migrated the test's database; from here on every connection is the application's.
+
+    After a test that commits, the database holds again what the migrations put there.
+    """
+    with django_db_blocker.unblock():
+        migrated = database.contents()
     connection.close()
     connection_created.connect(database.work_as_the_application)
+    tear_down = TransactionTestCase._fixture_teardown
+    TransactionTestCase._fixture_teardown = lambda _: database.restore(migrated)  # type: ignore[method-assign]
     yield
+    TransactionTestCase._fixture_teardown = tear_down  # type: ignore[method-assign]
     connection_created.disconnect(database.work_as_the_application)
 
 
@@ -37,20 +53,6 @@ def _requests_come_to_the_web() -> Iterator[None]:
     BaseHandler.get_response = answer_as_the_web  # type: ignore[method-assign]
     yield
     BaseHandler.get_response = answer  # type: ignore[method-assign]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _flush_permanent_tables() -> Iterator[None]:
-    """Between committed tests the tables are emptied, past the triggers that forbid it to everyone else."""
-    flush = TransactionTestCase._fixture_teardown
-
-    def flush_past_the_guards(self: TransactionTestCase) -> None:
-        with database.past_triggers():
-            flush(self)
-
-    TransactionTestCase._fixture_teardown = flush_past_the_guards  # type: ignore[method-assign]
-    yield
-    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,11 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from psycopg.pq import TransactionStatus
 
 _IN_A_REQUEST: ContextVar[bool] = ContextVar("in_a_request", default=False)
+_SMALL_BYTES = 10 * 8192
+"""Up to which PostgreSQL plans a table never analysed as if it had that size: what deleting leaves changes no plan."""
 _BEGINS_WITH = {"owner": "all", "worker": "all", "web": ""}
 """Books."""
 
@@ -53,11 +56,39 @@ def past_triggers() -> Iterator[None]:
                 connection.connection.execute("SET session_replication_role = origin")
 
 
+def contents() -> dict[str, bytes]:
+    """Every table, and its rows as COPY writes them. Asked by the owner."""
+    with connection.cursor() as cursor:
+        return {table: _copied(cursor, table) for table in connection.introspection.django_table_names(True)}
+
+
+def restore(rows: dict[str, bytes]) -> None:
+    """The tables as they were, past the triggers that forbid it to everyone else; waits for who is writing still.
+
+    Deleting a few rows takes a tenth of the time that cutting off every table and its indexes does.
+    """
+    tables = ", ".join(map(connection.ops.quote_name, rows))
+    with past_triggers(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"LOCK {tables}")
+        cursor.execute("SELECT max(pg_relation_size(name::regclass)) FROM unnest(%s::text[]) name", [list(rows)])
+        grown = cursor.fetchone()[0] >= _SMALL_BYTES
+        cursor.execute(f"TRUNCATE {tables}" if grown else ";".join(map('DELETE FROM "{}"'.format, rows)))
+        for table, made in rows.items():
+            if made:
+                with cursor.copy(f'COPY "{table}" FROM STDIN') as copy:
+                    copy.write(made)
+
+
 def urls_of_this_database() -> dict[str, str]:
     """For another process on it, which comes by a login of its own: the settings of the three."""
     names = ("DATABASE_URL", "WORKER_DATABASE_URL", "WEB_DATABASE_URL")
     path = f"/{connection.settings_dict['NAME']}"
     return {name: urlsplit(os.environ[name])._replace(path=path).geturl() for name in names}
+
+
+def _copied(cursor: CursorWrapper, table: str) -> bytes:
+    with cursor.copy(f'COPY "{table}" TO STDOUT') as copy:
+        return b"".join(map(bytes, copy))
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Real parts for tests: PostgreSQL and Valkey for the whole session, development nodes on demand.
 
 Loaded by `-p` in pyproject.toml, so that the settings find a database before Django reads them. Each run has its own
-servers on its own ports and folders; any number of runs may share a machine.
+servers on its own ports and folders; any number of runs may share a machine. Under `pytest -n 2` so has each of the
+two processes, nodes included: roles, locks and chains are a server's, and not a database's.
 """
 
 import os
@@ -10,10 +11,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from cryptopay.devnet import nodes, places, programs, servers
+from cryptopay.devnet import environment, logins, nodes, places, programs, servers
 from cryptopay.devnet.drive import BcoinNode, BitcoinNode, EthereumNode
 from cryptopay.devnet.errors import DevnetError
 from cryptopay.devnet.monero import MoneroNode
@@ -21,10 +23,21 @@ from cryptopay.devnet.monerod import start as start_monerod
 from cryptopay.devnet.nodeos import OwnNodeos
 from cryptopay.devnet.nodeos import start as start_nodeos
 
+_NOWHERE = "postgresql://nobody:@nowhere/nothing"
+"""The database of the process that hands out tests and runs none: Django's settings want a name."""
+_KEPT_FOLDERS = pytest.StashKey[list[str]]()
+
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     """A wrapper, because wrappers run before pytest-django's own hook, which loads the settings."""
+    early_config.stash[_KEPT_FOLDERS] = []
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for inherited in ("DATABASE_URL", "REDIS_URL"):
+            os.environ.pop(inherited, None)
+    elif getattr(early_config.known_args_namespace, "numprocesses", None):
+        os.environ.update(environment.for_tests() | logins.beside(_NOWHERE) | {"DATABASE_URL": _NOWHERE})
+        return (yield)
     stack = ExitStack()
     early_config.add_cleanup(stack.close)
     try:
@@ -32,6 +45,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     except DevnetError as error:
         raise pytest.UsageError(str(error)) from error
     return (yield)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process that runs tests for another one tells it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["kept_folders"] = session.config.stash[_KEPT_FOLDERS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_KEPT_FOLDERS].extend(getattr(node, "workeroutput", {}).get("kept_folders", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[_KEPT_FOLDERS]:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +159,6 @@ def _running(
         # Its chain is thrown away: litecoind would otherwise wait 30 s for idle connections of clients under test.
         running.stop(patience_seconds=5)
         if request.session.testsfailed:
-            print(f"\n{name} left its folder: {folder}")
+            request.config.stash[_KEPT_FOLDERS].append(f"{name} left its folder: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
