@@ -19,6 +19,7 @@ import psycopg
 
 from cryptopay.devnet import places, servers
 from tests.bench import blocks, detect, invoices, keys, ledger, scan, tokens, tpcb, watching
+from tests.bench.asking import CONNECTIONS
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
 PARTS = {
@@ -108,6 +109,28 @@ FIGURES = {
     "detect_seconds": Figure("the same, 99 of 100 payments", 2, 1, True),
     "invoice_create_per_second": Figure("invoices opened a second, each with a price and an address of its own"),
     "invoice_create_vs_bare_drf": Figure("the same, against a bare insert of two rows", 50, 70),
+    "invoice_create_p50_ms": Figure(
+        f"from request to answer, {CONNECTIONS} asking at once: median", lower_is_better=True
+    ),
+    "invoice_create_p99_ms": Figure("the same, 99 of 100 requests", lower_is_better=True),
+    "invoice_create_cpu_ms": Figure("CPU time of the server and PostgreSQL, a request", lower_is_better=True),
+    "invoice_get_per_second": Figure("invoices read a second, with method and address verified"),
+    "invoice_get_vs_bare_drf": Figure("the same, against a bare view of two rows", 50, 70),
+    "invoice_get_p50_ms": Figure(f"from request to answer, {CONNECTIONS} asking at once: median", lower_is_better=True),
+    "invoice_get_p99_ms": Figure("the same, 99 of 100 requests", lower_is_better=True),
+    "invoice_get_cpu_ms": Figure("CPU time of the server and PostgreSQL, a request", lower_is_better=True),
+    "invoice_list_per_second": Figure("pages of 50 invoices a second, every address verified"),
+    "invoice_list_vs_bare_drf": Figure("the same, against a bare view of 50 times two rows", 50, 70),
+    "invoice_list_p50_ms": Figure(
+        f"from request to answer, {CONNECTIONS} asking at once: median", lower_is_better=True
+    ),
+    "invoice_list_p99_ms": Figure("the same, 99 of 100 requests", lower_is_better=True),
+    "invoice_list_cpu_ms": Figure("CPU time of the server and PostgreSQL, a request", lower_is_better=True),
+    "invoice_list_at_1e6_ms": Figure("such a page among a million invoices, one asking", 50, 25, lower_is_better=True),
+    "invoice_list_growth_5e4_to_1e6": Figure("the same, against 50,000 invoices", 1.2, 1, lower_is_better=True),
+    "invoice_filter_at_1e6_ms": Figure(
+        "the slowest of the list's filters, and of its last page, among a million", 50, 25, lower_is_better=True
+    ),
 }
 """In the order of the page. A figure that is measured and not described here fails the run."""
 
@@ -161,10 +184,13 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
 - **detect** (`tests/bench/detect.py`): 100 payments at random moments on a bitcoind of its own; worker, reader and beat
   run as the Procfile has them, the merchant's server is a process of the same machine. "Must reach" is two polls.
 - **invoice** (`tests/bench/invoices.py`, `bare.py`): 8 connections ask one gunicorn (2 workers of 4 threads) with
-  50,000 invoices stored, all for the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
-  of the key, address derived and verified, watch, outbox, kept answer. Bare is Django REST framework with one query
-  of the ORM for the API key and two inserts, and no wall between tenants. Load generator, gunicorn and PostgreSQL share
-  the machine's cores.
+  50,000 invoices stored, all of the same merchant. Ours opens an invoice: strict reading, idempotency, price, an index
+  of the key, address derived and verified, watch, outbox, kept answer; and reads it: in its merchant's wall, with
+  customer, method and payments, each address derived again from the sealed key. Bare is Django REST framework with one
+  query of the ORM for the API key: two inserts, or its own views, pages and serializers of an order with its line, and
+  no wall between tenants. Load generator, gunicorn and PostgreSQL share the machine's cores. Among a million one
+  connection asks, and the median of 30 answers counts, from request to answer; the filters are by each state (one that
+  none is in), by order and by customer.
 """
 
 

@@ -1,7 +1,7 @@
-"""POST /invoices with its method chosen and its address issued, 50,000 stored, against a bare DRF insert of two rows.
+"""Invoices over REST, 50,000 stored, against bare DRF on one server: made, read, listed; and listed among a million.
 
 One gunicorn serves both (2 workers of 4 threads), 8 connections ask, A B A B, and the medians of the rounds' requests a
-second are compared. Both sides must answer 201 throughout, else there is no figure.
+second are compared. Both sides must answer as they should throughout, else there is no figure.
 """
 
 import json
@@ -10,47 +10,84 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cryptopay.devnet import places, ports, processes
+from tests.bench.asking import Question, Round
 
 ROUNDS = 5
-ROUND_SECONDS = 4.0
-CONNECTIONS = 8
+ROUND_SECONDS = 3.0
+TIMES = 30
+"""That each list is asked for among a million."""
+
+_ORDER = {"amount": "0.0015", "currency": "BTC", "methods": ["BTC"], "order_id": "1042", "description": "Tea"}
+_BARE = {"number": "1042", "amount": "0.0015"}
+_FILTERS = ("status=new", "status=settled", "status=invalid", "order_id=order%2077", "customer_ref=ann")
+"""One of the states that none is in, the hardest to find nothing of."""
+
+Named = Iterator[tuple[str, float, str]]
 
 
-def measure() -> Iterator[tuple[str, float, str]]:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running one, and one of the invoices it has."""
+
+    port: int
+    api_key: str
+    invoice_id: str
+    oldest_id: str
+    environment: dict[str, str]
+
+    def asked(self, path: str, body: dict[str, object] | None = None) -> Question:
+        return Question(self.port, self.api_key, path, body)
+
+
+def measure() -> Named:
     """Name, value and unit of each figure."""
-    with TemporaryDirectory() as scratch, _server(Path(scratch)) as (port, api_key):
-        create = _Load(port, "/api/v1/invoices", _invoice, api_key)
-        bare = _Load(port, "/bare", _order, api_key)
-        for load in (create, bare):
-            load.run(2.0)
-        ours, theirs = [], []
-        for _ in range(ROUNDS):
-            ours.append(create.run(ROUND_SECONDS))
-            theirs.append(bare.run(ROUND_SECONDS))
-        yield "invoice_create_per_second", statistics.median(ours), "/s"
-        yield "invoice_create_vs_bare_drf", 100 * statistics.median(ours) / statistics.median(theirs), "percent"
+    with TemporaryDirectory() as scratch, _server(Path(scratch)) as server:
+        invoices, bare = "/api/v1/invoices", "/bare"
+        yield from _compared("get", server.asked(f"{invoices}/{server.invoice_id}"), server.asked(f"{bare}/1"))
+        yield from _compared("list", server.asked(invoices), server.asked(bare))
+        yield from _compared("create", server.asked(invoices, _ORDER), server.asked(bare, _BARE))
+        yield from _among_a_million(server)
+
+
+def _compared(verb: str, ours: Question, bare: Question) -> Named:
+    for question in (ours, bare):
+        question.by_many(1.0)
+    rounds = [(ours.by_many(ROUND_SECONDS), bare.by_many(ROUND_SECONDS)) for _ in range(ROUNDS)]
+    mine, theirs = (_per_second(side) for side in zip(*rounds, strict=True))
+    yield f"invoice_{verb}_per_second", mine, "/s"
+    yield f"invoice_{verb}_vs_bare_drf", 100 * mine / theirs, "percent"
+    cuts = statistics.quantiles((seconds for one, _ in rounds for seconds in one.latencies), n=100)
+    yield f"invoice_{verb}_p50_ms", 1000 * cuts[49], "ms"
+    yield f"invoice_{verb}_p99_ms", 1000 * cuts[98], "ms"
+    yield f"invoice_{verb}_cpu_ms", 1000 * statistics.median(one.cpu_seconds for one, _ in rounds), "ms"
+
+
+def _per_second(side: Sequence[Round]) -> float:
+    return statistics.median(each.answers_per_second for each in side)
+
+
+def _among_a_million(server: Server) -> Named:
+    newest = server.asked("/api/v1/invoices")
+    before = newest.by_one(TIMES)
+    _prepared("a million", server.environment)
+    after = newest.by_one(TIMES)
+    yield "invoice_list_at_1e6_ms", 1000 * after, "ms"
+    yield "invoice_list_growth_5e4_to_1e6", after / before, "times"
+    asked = [f"/api/v1/invoices?{query}" for query in (*_FILTERS, f"cursor={server.oldest_id}")]
+    yield "invoice_filter_at_1e6_ms", 1000 * max(server.asked(path).by_one(TIMES) for path in asked), "ms"
 
 
 @contextmanager
-def _server(scratch: Path) -> Iterator[tuple[int, str]]:
+def _server(scratch: Path) -> Iterator[Server]:
     environment = {**os.environ, "BITCOIN_REGTEST_NODE_URL": "http://127.0.0.1:1", "LOG_LEVEL": "WARNING"}
-    prepared = subprocess.run(
-        [sys.executable, "-m", "tests.bench.bare"],
-        env=environment,
-        cwd=places.CHECKOUT,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    prepared = json.loads(_prepared("50,000", environment))
     port = ports.free()
     command = [sys.executable, "-m", "gunicorn", "tests.bench.bare:application()", "--bind", f"{ports.HOST}:{port}"]
     options = ["--workers", "2", "--threads", "4", "--keep-alive", "60", "--graceful-timeout", "1"]
@@ -59,84 +96,26 @@ def _server(scratch: Path) -> Iterator[tuple[int, str]]:
     server = processes.start("gunicorn", [*command, *options], log=log, environment=web, folder=places.CHECKOUT)
     try:
         server.wait_until(lambda: _answers(port), timeout_seconds=60)
-        yield port, prepared.stdout
+        yield Server(port, environment=environment, **prepared)
     finally:
         server.stop()
+
+
+def _prepared(what: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bare", what],
+        env=environment,
+        cwd=places.CHECKOUT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return done.stdout
 
 
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((ports.HOST, port)) == 0
-
-
-def _invoice() -> dict[str, object]:
-    return {"amount": "0.0015", "currency": "BTC", "methods": ["BTC"], "order_id": "1042", "description": "Tea"}
-
-
-def _order() -> dict[str, object]:
-    return {"number": "1042", "amount": "0.0015"}
-
-
-class _Load:
-    """Sends the same request over and over, each time with another Idempotency-Key.
-
-    Plain sockets: the load generator shares the machine's cores with the server and must cost little.
-    """
-
-    def __init__(self, port: int, path: str, body: Callable[[], dict[str, object]], api_key: str) -> None:
-        self.port = port
-        self.payload = json.dumps(body()).encode()
-        self.head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {api_key}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(self.payload)}\r\nIdempotency-Key: "
-        ).encode()
-
-    def run(self, seconds: float) -> float:
-        """Answers a second."""
-        answers: list[int] = []
-        failures: list[bytes] = []
-        end = time.perf_counter() + seconds
-        threads = [threading.Thread(target=self._ask_until, args=(end, answers, failures)) for _ in range(CONNECTIONS)]
-        started = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise RuntimeError(f"the server answered {failures[0][:500]!r}")
-        return sum(answers) / (time.perf_counter() - started)
-
-    def _ask_until(self, end: float, answers: list[int], failures: list[bytes]) -> None:
-        count = 0
-        with socket.create_connection((ports.HOST, self.port)) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while time.perf_counter() < end:
-                connection.sendall(self.head + uuid.uuid4().hex.encode() + b"\r\n\r\n" + self.payload)
-                answer = _read_answer(connection)
-                if not answer.startswith(b"HTTP/1.1 201 "):
-                    failures.append(answer)
-                    break
-                count += 1
-        answers.append(count)
-
-
-def _read_answer(connection: socket.socket) -> bytes:
-    """One whole answer; both sides send a Content-Length."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += _more(connection, received)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-    while len(body) < length:
-        body += _more(connection, head)
-    return head + body
-
-
-def _more(connection: socket.socket, so_far: bytes) -> bytes:
-    piece = connection.recv(65536)
-    if not piece:
-        raise RuntimeError(f"the server hung up after {so_far[:500]!r}")
-    return piece
 
 
 if __name__ == "__main__":
