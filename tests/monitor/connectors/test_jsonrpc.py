@@ -168,7 +168,7 @@ def test_threat_22_a_hanging_node_is_given_up(fake_node: Any, opened: Any) -> No
     started = time.monotonic()
     with pytest.raises(NodeError, match="ReadTimeout"):
         opened(fake_node.url, read_seconds=0.2).call("n", returns=int)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def raw_server(send: Callable[[socket.socket], None]) -> tuple[socket.socket, str]:
