@@ -4,7 +4,7 @@ Each is a WebAssembly module that exports `apply(receiver, code, action)` and ca
 Source: the WebAssembly core specification 1.0, binary format.
 """
 
-from cryptopay.devnet.antelope import Action, pack_name
+from cryptopay.testmode.faucets.antelope import Action, pack_name
 
 _I32, _I64 = 0x7F, 0x7E
 _APPLY = bytes([0x60, 3, _I64, _I64, _I64, 0])

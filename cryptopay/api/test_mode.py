@@ -142,7 +142,7 @@ class TestInvoicePayment(Resource):
     refusals = {"POST": (*_COMMANDING, *_PAYING, *CHOOSING_A_COIN, "invoice_closed")}
 
     @extend_schema(
-        operation_id="pay_test_invoice", request=InvoicePaymentBody, responses={201: TestPaymentSchema}
+        operation_id="pay_invoice", request=InvoicePaymentBody, responses={201: TestPaymentSchema}
     )  # fmt: skip
     @idempotent
     def post(self, request: Request, invoice_id: str) -> Response:
@@ -162,7 +162,7 @@ class TestAddressPayment(Resource):
     refusals = {"POST": (*_COMMANDING, *_PAYING, "sealed_key_unreadable")}
 
     @extend_schema(
-        operation_id="pay_test_address", request=AddressPaymentBody, responses={201: TestPaymentSchema}
+        operation_id="pay_address", request=AddressPaymentBody, responses={201: TestPaymentSchema}
     )  # fmt: skip
     @idempotent
     def post(self, request: Request, address_id: str) -> Response:
@@ -181,7 +181,7 @@ class TestBlocks(Resource):
     scopes = {"POST": Scope.TEST_WRITE}
     refusals = {"POST": (*_COMMANDING, *NAMING_A_CHAIN)}
 
-    @extend_schema(operation_id="mine_test_blocks", request=BlocksBody, responses={201: DoneSchema})
+    @extend_schema(operation_id="mine_blocks", request=BlocksBody, responses={201: DoneSchema})
     @idempotent
     def post(self, request: Request) -> Response:
         """Mine blocks on a development chain. What waits there is in the first of them, whoever's it is."""
@@ -199,7 +199,7 @@ class TestDoubleSpend(Resource):
     refusals = {"POST": (*_COMMANDING, "nothing_to_double_spend")}
 
     @extend_schema(
-        operation_id="double_spend_test_payment", request=DoubleSpendBody, responses={201: DoubleSpendSchema}
+        operation_id="double_spend", request=DoubleSpendBody, responses={201: DoubleSpendSchema}
     )  # fmt: skip
     @idempotent
     def post(self, request: Request, invoice_id: str) -> Response:
@@ -220,7 +220,7 @@ class TestReorg(Resource):
     scopes = {"POST": Scope.TEST_WRITE}
     refusals = {"POST": (*_COMMANDING, *NAMING_A_CHAIN, "reorg_too_deep_for_chain")}
 
-    @extend_schema(operation_id="reorganise_test_chain", request=ReorgBody, responses={201: ReorgSchema})
+    @extend_schema(operation_id="reorganise_chain", request=ReorgBody, responses={201: ReorgSchema})
     @idempotent
     def post(self, request: Request) -> Response:
         """Reorganise a development chain: other blocks take the place of the last ones."""

@@ -16,6 +16,7 @@ from .payments import AsyncPaymentsGroup, PaymentsGroup
 from .public_keys import AsyncPublicKeysGroup, PublicKeysGroup
 from .reports import AsyncReportsGroup, ReportsGroup
 from .sending import AsyncSender, Sender
+from .test import AsyncTestGroup, TestGroup
 from .watches import AsyncWatchesGroup, WatchesGroup
 from .webhook_endpoints import AsyncWebhookEndpointsGroup, WebhookEndpointsGroup
 
@@ -39,6 +40,7 @@ class Groups:
         self.payments = PaymentsGroup(sender)
         self.public_keys = PublicKeysGroup(sender)
         self.reports = ReportsGroup(sender)
+        self.test = TestGroup(sender)
         self.watches = WatchesGroup(sender)
         self.webhook_endpoints = WebhookEndpointsGroup(sender)
 
@@ -62,5 +64,6 @@ class AsyncGroups:
         self.payments = AsyncPaymentsGroup(sender)
         self.public_keys = AsyncPublicKeysGroup(sender)
         self.reports = AsyncReportsGroup(sender)
+        self.test = AsyncTestGroup(sender)
         self.watches = AsyncWatchesGroup(sender)
         self.webhook_endpoints = AsyncWebhookEndpointsGroup(sender)

@@ -35,6 +35,7 @@ Scope = Literal[
     "webhooks:write",
     "api-keys:read",
     "api-keys:write",
+    "test:write",
 ]
 
 

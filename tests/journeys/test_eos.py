@@ -8,12 +8,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from cryptopay.devnet.antelope import PAYER, transfer
 from cryptopay.devnet.nodeos import OwnNodeos
 from cryptopay.merchants import onboarding
 from cryptopay.payments import sharing
 from cryptopay.payments.errors import NotAssignable, UnknownPayer
 from cryptopay.payments.models import SharedAccount, UnassignedReceipt
+from cryptopay.testmode.faucets.antelope import PAYER, transfer
 from keys.importing import import_credential
 from ledger import proposals
 from ledger.checking import check

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from cryptopay.devnet import install, nodeos, programs, wheels
-from cryptopay.devnet.antelope import PAYER, AntelopeNode, pack_name
+from cryptopay.devnet.antelope import AntelopeNode
 from cryptopay.devnet.errors import PartMissing
 from cryptopay.devnet.nodeos import OwnNodeos
+from cryptopay.testmode.faucets.antelope import PAYER, pack_name
 from monitor.connectors.jsonrpc import RpcRefused
 
 

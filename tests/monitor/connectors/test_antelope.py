@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cryptopay.devnet.antelope import PAYER, TOKEN, Action, pack_asset, pack_name, transfer
 from cryptopay.devnet.nodeos import OwnNodeos
 from cryptopay.devnet.programs import NODEOS
+from cryptopay.testmode.faucets.antelope import PAYER, TOKEN, Action, pack_asset, pack_name, transfer
 from monitor.chains import CHAINS
 from monitor.connectors import connect
 from monitor.connectors.antelope import AntelopeConnector
