@@ -5,9 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from cryptopay.devnet import chromium
+
+_PATIENCE_SECONDS = 60
+"""What is expected of a page is waited for so long: the machine may be busy."""
 
 
 @contextmanager
@@ -19,6 +22,7 @@ def chromium_of_ours() -> Iterator[Browser]:
     switches = ["--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in quiet)]
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        expect.set_options(timeout=_PATIENCE_SECONDS * 1000)
         found = playwright.chromium.launch(executable_path=str(chromium.path()), args=switches)
         yield found
         found.close()

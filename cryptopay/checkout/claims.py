@@ -32,7 +32,8 @@ def claim(standing: str, state: InvoiceState, payee: str, contact: str) -> Claim
     invoice = state.invoice
     unpaid = standing not in (Status.NEW, Status.PROCESSING, Status.SETTLED)
     alive = {payment.state for payment in state.payments} & {Payment.State.SEEN, Payment.State.CONFIRMED}
-    if not alive or not (unpaid or invoice.exception in _TOLD_APART):
+    apart = standing != Status.PROCESSING and invoice.exception in _TOLD_APART
+    if not alive or not (unpaid or apart):
         return None
     reference = invoice.order_id or invoice.public_id
     words = _words(invoice, received=Payment.State.CONFIRMED in alive)

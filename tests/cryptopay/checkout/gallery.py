@@ -1,6 +1,10 @@
-"""An invoice in each state that a payer can meet."""
+"""An invoice in each state that a payer can meet, and pictures of it: `CRYPTOPAY_SCREENSHOTS=folder` keeps them."""
 
+import os
+from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import Page
 
 from cryptopay.payments import interventions
 from cryptopay.payments.models import Invoice
@@ -36,3 +40,9 @@ def in_every_state(till: Any) -> dict[str, Invoice]:
     queues.look(Standings(110_000))
     till.swap_address(later["withheld"], "bcrt1q05fktjrqrr5ze7ntzukj0g0wrj5he0xm0l8srm")
     return {"choose": till.open(**said), "memo": till.open(EOS, **said), **found, **later}
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture of the whole page, where pictures are asked for."""
+    if folder := os.environ.get("CRYPTOPAY_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)

@@ -64,18 +64,18 @@ def test_a_payment_is_followed_without_scripts(till, visit_without_scripts: Visi
     expect(page.get_by_text("15 minutes left")).to_be_visible()
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)
     till.pay(invoice)
-    expect(page.locator("#headline")).to_have_text("Payment seen, waiting for confirmations", timeout=15_000)
+    expect(page.locator("#headline")).to_have_text("Payment seen, waiting for confirmations")
     till.mine(2)
-    expect(page.locator("#headline")).to_have_text("Paid", timeout=15_000)
+    expect(page.locator("#headline")).to_have_text("Paid")
 
 
 def test_a_payment_is_followed_without_a_reload(till, visit: Visit) -> None:
     invoice = till.open(BTC)
     page = visit.open(invoice)
     page.evaluate("window.stayed = true")
-    expect(page.locator("[data-deadline]")).to_have_text(re.compile(r"^14:5\d$"))
+    expect(page.locator("[data-deadline]")).to_have_text(re.compile(r"^1[34]:\d\d$"))
     till.pay(invoice, "0.5")
-    expect(page.locator("#headline")).to_have_text("Part of the amount has arrived", timeout=15_000)
+    expect(page.locator("#headline")).to_have_text("Part of the amount has arrived")
     rest = state_of(invoice.__class__.objects.get(pk=invoice.pk)).methods[0].remaining
     words = f"Part of the amount has arrived. Still due: {rest.text} BTC. 0 of 2 confirmations"
     expect(page.get_by_role("status")).to_have_text(words)
@@ -100,7 +100,7 @@ def test_the_keyboard_keeps_its_place_when_the_page_changes(till, visit: Visit) 
     page = visit.open(invoice)
     page.locator("#copy-address").focus()
     till.pay(invoice, "0.5")
-    expect(page.locator("#headline")).to_have_text("Part of the amount has arrived", timeout=15_000)
+    expect(page.locator("#headline")).to_have_text("Part of the amount has arrived")
     assert page.evaluate("document.activeElement.id") == "copy-address"
 
 
@@ -109,7 +109,7 @@ def test_polling_ends_when_nothing_can_change(till, visit: Visit) -> None:
     page = visit.open(invoice)
     till.pay(invoice)
     till.mine(2)
-    expect(page.locator("#headline")).to_have_text("Paid", timeout=15_000)
+    expect(page.locator("#headline")).to_have_text("Paid")
     asked = len(visit.asked)
     page.wait_for_timeout(4000)
     assert len(visit.asked) == asked

@@ -1,13 +1,11 @@
 """What a payer reads of the time it will take."""
 
-import os
-from pathlib import Path
-
 import pytest
 from django.test import Client
 from playwright.sync_api import Browser, expect
 
 from tests import queues
+from tests.cryptopay.checkout.gallery import keep
 from tests.queues import Standings
 
 BTC = "BTC@bitcoin-regtest"
@@ -84,6 +82,5 @@ def test_the_outlook_is_read_without_scripts(browser: Browser, live_server, till
     expect(page.locator(".outlook")).to_have_text("The fee is low: this may take 2 to 3 hours")
     assert page.locator("body").evaluate("body => body.scrollWidth") <= width
     assert not complaints
-    if folder := os.environ.get("CRYPTOPAY_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"checkout-waiting-{width}.png"), full_page=True)
+    keep(page, f"slow-{width}")
     context.close()

@@ -1,10 +1,5 @@
-"""Every state of the page, narrow and wide, light and dark, from left and from right, as axe-core judges it.
+"""Every state of the page, narrow and wide, light and dark, from left and from right, as axe-core judges it."""
 
-`CRYPTOPAY_SCREENSHOTS=folder` keeps a picture of each.
-"""
-
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +7,7 @@ from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from cryptopay.devnet import places
-from tests.cryptopay.checkout.gallery import in_every_state
+from tests.cryptopay.checkout.gallery import in_every_state, keep
 
 NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 _JUDGE = """(rules) => axe.run(document, rules.length ? { runOnly: rules } : {}).then((judged) =>
@@ -24,11 +19,6 @@ def _judged(page: Page, *rules: str) -> list[str]:
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append("It overflows sideways.")
     return found
-
-
-def _keep(page: Page, name: str) -> None:
-    if folder := os.environ.get("CRYPTOPAY_SCREENSHOTS"):
-        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -51,10 +41,10 @@ def test_axe_core_finds_nothing_in_any_state(browser: Browser, live_server: Live
             page.evaluate(axe)
             look = f"{name}-{size['width']}-{language}"
             found[f"{look}-{scheme}"] = _judged(page)
-            _keep(page, f"{look}-{scheme}")
+            keep(page, f"{look}-{scheme}")
             page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
             found[f"{look}-{other}"] = _judged(page, "color-contrast")
-            _keep(page, f"{look}-{other}")
+            keep(page, f"{look}-{other}")
     page.evaluate("document.documentElement.removeAttribute('lang')")
     assert _judged(page)[0].startswith("html-has-lang"), "it would say so if there were anything"
     context.close()
