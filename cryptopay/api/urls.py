@@ -28,7 +28,13 @@ from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
 from cryptopay.api.test_mode import TestAddressPayment, TestBlocks, TestDoubleSpend, TestInvoicePayment, TestReorg
 from cryptopay.api.watches import OneWatch, Watches
-from cryptopay.api.webhook_endpoints import OneWebhookEndpoint, WebhookEndpoints, WebhookSecret, WebhookTest
+from cryptopay.api.webhook_endpoints import (
+    OneWebhookEndpoint,
+    WebhookEndpoints,
+    WebhookRedelivery,
+    WebhookSecret,
+    WebhookTest,
+)
 
 
 class PublicId(StringConverter):
@@ -65,6 +71,7 @@ v1 = [
     path("webhook-endpoints", WebhookEndpoints.as_view(), name="webhook-endpoints"),
     path("webhook-endpoints/<public_id:endpoint_id>", OneWebhookEndpoint.as_view(), name="webhook-endpoint"),
     path("webhook-endpoints/<public_id:endpoint_id>/rotate", WebhookSecret.as_view(), name="webhook-secret"),
+    path("webhook-endpoints/<public_id:endpoint_id>/redeliver", WebhookRedelivery.as_view(), name="webhook-redelivery"),
     path("webhook-endpoints/<public_id:endpoint_id>/test", WebhookTest.as_view(), name="webhook-test"),
     path("events", Events.as_view(), name="events"),
     path("events/<public_id:event_id>/deliveries", EventDeliveries.as_view(), name="event-deliveries"),

@@ -57,6 +57,18 @@ class EndpointWithSecretSchema(EndpointSchema):
     secret = serializers.CharField(help_text="`whsec_...`: verifies what we send (Standard Webhooks).")
 
 
+class RedeliveryBody(StrictSerializer):
+    """What is to be sent again."""
+
+    since = serializers.DateTimeField(help_text="Of events since then.")
+
+
+class RedeliveredSchema(serializers.Serializer[Any]):
+    """How many deliveries begin again."""
+
+    redelivered = serializers.IntegerField(help_text=f"{outbox.REDELIVERED_AT_ONCE}: there may be more, ask again.")
+
+
 class TestEventSchema(serializers.Serializer[Any]):
     """The event that was sent."""
 
@@ -151,6 +163,21 @@ class WebhookTest(Resource):
         endpoint = self.find(Endpoint.objects.all(), endpoint_id)
         self.body(StrictSerializer)
         return Response({"event": outbox.enqueue_test(endpoint).public_id}, status=202)
+
+
+class WebhookRedelivery(Resource):
+    """`/webhook-endpoints/{id}/redeliver`"""
+
+    scopes = {"POST": Scope.WEBHOOKS_WRITE}
+    refusals = {"POST": ("endpoint_disabled",)}
+
+    @extend_schema(operation_id="redeliver_failed", request=RedeliveryBody, responses={202: RedeliveredSchema})
+    @idempotent
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Send again all that was given up, of events since a moment: in sequence, with a new round of attempts."""
+        endpoint = self.find(Endpoint.objects.all(), endpoint_id)
+        asked = self.body(RedeliveryBody)
+        return Response({"redelivered": outbox.redeliver_failed(endpoint, asked["since"])}, status=202)
 
 
 def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:

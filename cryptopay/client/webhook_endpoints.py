@@ -43,6 +43,14 @@ class EndpointWithSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class Redelivered:
+    """How many deliveries begin again."""
+
+    redelivered: int
+    """10000: there may be more, ask again."""
+
+
+@dataclass(frozen=True, slots=True)
 class TestEvent:
     """The event that was sent."""
 
@@ -102,6 +110,13 @@ class WebhookEndpointsGroup:
         Scope: `webhooks:write`.
         """
         return self._sender.send(_disable_webhook_endpoint(endpoint_id))
+
+    def redeliver_failed(self, endpoint_id: str, *, since: datetime, idempotency_key: str | None = None) -> Redelivered:
+        """Send again all that was given up, of events since a moment: in sequence, with a new round of attempts.
+
+        Scope: `webhooks:write`.
+        """
+        return self._sender.send(_redeliver_failed(endpoint_id, since=since, idempotency_key=idempotency_key))
 
     def rotate_webhook_secret(self, endpoint_id: str, *, idempotency_key: str | None = None) -> EndpointWithSecret:
         """A new secret. For a day deliveries are signed with the former one, too.
@@ -172,6 +187,15 @@ class AsyncWebhookEndpointsGroup:
         """
         return await self._sender.send(_disable_webhook_endpoint(endpoint_id))
 
+    async def redeliver_failed(
+        self, endpoint_id: str, *, since: datetime, idempotency_key: str | None = None
+    ) -> Redelivered:
+        """Send again all that was given up, of events since a moment: in sequence, with a new round of attempts.
+
+        Scope: `webhooks:write`.
+        """
+        return await self._sender.send(_redeliver_failed(endpoint_id, since=since, idempotency_key=idempotency_key))
+
     async def rotate_webhook_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None
     ) -> EndpointWithSecret:
@@ -234,6 +258,16 @@ def _disable_webhook_endpoint(endpoint_id: str) -> Call[Endpoint]:
         "DELETE",
         at("/webhook-endpoints/{}", endpoint_id),
         Endpoint,
+    )
+
+
+def _redeliver_failed(endpoint_id: str, *, since: datetime, idempotency_key: str | None = None) -> Call[Redelivered]:
+    return Call(
+        "POST",
+        at("/webhook-endpoints/{}/redeliver", endpoint_id),
+        Redelivered,
+        body=given(since=since),
+        idempotency_key=idempotency_key,
     )
 
 

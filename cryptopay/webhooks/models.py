@@ -117,6 +117,7 @@ class Delivery(models.Model):
                 name="delivery_flying",
             ),
             models.Index(fields=["book", "-id"], name="delivery_of_book"),
+            models.Index(fields=["endpoint", "id"], condition=Q(state="failed"), name="delivery_failed"),
         ]
 
     def __str__(self) -> str:

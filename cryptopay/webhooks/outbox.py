@@ -52,6 +52,7 @@ class Envelope(TypedDict):
 
 AT_ONCE = 1000
 """Events that are written while more are told."""
+REDELIVERED_AT_ONCE = 10_000
 
 _LISTENERS = """
 SELECT book.id, told.type, book.is_test, ARRAY(
@@ -68,6 +69,18 @@ FROM unnest(%s::bigint[], %s::text[]) told (book_id, subject) CROSS JOIN LATERAL
     WHERE event.book_id = told.book_id AND event.subject = told.subject
     ORDER BY event.book_id DESC, event.subject DESC, event.sequence DESC LIMIT 1
 ) last
+"""
+
+
+_REDELIVER_FAILED = """
+UPDATE webhooks_delivery
+SET state = 'waiting', attempts = 0, by_hand = false, next_attempt_at = statement_timestamp(), claimed_until = NULL
+WHERE id IN (
+    SELECT failed.id FROM webhooks_delivery failed JOIN webhooks_event event ON event.id = failed.event_id
+    WHERE failed.endpoint_id = %s AND failed.state = 'failed' AND event.created_at >= %s
+    ORDER BY failed.id LIMIT %s
+    FOR NO KEY UPDATE OF failed
+)
 """
 
 
@@ -205,6 +218,19 @@ def redeliver(delivery: Delivery) -> None:
         stored.save(update_fields=["by_hand", "state", "attempts", "next_attempt_at"])
         transaction.on_commit(tasks.ring, robust=True)
     delivery.refresh_from_db()
+
+
+def redeliver_failed(endpoint: Endpoint, since: datetime) -> int:
+    """What was given up of events since then, oldest first, `REDELIVERED_AT_ONCE` of them; how many. Again in sequence:
+    newer events of a subject that still wait come after them. Raises `EndpointDisabled`.
+    """
+    if endpoint.disabled_at is not None:
+        raise EndpointDisabled("The endpoint is disabled. Enable it first.")
+    with transaction.atomic(), connection.cursor() as sql:
+        sql.execute(_REDELIVER_FAILED, [endpoint.pk, since, REDELIVERED_AT_ONCE])
+        begun = int(sql.rowcount)
+        transaction.on_commit(tasks.ring, robust=True)
+    return begun
 
 
 @transaction.atomic(savepoint=False)

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from cryptopay.webhooks import endpoints
-from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
+from cryptopay.webhooks import delivering, endpoints, outbox
+from cryptopay.webhooks.models import Attempt, Delivery, Endpoint, Event
 from tests.cryptopay.api.conftest import Caller, code
 from tests.cryptopay.api.test_invoices import queries, rows
+from tests.receiver import Receiver, receiver
+
+__all__ = ["receiver"]
 
 URL = "https://shop.example/hook"
 
@@ -108,3 +111,32 @@ def test_redelivery(alice: Caller, order: dict[str, Any]) -> None:
     assert (again.status_code, again.json()["state"]) == (202, "waiting")
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts) == (Delivery.State.WAITING, 0)
+
+
+def test_all_that_was_given_up_since_a_moment_is_sent_again_in_sequence(
+    alice: Caller, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = alice.post("/webhook-endpoints", {"url": receiver.url}).json()
+    other = alice.post("/webhook-endpoints", {"url": f"{receiver.url}/other"}).json()
+    for number in range(4):
+        outbox.enqueue(alice.book.pk, "invoice.settled", "inv_1", {"number": str(number)})
+    Delivery.objects.filter(sequence__lte=3).update(state=Delivery.State.FAILED, attempts=10)
+    Delivery.objects.filter(sequence=4, endpoint__public_id=other["id"]).update(state=Delivery.State.FAILED)
+    since = Event.objects.get(sequence=2).created_at.isoformat()
+    path = f"/webhook-endpoints/{made['id']}/redeliver"
+    again = alice.post(path, {"since": since})
+    assert (again.status_code, again.json()) == (202, {"redelivered": 2})
+    delivering.deliver_due()
+    assert [event["sequence"] for event in receiver.events(made["secret"])] == [2, 3, 4], "before the newer one"
+    assert {request.path for request in receiver.requests} == {"/hooks"}, "the other endpoint's stay as they are"
+    monkeypatch.setattr(outbox, "REDELIVERED_AT_ONCE", 1)
+    assert alice.post(path, {"since": "2026-01-01T00:00:00Z"}).json() == {"redelivered": 1}
+    assert alice.post(path, {"since": timezone.now().isoformat()}).json() == {"redelivered": 0}
+    for body, expected in (
+        ({}, "required"),
+        ({"since": "yesterday"}, "invalid"),
+        ({"since": since, "until": since}, "unknown_field"),
+    ):
+        assert code(alice.post(path, body)) == expected
+    alice.send("DELETE", f"/webhook-endpoints/{made['id']}")
+    assert code(alice.post(path, {"since": since})) == "endpoint_disabled"
