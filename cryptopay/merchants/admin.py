@@ -300,5 +300,5 @@ class ApiKeyAdmin(ModelAdmin):
 
 def _who(person: User | None, key: ApiKey | None) -> str:
     if key is not None:
-        return f"the API key {key}"
+        return f"API key {key}"
     return str(person) if person is not None else "–"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from cryptopay.api.models import IdempotencyKey
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey, User
 from tests.cryptopay.api.conftest import Caller, code
@@ -143,6 +144,28 @@ def test_threat_40_in_its_last_hours_a_rotated_key_makes_no_others(alice: Caller
         answer = alice.post(path, body)
         assert (answer.status_code, code(answer)) == (409, "api_key_ended")
     assert ApiKey.objects.filter(merchant=alice.merchant).count() == 2
+
+
+def test_threat_38_a_secret_is_in_the_one_answer_that_makes_it(
+    alice: Caller, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Made and rotated, used, refused and revoked: no log, no other answer and no column has it."""
+    caplog.set_level(0)
+    made = new(alice, ["api-keys:read", "api-keys:write"])
+    till = with_secret(alice, made["secret"])
+    rotated = till.post("/api-keys/rotate", {}).json()  # type: ignore[attr-defined]
+    newer = with_secret(alice, rotated["secret"])
+    answers = [newer.get("/api-keys"), newer.get("/me"), newer.post("/invoices", {"api_key": rotated["secret"]})]
+    answers += [alice.send("DELETE", f"/api-keys/{each['id']}") for each in (made, rotated)]
+    answers += [till.get("/me"), newer.get("/api-keys")]
+    assert [code(answer) for answer in answers[-2:]] == ["api_key_revoked"] * 2
+    kept = [*ApiKey.objects.values_list(), *IdempotencyKey.objects.values_list()]
+    said = caplog.text + "".join(capfd.readouterr()) + "".join(answer.content.decode() for answer in answers)
+    assert "request_finished" in said
+    for secret in (made["secret"], rotated["secret"]):
+        core = secret.removeprefix("sk_test_")
+        assert core not in said + str(kept)
+        assert core.encode() not in b"".join(bytes(row.sealed_answer) for row in IdempotencyKey.objects.all())
 
 
 @pytest.mark.parametrize("seconds", [0, 59, 604_801, "3600", True, 1.5])
