@@ -1,5 +1,6 @@
 """Invoices: what a merchant asks, how it may be paid, and how it stands."""
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -31,13 +32,26 @@ from cryptopay.merchants.onboarding import LONGEST_REFERENCE
 from cryptopay.payments import lifecycle, payers, representation
 from cryptopay.payments.errors import PaymentError
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import Intervention, Invoice, Payment
-from cryptopay.payments.quotes import asked
+from cryptopay.payments.lines import MOST_LINES, NewLine
+from cryptopay.payments.models import Intervention, Invoice, InvoiceLine, Payment
+from cryptopay.payments.quotes import asked as money
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, state_of, states_of
 from ledger import tenancy
 from ledger.money import BadAmount, plain
 
 Scope = ApiKey.Scope
+
+
+class LineBody(StrictSerializer):
+    """One thing that is asked for."""
+
+    description = TextField(max_length=200)
+    quantity = TextField(max_length=16, required=False, help_text='For people; "1" where there is none.')
+    net = AmountTextField(help_text="Of the whole line, in the invoice's currency; below zero: a discount.")
+    tax_rate = TextField(max_length=8, required=False, help_text='Per cent: "19", "7.7". None: no tax.')
+    tax = AmountTextField(
+        required=False, help_text="Net times rate, rounded line by line to the minor unit, half up; refused otherwise."
+    )
 
 
 class NewInvoiceBody(StrictSerializer):
@@ -56,19 +70,31 @@ class NewInvoiceBody(StrictSerializer):
     expires_in_seconds = WholeNumberField(
         required=False, min_value=lifecycle.SHORTEST_SECONDS, max_value=lifecycle.LONGEST_SECONDS
     )
-    tolerance = TextField(max_length=6, required=False, help_text='Share of the amount that may be missing: "0.005".')
+    tolerance = TextField(
+        max_length=6,
+        required=False,
+        help_text='Share of the amount that may be missing: "0.005". None: as your terms say.',
+    )
     least_confirmations = WholeNumberField(
         required=False,
         min_value=0,
         max_value=lifecycle.MOST_CONFIRMATIONS,
         help_text="More than the chain's own policy asks; fewer change nothing.",
     )
+    lines = serializers.ListField(
+        child=LineBody(),
+        max_length=MOST_LINES,
+        required=False,
+        help_text="What it is made of: all nets and taxes are the amount, exactly.",
+    )
 
 
 class RateSchema(serializers.Serializer[Any]):
     """The recorded price that fixed what is due."""
 
-    price = DecimalTextField(help_text="Of one whole coin, in the invoice's currency.")
+    price = DecimalTextField(help_text="Of one whole coin, in the invoice's currency, as it was recorded.")
+    spread = DecimalTextField(help_text="Share that your terms take off it.")
+    quoted_price = DecimalTextField(help_text="What is left of it, exactly: the coin counts so much.")
     currency = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]
     observed_at = serializers.DateTimeField()
@@ -92,8 +118,30 @@ class MethodSchema(serializers.Serializer[Any]):
     paid = AmountSchema(help_text="Seen, unconfirmed counted.")
     confirmed = AmountSchema()
     remaining = AmountSchema()
-    rate = RateSchema(allow_null=True)
+    rate = RateSchema(allow_null=True, help_text="Null: the invoice is in that coin itself.")
+    quoted_at = serializers.DateTimeField(help_text="When it was chosen. What is due never changes after.")
+    quote_expires_at = serializers.DateTimeField(
+        help_text="Until then. What comes later is the customer's credit, in the coin it came in, at no price of ours."
+    )
     payments = PaymentSchema(many=True)
+
+
+class LineSchema(serializers.Serializer[Any]):
+    """One thing that is asked for; amounts in the invoice's currency."""
+
+    description = serializers.CharField()
+    quantity = DecimalTextField()
+    net = DecimalTextField()
+    tax_rate = DecimalTextField(help_text="Per cent.")
+    tax = DecimalTextField()
+
+
+class TaxTotalSchema(serializers.Serializer[Any]):
+    """All lines of one tax rate."""
+
+    tax_rate = DecimalTextField()
+    net = DecimalTextField()
+    tax = DecimalTextField()
 
 
 class InterventionSchema(serializers.Serializer[Any]):
@@ -126,6 +174,8 @@ class InvoiceSchema(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
     checkout_url = serializers.CharField(help_text="Send the payer here.")
     methods = MethodSchema(many=True)
+    lines = LineSchema(many=True)
+    tax_totals = TaxTotalSchema(many=True, help_text="Of the lines, by tax rate.")
     interventions = InterventionSchema(many=True, help_text="What was done to it by hand, oldest first.")
 
 
@@ -188,6 +238,9 @@ class Invoices(Resource):
             "amount_not_positive",
             "tolerance_invalid",
             "expiry_invalid",
+            "line_invalid",
+            "line_tax_mismatch",
+            "lines_amount_mismatch",
             "external_ref_invalid",
             "currency_unknown",
             *CHOOSING_A_COIN,
@@ -210,7 +263,9 @@ class Invoices(Resource):
     @idempotent
     def post(self, request: Request) -> Response:
         """Open an invoice. With `methods`, addresses are issued and prices fixed at once."""
-        order = NewInvoice(**self.body(NewInvoiceBody))
+        asked = self.body(NewInvoiceBody)
+        lines = [NewLine(**line) for line in asked.pop("lines", ())]
+        order = NewInvoice(**asked, lines=lines)
         try:
             state = lifecycle.open_invoice(self.book, order)
         except (BadAmount, PaymentError, ReferenceRefused) as error:
@@ -264,7 +319,9 @@ def invoice_json(state: InvoiceState, live: bool) -> dict[str, Any]:
         "created_at": invoice.created_at,
         "expires_at": invoice.expires_at,
         "checkout_url": f"{settings.PUBLIC_URL}/pay/{invoice.public_id}",
-        "methods": [method_json(method) for method in state.methods],
+        "methods": [method_json(method, invoice) for method in state.methods],
+        "lines": [_line_json(line, invoice.currency) for line in state.lines],
+        "tax_totals": _tax_totals_json(invoice),
         "interventions": [_intervention_json(intervention) for intervention in state.interventions],
     }
 
@@ -274,22 +331,48 @@ def _intervention_json(row: Intervention) -> dict[str, Any]:
     return {**facts, "made_at": row.made_at}
 
 
-def method_json(method: MethodState) -> dict[str, Any]:
+def _line_json(line: InvoiceLine, currency: str) -> dict[str, str]:
+    return {
+        "description": line.description,
+        "quantity": plain(line.quantity),
+        "net": money(line.net, currency),
+        "tax_rate": plain(line.tax_rate),
+        "tax": money(line.tax, currency),
+    }
+
+
+def _tax_totals_json(invoice: Invoice) -> list[dict[str, str]]:
+    totals = (invoice.tax_totals or {}).items()
+    return [
+        {"tax_rate": rate, **{name: money(Decimal(text), invoice.currency) for name, text in sums.items()}}
+        for rate, sums in sorted(totals, key=lambda total: Decimal(total[0]))
+    ]
+
+
+def method_json(method: MethodState, invoice: Invoice) -> dict[str, Any]:
     """As `MethodSchema` describes it."""
     return {
         "method": f"{method.asset.code}@{method.chain.code}",
         **_public_method_json(method),
         "rate": _rate_json(method),
+        "quoted_at": method.quote.chosen_at,
+        "quote_expires_at": invoice.expires_at,
         "payments": [payment_json(payment) for payment in method.payments],
     }
 
 
 def _rate_json(method: MethodState) -> dict[str, Any] | None:
     rate = method.rate
-    if rate is None:
+    if rate is None or method.quoted_price is None:
         return None
-    price = plain(rate.price)
-    return {"price": price, "currency": rate.currency, "source": rate.source, "observed_at": rate.observed_at}
+    return {
+        "price": plain(rate.price),
+        "spread": plain(method.quote.spread),
+        "quoted_price": plain(method.quoted_price),
+        "currency": rate.currency,
+        "source": rate.source,
+        "observed_at": rate.observed_at,
+    }
 
 
 def _public_json(state: InvoiceState) -> dict[str, Any]:
@@ -298,7 +381,7 @@ def _public_json(state: InvoiceState) -> dict[str, Any]:
         "id": invoice.public_id,
         "status": invoice.status,
         "exception": invoice.exception,
-        "amount": asked(invoice.amount, invoice.currency),
+        "amount": money(invoice.amount, invoice.currency),
         "currency": invoice.currency,
         "description": invoice.description,
         "expires_at": invoice.expires_at,

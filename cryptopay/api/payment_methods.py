@@ -53,10 +53,10 @@ class PaymentMethods(Resource):
     @extend_schema(operation_id="list_payment_methods", responses=MethodsSchema)
     def get(self, request: Request, invoice_id: str) -> Response:
         """The chosen methods of an invoice, and what else you can be paid in."""
-        state = state_of(self.find(Invoice.objects.all(), invoice_id))
+        invoice = self.find(Invoice.objects.all(), invoice_id)
         return Response(
             {
-                "data": [method_json(method) for method in state.methods],
+                "data": [method_json(method, invoice) for method in state_of(invoice).methods],
                 "available": [_offer_json(offer) for offer in lifecycle.offers(self.book)],
             }
         )
@@ -69,7 +69,7 @@ class PaymentMethods(Resource):
         chosen = lifecycle.choose_method(invoice.pk, self.book, self.body(MethodBody)["method"])
         state = state_of(invoice)
         wanted = next(method for method in state.methods if method.asset.pk == chosen.asset_id)
-        return Response(method_json(wanted), status=201)
+        return Response(method_json(wanted, invoice), status=201)
 
 
 def _offer_json(offer: Offer) -> dict[str, Any]:

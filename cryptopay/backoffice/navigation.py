@@ -35,6 +35,7 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
     "Operations": (
         Desk("Invoices", "receipt_long", "payments.invoice"),
         Desk("Payments", "payments", "payments.payment"),
+        Desk("Terms", "percent", "payments.terms"),
         Desk("Unassigned", "help", "payments.unassignedreceipt"),
         Desk("Deposits", "move_to_inbox", "monitor.deposit"),
         Desk("Customers' addresses", "contact_page", "payments.customeraddress"),

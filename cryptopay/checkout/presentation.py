@@ -220,11 +220,11 @@ def _request(method: MethodState, now: datetime) -> Request | None:
 
 
 def _rate(method: MethodState) -> str:
-    rate = method.rate
-    if rate is None:
+    rate, price = method.rate, method.quoted_price
+    if rate is None or price is None:
         return ""
     words = _("1 %(asset)s = %(price)s %(currency)s")
-    return words % {"asset": rate.asset_code, "price": languages.number(plain(rate.price)), "currency": rate.currency}
+    return words % {"asset": rate.asset_code, "price": languages.number(plain(price)), "currency": rate.currency}
 
 
 def _rate_source(method: MethodState, now: datetime) -> str:
@@ -232,7 +232,7 @@ def _rate_source(method: MethodState, now: datetime) -> str:
     if method.rate is None:
         return ""
     source, time = languages.isolated(method.rate.source), languages.moment(method.rate.observed_at, now)
-    fixed = languages.moment(method.fixed_at or now, now)
+    fixed = languages.moment(method.fixed_at, now)
     words = _("Rate of %(source)s, %(time)s; fixed for this invoice at %(fixed)s")
     return words % {"source": source, "time": time, "fixed": fixed}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NotRequired, TypedDict
 
 from .calls import Call, at, given
 from .sending import AsyncListing, AsyncSender, Listing, Sender
@@ -51,8 +51,37 @@ class Invoice:
     checkout_url: str
     """Send the payer here."""
     methods: tuple[Method, ...]
+    lines: tuple[Line, ...]
+    tax_totals: tuple[TaxTotal, ...]
+    """Of the lines, by tax rate."""
     interventions: tuple[Intervention, ...]
     """What was done to it by hand, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is asked for; amounts in the invoice's currency."""
+
+    description: str
+    quantity: Decimal
+    net: Decimal
+    tax_rate: Decimal
+    """Per cent."""
+    tax: Decimal
+
+
+class LineBody(TypedDict):
+    """One thing that is asked for."""
+
+    description: str
+    quantity: NotRequired[str]
+    """For people; "1" where there is none."""
+    net: Decimal | str
+    """Of the whole line, in the invoice's currency; below zero: a discount."""
+    tax_rate: NotRequired[str]
+    """Per cent: "19", "7.7". None: no tax."""
+    tax: NotRequired[Decimal | str]
+    """Net times rate, rounded line by line to the minor unit, half up; refused otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,11 @@ class Method:
     confirmed: Amount
     remaining: Amount
     rate: Rate | None
+    """Null: the invoice is in that coin itself."""
+    quoted_at: datetime
+    """When it was chosen. What is due never changes after."""
+    quote_expires_at: datetime
+    """Until then. What comes later is the customer's credit, in the coin it came in, at no price of ours."""
     payments: tuple[Payment, ...]
 
 
@@ -150,10 +184,23 @@ class Rate:
     """The recorded price that fixed what is due."""
 
     price: Decimal
-    """Of one whole coin, in the invoice's currency."""
+    """Of one whole coin, in the invoice's currency, as it was recorded."""
+    spread: Decimal
+    """Share that your terms take off it."""
+    quoted_price: Decimal
+    """What is left of it, exactly: the coin counts so much."""
     currency: str
     source: str
     observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaxTotal:
+    """All lines of one tax rate."""
+
+    tax_rate: Decimal
+    net: Decimal
+    tax: Decimal
 
 
 class InvoicesGroup:
@@ -192,6 +239,7 @@ class InvoicesGroup:
         expires_in_seconds: int | None = None,
         tolerance: str | None = None,
         least_confirmations: int | None = None,
+        lines: Sequence[LineBody] | None = None,
         idempotency_key: str | None = None,
     ) -> Invoice:
         """Open an invoice. With `methods`, addresses are issued and prices fixed at once.
@@ -211,6 +259,7 @@ class InvoicesGroup:
                 expires_in_seconds=expires_in_seconds,
                 tolerance=tolerance,
                 least_confirmations=least_confirmations,
+                lines=lines,
                 idempotency_key=idempotency_key,
             )
         )
@@ -299,6 +348,7 @@ class AsyncInvoicesGroup:
         expires_in_seconds: int | None = None,
         tolerance: str | None = None,
         least_confirmations: int | None = None,
+        lines: Sequence[LineBody] | None = None,
         idempotency_key: str | None = None,
     ) -> Invoice:
         """Open an invoice. With `methods`, addresses are issued and prices fixed at once.
@@ -318,6 +368,7 @@ class AsyncInvoicesGroup:
                 expires_in_seconds=expires_in_seconds,
                 tolerance=tolerance,
                 least_confirmations=least_confirmations,
+                lines=lines,
                 idempotency_key=idempotency_key,
             )
         )
@@ -402,6 +453,7 @@ def _create_invoice(
     expires_in_seconds: int | None = None,
     tolerance: str | None = None,
     least_confirmations: int | None = None,
+    lines: Sequence[LineBody] | None = None,
     idempotency_key: str | None = None,
 ) -> Call[Invoice]:
     return Call(
@@ -420,6 +472,7 @@ def _create_invoice(
             expires_in_seconds=expires_in_seconds,
             tolerance=tolerance,
             least_confirmations=least_confirmations,
+            lines=lines,
         ),
         idempotency_key=idempotency_key,
     )

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 from cryptopay.merchants import api_keys, onboarding, payment_page
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
 from cryptopay.merchants.secrecy import shown_once
-from ledger.readonly import ReadOnlyAdmin, label, moment
+from ledger.readonly import ReadOnlyAdmin, label, moment, table
 
 admin.site.unregister(Group)  # roles say who may do what
 
@@ -182,14 +182,18 @@ class CustomerAdmin(ReadOnlyAdmin):
     list_display = ["reference", "name", "since", "book"]
     list_filter = ["book"]
     list_select_related = ["book"]
-    search_fields = ["external_ref", "name"]
+    search_fields = ["external_ref", "name", "email"]
     ordering = ["-id"]
-    fields = ["reference", "name", "since", "book"]
+    fields = ["reference", "name", "email", "notes", "since", "book"]
     readonly_fields = fields
 
     @display(description="customer", ordering="external_ref")
     def reference(self, customer: Customer) -> str:
         return customer.external_ref
+
+    @display(description="metadata")
+    def notes(self, customer: Customer) -> SafeString:
+        return table(["Name", "Value"], sorted(customer.metadata.items()), "None.")
 
     @display(description="since", ordering="created_at")
     def since(self, customer: Customer) -> SafeString | str:

@@ -40,6 +40,7 @@ GRANTS: dict[str, frozenset[str]] = {
             *("webhooks.view_*", "webhooks.add_endpoint", "webhooks.change_endpoint", "webhooks.change_delivery"),
             *("keys.view_*", "keys.add_masterkey", "keys.change_masterkey", "keys.export_masterkey"),
             *("ledger.view_book", "ledger.change_book"),
+            *("payments.view_terms", "payments.add_terms", "payments.change_terms"),
         }
     ),
 }

@@ -1,5 +1,6 @@
 """Invoices and payments in the admin. All of it is read-only."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -10,12 +11,15 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-import cryptopay.payments.admin_receipts  # noqa: F401 - its page registers itself
+import cryptopay.payments.admin_receipts
+import cryptopay.payments.admin_terms  # noqa: F401 - so does this one
 from cryptopay.payments import quotes, representation
+from cryptopay.payments.admin_interventions import ByHand
 from cryptopay.payments.models import ChainNotice, CustomerAddress, IntakePosition, Invoice, Payment
-from cryptopay.payments.status import InvoiceState, PaymentState, depth, payment_states, state_of
+from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, depth, payment_states, state_of
 from cryptopay.webhooks.models import Event
 from keys.issuing import verified_many
+from ledger.money import plain
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
 from monitor.admin_chains import ChainFilter
 from monitor.chains import CHAINS
@@ -40,7 +44,7 @@ SHOWN = 50
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin):
+class InvoiceAdmin(ByHand):
     list_display = ["number", "asked", "standing", "customer_name", "created", "book"]
     list_filter = ["status", "exception", period("created_at"), "book"]
     list_select_related = ["customer", "book"]
@@ -52,7 +56,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     fields = [
         *("number", "asked", "standing", "customer_name", "description", "created", "expires", "book"),
-        *("methods_table", "payments_table", "events_table"),
+        *("lines_table", "methods_table", "payments_table", "by_hand_table", "events_table"),
     ]
     readonly_fields = fields
 
@@ -64,8 +68,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
 
     @display(description="amount")
     def asked(self, invoice: Invoice) -> SafeString:
-        text = quotes.asked(invoice.amount, invoice.currency)
-        return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, invoice.currency)
+        return _money(invoice.amount, invoice)
 
     @display(description="status", ordering="status")
     def standing(self, invoice: Invoice) -> SafeString:
@@ -94,12 +97,33 @@ class InvoiceAdmin(ReadOnlyAdmin):
                 method.chain.title,
                 *(amount(figure.base_units, method.asset) for figure in (method.due, method.paid, method.remaining)),
                 _place(method.address) if method.address else "Withheld: does not follow from its key",
-                str(method.rate) if method.rate else "–",
+                _rate(method),
             )
             for method in self._state(invoice).methods
         ]
         headings = ["Chain", "Due", "Paid", "Remaining", "Address", "Rate"]
         return table(headings, rows, "The payer has not chosen a coin yet.")
+
+    @display(description="what is asked for")
+    def lines_table(self, invoice: Invoice) -> SafeString:
+        rows = [
+            (
+                line.description,
+                plain(line.quantity),
+                *(_money(each, invoice) for each in (line.net, line.tax)),
+                f"{plain(line.tax_rate)} %",
+            )
+            for line in self._state(invoice).lines
+        ]
+        return table(["Line", "Quantity", "Net", "Tax", "Rate"], rows, "One amount, without lines.")
+
+    @display(description="done by hand")
+    def by_hand_table(self, invoice: Invoice) -> SafeString:
+        rows = [
+            (moment(done.made_at), done.get_status_display(), done.reason, done.by, done.get_status_before_display())
+            for done in self._state(invoice).interventions
+        ]
+        return table(["Date", "Now", "Reason", "By", "Before"], rows, "Nothing.")
 
     @display(description="what arrived")
     def payments_table(self, invoice: Invoice) -> SafeString:
@@ -108,7 +132,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             (
                 moment(payment.seen_at),
                 amount(payment.amount.base_units, payment.amount.asset),
-                f"{payment.state.label}, late" if payment.late else payment.state.label,
+                _words(payment.payment),
                 depth(payment),
                 outlook(payment.expected) or "–",
                 code(payment.txid),
@@ -136,6 +160,25 @@ class InvoiceAdmin(ReadOnlyAdmin):
             known["shown_state"] = state_of(invoice)
         state: InvoiceState = known["shown_state"]
         return state
+
+
+def _money(figure: Decimal, invoice: Invoice) -> SafeString:
+    text = quotes.asked(figure, invoice.currency)
+    return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, invoice.currency)
+
+
+def _rate(method: MethodState) -> str:
+    """As it was recorded, and what the merchant's spread left of it."""
+    if method.rate is None or method.quoted_price is None:
+        return "–"
+    if not method.quote.spread:
+        return str(method.rate)
+    return f"{method.rate}, counted as {plain(method.quoted_price)}"
+
+
+def _words(payment: Payment) -> str:
+    words = str(payment.get_state_display())
+    return f"{words}, late{' and accepted' if payment.accepted else ''}" if payment.late else words
 
 
 class PaymentsPage(ChangeList):
@@ -188,8 +231,7 @@ class PaymentAdmin(ReadOnlyAdmin):
 
     @display(description="state", ordering="state")
     def state_label(self, payment: Payment) -> SafeString:
-        words = payment.get_state_display()
-        return label(f"{words}, late" if payment.late else words, STATE_COLOURS[payment.state])
+        return label(_words(payment), STATE_COLOURS[payment.state])
 
     @display(description="depth")
     def depth(self, payment: Payment) -> str:

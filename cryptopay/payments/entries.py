@@ -26,6 +26,7 @@ accountant has reversed by hand is not taken back once more.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -128,8 +129,11 @@ def taken_back(event: ChainEvent, receipt: Receipt, settled_entry_id: int) -> No
         _reverse(resolution)
 
 
-def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime) -> int:
-    """A settled invoice is income: what was due in this coin leaves the customer's account; the entry's id."""
+def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime, *, with_tax: bool = True) -> int:
+    """A settled invoice is income: what was due in this coin leaves the customer's account; the entry's id.
+
+    `with_tax`: it names the tax of the whole invoice, in the invoice's currency, which one of its entries does.
+    """
     rate = _rate_of_sale(invoice, method)
     return journal.post(
         Entry(
@@ -143,7 +147,7 @@ def sale(invoice: Invoice, method: PaymentMethod, base_units: int, at: datetime)
             description=f"Sale {invoice}",
             source="invoice",
             rate_id=rate.pk if rate else None,
-            meta=_references(invoice),
+            meta=_references(invoice) | (_tax(invoice) if with_tax else {}),
             carry=True,
         )
     )
@@ -234,9 +238,14 @@ def _customer(invoice: Invoice) -> str:
     return invoice.customer.external_ref if invoice.customer else ""
 
 
-def _references(invoice: Invoice) -> dict[str, str]:
+def _references(invoice: Invoice) -> dict[str, Any]:
     references = {"invoice": invoice.public_id, "order": invoice.order_id, "customer": _customer(invoice)}
     return {name: value for name, value in references.items() if value}
+
+
+def _tax(invoice: Invoice) -> dict[str, Any]:
+    """Net and tax by rate, where the invoice has lines: "tax": {"19": {"net": "100", "tax": "19"}}."""
+    return {"tax": invoice.tax_totals, "currency": invoice.currency} if invoice.tax_totals else {}
 
 
 def _of_deposit(deposit: Deposit) -> dict[str, str]:
@@ -244,7 +253,8 @@ def _of_deposit(deposit: Deposit) -> dict[str, str]:
 
 
 def _rate_of_sale(invoice: Invoice, method: PaymentMethod) -> Rate | None:
-    """The quoted rate, where the quote was in the book's currency: a sale is worth what the invoice asked."""
+    """The quoted rate, where the quote was in the book's currency: a sale is worth what the invoice asked, and the
+    merchant's spread on it, for the coins are worth that."""
     if method.rate is not None and method.rate.currency == invoice.book.currency:
         return method.rate
     return _rate_now(invoice.book, method.asset)

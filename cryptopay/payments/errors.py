@@ -43,6 +43,24 @@ class ToleranceInvalid(PaymentError):
     code = "tolerance_invalid"
 
 
+class LineInvalid(PaymentError):
+    """A line of an invoice cannot be read."""
+
+    code = "line_invalid"
+
+
+class TaxOffRule(PaymentError):
+    """A line's tax is not its net times its rate, rounded to the minor unit, half away from zero."""
+
+    code = "line_tax_mismatch"
+
+
+class LinesOffAmount(PaymentError):
+    """All nets and taxes are not the invoice's amount."""
+
+    code = "lines_amount_mismatch"
+
+
 class ExpiryInvalid(PaymentError):
     """Shorter than a minute or longer than thirty days."""
 

@@ -15,6 +15,8 @@ from monitor.models import Deposit
 
 MOVES = ("state", "pending_entry", "settled_entry")
 """Columns of what arrived that change."""
+_QUOTES = PaymentMethod.objects.defer("chosen_at", "spread")
+"""Of how a price came about nothing is asked here."""
 
 
 class HeldInvoices:
@@ -29,7 +31,7 @@ class HeldInvoices:
         """
         locked = Invoice.objects.select_for_update(skip_locked=skip_locked).defer("created_at", "return_url")
         invoices = list(among(locked, "id", ids).order_by("pk")) if ids else []
-        readings = status.read(invoices, PaymentMethod.objects.defer("chosen_at"), Payment.objects.defer("seen_at"))
+        readings = status.read(invoices, _QUOTES, Payment.objects.defer("seen_at"))
         self.readings = {reading.invoice.pk: reading for reading in readings}
         self.methods = [method for reading in readings for method in reading.methods]
         self.payments = {

@@ -16,7 +16,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, W
 from django.utils import timezone
 
 from cryptopay.merchants import onboarding
-from cryptopay.payments import assets, entries, events, machine, status
+from cryptopay.payments import assets, entries, events, lines, machine, status
 from cryptopay.payments.errors import (
     ExpiryInvalid,
     InvoiceClosed,
@@ -26,7 +26,8 @@ from cryptopay.payments.errors import (
     UnknownMethod,
 )
 from cryptopay.payments.holding import HeldInvoices
-from cryptopay.payments.models import Invoice, Payment, PaymentMethod
+from cryptopay.payments.lines import NewLine
+from cryptopay.payments.models import Invoice, Payment, PaymentMethod, Terms
 from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
 from cryptopay.payments.status import Reading
 from cryptopay.webhooks import outbox
@@ -63,10 +64,12 @@ class NewInvoice:
     customer_ref: str = ""
     return_url: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    expires_in_seconds: int = 900
-    tolerance: str = "0"
+    expires_in_seconds: int | None = None
+    """None, and a tolerance of None: as the book's terms have it."""
+    tolerance: str | None = None
     least_confirmations: int = 0
     methods: Sequence[str] = ()
+    lines: Sequence[NewLine] = ()
 
 
 @dataclass(frozen=True)
@@ -98,31 +101,35 @@ class Offer:
 def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
     """Open an invoice, tell the merchant, and say how it stands.
 
-    Raises `UnknownCurrency`, `BadAmount`, `AmountNotPositive`, `ToleranceInvalid`, `ExpiryInvalid`, and what
-    `choose_method` raises for each of `order.methods`.
+    Raises `UnknownCurrency`, `BadAmount`, `AmountNotPositive`, `ToleranceInvalid`, `ExpiryInvalid`, what `lines.read`
+    raises, and what `choose_method` raises for each of `order.methods`.
     """
-    available = offers(book)
+    available, terms = offers(book), terms_of(book.pk)
     unit = _unit(available, order.currency)
-    deadline = timezone.now() + _duration(order.expires_in_seconds)
+    amount = price(order.amount, unit)
+    asked_for = lines.read(order.lines, amount, unit)
+    deadline = timezone.now() + _duration(order.expires_in_seconds, terms)
     invoice = Invoice.objects.create(
         book=book,
         customer=onboarding.customer(book, order.customer_ref) if order.customer_ref else None,
         order_id=order.order_id,
         description=order.description,
-        amount=price(order.amount, unit),
+        amount=amount,
         currency=order.currency,
-        tolerance=_tolerance(order.tolerance),
+        tolerance=terms.tolerance if order.tolerance is None else _tolerance(order.tolerance),
+        tax_totals=lines.tax_totals(asked_for),
         least_confirmations=order.least_confirmations,
         return_url=order.return_url,
         metadata=dict(order.metadata),
         expires_at=deadline,
         monitored_until=deadline + MONITORING,
     )
+    lines.store(asked_for, invoice)
     chosen = dict.fromkeys(_offer(available, method) for method in order.methods)  # each once, in their order
-    methods = [_priced(invoice, offer) for offer in chosen]
+    methods = [_priced(invoice, offer, terms) for offer in chosen]
     events.tell(events.InvoiceCreated(status.state_at_opening(invoice, methods)))
     _give_addresses(methods)
-    return status.state_at_opening(invoice, methods)
+    return status.state_at_opening(invoice, methods, asked_for)
 
 
 @transaction.atomic
@@ -138,7 +145,7 @@ def choose_method(invoice_id: int, book: Book, method: str) -> PaymentMethod:
     offer = _offer(offers(book), method)
     chosen = invoice.methods.filter(asset=offer.asset).first()
     if chosen is None:
-        chosen = _priced(invoice, offer)
+        chosen = _priced(invoice, offer, terms_of(book.pk))
         _give_addresses([chosen])
     return chosen
 
@@ -178,8 +185,8 @@ def advance(reading: Reading, at: datetime, news: News | None = None, now: datet
 def settle(reading: Reading, at: datetime) -> None:
     """Post the sale of a held invoice that is paid."""
     reading.invoice.settlements += 1
-    for method, base_units in status.sold_shares(reading):
-        entries.sale(reading.invoice, method, base_units, at)
+    for number, (method, base_units) in enumerate(status.sold_shares(reading)):
+        entries.sale(reading.invoice, method, base_units, at, with_tax=number == 0)
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -233,17 +240,24 @@ def _due(now: datetime) -> QuerySet[Invoice]:
     return Invoice.objects.filter(overdue | over).annotate(deadline=deadline).filter(~Exists(unread))
 
 
-def _priced(invoice: Invoice, offer: Offer) -> PaymentMethod:
+def terms_of(book_id: int) -> Terms:
+    """The book's, or those of whoever has said nothing."""
+    return Terms.objects.filter(book_id=book_id).first() or Terms(book_id=book_id)
+
+
+def _priced(invoice: Invoice, offer: Offer, terms: Terms) -> PaymentMethod:
     """A method with its price and, as yet, without an address; not stored."""
     if invoice.status != Invoice.Status.NEW or invoice.expires_at <= timezone.now():
         raise InvoiceClosed(f"the invoice is {invoice.get_status_display().lower()}")
-    fixed = quote(invoice.book_id, invoice.amount, invoice.currency, offer.asset, offer.chain, offer.minimum_base_units)
+    asked, least = (invoice.amount, invoice.currency), offer.minimum_base_units
+    fixed = quote(invoice.book_id, *asked, offer.asset, offer.chain, least, terms.spread)
     return PaymentMethod(
         book_id=invoice.book_id,
         invoice=invoice,
         asset=offer.asset,
         due_base_units=fixed.due_base_units,
         rate=fixed.rate,
+        spread=fixed.spread,
     )
 
 
@@ -278,7 +292,8 @@ def _unit(available: Sequence[Offer], currency: str) -> Fiat | Asset:
     raise UnknownCurrency(f"{currency} is neither a known currency nor a coin this book can be paid in", "/currency")
 
 
-def _duration(seconds: int) -> timedelta:
+def _duration(asked: int | None, terms: Terms) -> timedelta:
+    seconds = terms.expires_in_seconds if asked is None else asked
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
         raise ExpiryInvalid(f"from {SHORTEST_SECONDS} to {LONGEST_SECONDS} seconds", "/expires_in_seconds")
     return timedelta(seconds=seconds)

@@ -35,6 +35,40 @@ def notice_id() -> str:
     return f"cev_{ULID()}".lower()
 
 
+class Terms(models.Model):
+    """What a merchant asks of payers in a book, where an invoice says nothing else. A change counts for new quotes."""
+
+    book = models.OneToOneField(Book, on_delete=models.PROTECT, related_name="+")
+    spread = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal(0),
+        help_text="Share by which coins are priced below their rate: 0.01 asks about one per cent more of them.",
+    )
+    tolerance = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal(0),
+        help_text="Share of an invoice's amount that may be missing.",
+    )
+    expires_in_seconds = models.PositiveIntegerField(
+        default=900, help_text="How long a payer has, and a price is kept: 60 to 2,592,000 seconds."
+    )
+
+    class Meta:
+        verbose_name_plural = "terms"
+        constraints = [
+            models.CheckConstraint(condition=Q(spread__gte=0, spread__lte=Decimal("0.5")), name="terms_spread"),
+            models.CheckConstraint(condition=Q(tolerance__gte=0, tolerance__lt=1), name="terms_tolerance"),
+            models.CheckConstraint(
+                condition=Q(expires_in_seconds__gte=60, expires_in_seconds__lte=30 * 24 * 3600), name="terms_expiry"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Terms of {self.book}"
+
+
 class Invoice(models.Model):
     """A merchant asks for `amount` of `currency`, coin or fiat. Status and exception say where it stands."""
 
@@ -73,6 +107,8 @@ class Invoice(models.Model):
     exception = models.CharField(max_length=12, choices=Exceptional, default=Exceptional.NONE)
     settlements = models.PositiveIntegerField(default=0)
     """How often it was settled; more than once only after a reorg took a payment back."""
+    tax_totals = models.JSONField(null=True, editable=False)
+    """By tax rate in per cent ("19"): net and tax, exact decimals in the invoice's currency. None: it has no lines."""
     return_url = models.URLField(max_length=500, blank=True, default="")
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -105,6 +141,37 @@ class Invoice(models.Model):
     def settled_by_hand(self) -> bool:
         """What is sold then follows from what is received, not from what was due."""
         return self.status == self.Status.SETTLED and self.exception == self.Exceptional.MARKED
+
+
+class InvoiceLine(AppendOnly):
+    """One thing that is asked for: its net amount for the whole line, and the tax on it, in the invoice's currency.
+
+    All nets and taxes of an invoice are its amount, exactly. A discount is a line below zero.
+    """
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False)
+    position = models.PositiveSmallIntegerField()
+    description = models.CharField(max_length=200)
+    quantity = models.DecimalField(max_digits=15, decimal_places=4, default=Decimal(1))
+    net = models.DecimalField(max_digits=96, decimal_places=18)
+    tax_rate = models.DecimalField(max_digits=7, decimal_places=4, help_text="Per cent.")
+    tax = models.DecimalField(max_digits=96, decimal_places=18)
+
+    objects = AppendOnlyQuerySet["InvoiceLine"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="line_in_its_place"),
+            models.CheckConstraint(condition=Q(tax_rate__gte=0, tax_rate__lte=100), name="line_tax_rate"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="line_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(net__gte=0, tax__gte=0) | Q(net__lte=0, tax__lte=0), name="line_tax_goes_with_net"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
 
 
 class Intervention(AppendOnly):
@@ -146,6 +213,9 @@ class PaymentMethod(AppendOnly):
     watched = models.OneToOneField(WatchedAddress, on_delete=models.PROTECT, related_name="payment_method")
     due_base_units = BaseUnitsField()
     rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+")
+    spread = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal(0), db_default=Decimal(0), help_text="As the terms had it then."
+    )
     chosen_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = AppendOnlyQuerySet["PaymentMethod"].as_manager()
@@ -154,6 +224,7 @@ class PaymentMethod(AppendOnly):
         constraints = [
             models.UniqueConstraint(fields=["book", "invoice", "asset"], name="method_once_an_invoice"),
             models.CheckConstraint(condition=Q(due_base_units__gt=0), name="method_due_positive"),
+            models.CheckConstraint(condition=Q(spread__gte=0, spread__lt=1), name="method_spread"),
         ]
 
     def __str__(self) -> str:
@@ -186,7 +257,9 @@ class Payment(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.SEEN)
     late = models.BooleanField(default=False, help_text="Seen after the invoice expired, or was cancelled or marked.")
     accepted = models.BooleanField(
-        default=False, help_text="Late, and counted all the same: it was there when the invoice was marked settled."
+        default=False,
+        db_default=False,
+        help_text="Late, and counted all the same: it was there when the invoice was marked settled.",
     )
     pending_entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="+", db_index=False)
     settled_entry = models.ForeignKey(

@@ -4,7 +4,7 @@ Rounding: up, to the chain's `quote_decimals`, so that a merchant is never short
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import ceil
 
@@ -20,6 +20,9 @@ FIAT_DECIMALS = {
     "USD": 2, "ZAR": 2,
 }  # fmt: skip
 """Fiat currencies and their minor units, by ISO 4217."""
+
+_EXACT_DIGITS = 60
+"""More than a price (38) and a spread (5) have together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ def asked(amount: Decimal, currency: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Due in base units of the coin; `rate` is None where the invoice is in that coin itself."""
+    """Due in base units of the coin; `rate` is None, and `spread` 0, where the invoice is in that coin itself."""
 
     due_base_units: int
     rate: Rate | None
+    spread: Decimal = Decimal(0)
 
 
 def price(text: str, unit: Fiat | Asset) -> Decimal:
@@ -57,24 +61,37 @@ def price(text: str, unit: Fiat | Asset) -> Decimal:
 
 
 def quote(
-    book_id: int, amount: Decimal, currency: str, asset: Asset, chain: Chain, minimum_base_units: int | None = None
+    book_id: int,
+    amount: Decimal,
+    currency: str,
+    asset: Asset,
+    chain: Chain,
+    minimum_base_units: int | None = None,
+    spread: Decimal = Decimal(0),
 ) -> Quote:
-    """`minimum_base_units` is a token's own; without it the chain's, of its coin, holds.
+    """`minimum_base_units` is a token's own; without it the chain's, of its coin, holds. `spread`: see `quoted_price`.
 
     Raises `UnknownMethod`, `AmountBelowMinimum`, `BadAmount` and the errors of `ledger.rates.current`.
     """
     if currency in FIAT_DECIMALS:
         rate = rates.current(book_id, asset.code, currency)
-        due = rounded_up(Fraction(amount) / Fraction(rate.price), asset.decimals, chain.quote_decimals)
+        coins = Fraction(amount) / Fraction(quoted_price(rate.price, spread))
+        due = rounded_up(coins, asset.decimals, chain.quote_decimals)
     elif currency == asset.code:
-        rate, due = None, ceil(Fraction(amount) * 10**asset.decimals)
+        rate, spread, due = None, Decimal(0), ceil(Fraction(amount) * 10**asset.decimals)
     else:
         raise UnknownMethod(f"an invoice in {currency} is not paid in {asset.code}", "/method")
     minimum = chain.minimum_base_units if minimum_base_units is None else minimum_base_units
     if due < minimum:
         least = Amount(minimum, asset)
         raise AmountBelowMinimum(f"{chain.title} credits {least} at least", "/amount")
-    return Quote(Amount(due, asset).base_units, rate)
+    return Quote(Amount(due, asset).base_units, rate, spread)
+
+
+def quoted_price(price: Decimal, spread: Decimal) -> Decimal:
+    """What a coin counts in an invoice: its recorded price less the merchant's spread, exactly."""
+    with localcontext(prec=_EXACT_DIGITS):
+        return price * (1 - spread)
 
 
 def rounded_up(coins: Fraction, decimals: int, quote_decimals: int) -> int:

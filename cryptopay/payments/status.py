@@ -4,8 +4,9 @@ Amounts are exact; nothing is rounded but `remaining`, which rounds up so that p
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 from types import MappingProxyType
@@ -15,7 +16,8 @@ from django.utils import timezone
 
 from cryptopay.payments import uris
 from cryptopay.payments.machine import Facts
-from cryptopay.payments.models import Intervention, Invoice, Payment, PaymentMethod
+from cryptopay.payments.models import Intervention, Invoice, InvoiceLine, Payment, PaymentMethod
+from cryptopay.payments.quotes import quoted_price
 from keys import issuing
 from ledger.models import Asset, Rate
 from ledger.money import Amount
@@ -96,8 +98,18 @@ class MethodState:
     remaining: Amount
     rate: Rate | None
     payments: Sequence[PaymentState]
-    fixed_at: datetime | None = None
-    """When the price was fixed; None in the very transaction that does."""
+    quote: PaymentMethod
+    """The row that fixed it, for good."""
+
+    @property
+    def quoted_price(self) -> Decimal | None:
+        """Of a coin in this invoice: its rate less the merchant's spread. None: the invoice is in that coin."""
+        return quoted_price(self.rate.price, self.quote.spread) if self.rate else None
+
+    @property
+    def fixed_at(self) -> datetime:
+        """When the price was."""
+        return self.quote.chosen_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ class InvoiceState:
     methods: Sequence[MethodState]
     interventions: Sequence[Intervention] = ()
     """What was done to it by hand, oldest first; read where the invoice is shown, not where it is told of."""
+    lines: Sequence[InvoiceLine] = ()
+    """Read there, too."""
 
     @property
     def payments(self) -> list[PaymentState]:
@@ -139,7 +153,15 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     addresses = [method.address for reading in readings for method in reading.methods] if with_addresses else []
     shown = issuing.verified_many(addresses) if addresses else {}
     by_hand = _interventions([invoice for invoice in invoices if invoice.ended_by_hand])
-    return [state(reading, shown, by_hand.get(reading.invoice.pk, ())) for reading in readings]
+    lines = _lines([invoice for invoice in invoices if invoice.tax_totals is not None])
+    return [
+        replace(
+            state(reading, shown),
+            interventions=by_hand.get(reading.invoice.pk, ()),
+            lines=lines.get(reading.invoice.pk, ()),
+        )
+        for reading in readings
+    ]
 
 
 def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments: QuerySet[Payment]) -> list[Reading]:
@@ -154,20 +176,19 @@ def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments
     return [Reading(invoice, by_invoice[invoice.pk], by_method, cursors) for invoice in invoices]
 
 
-def state(
-    reading: Reading, shown: Mapping[int, str] = MappingProxyType({}), by_hand: Sequence[Intervention] = ()
-) -> InvoiceState:
+def state(reading: Reading, shown: Mapping[int, str] = MappingProxyType({})) -> InvoiceState:
     """How an invoice stands. `shown`: its verified addresses, by their keys; without them, no address is."""
-    methods = [_method_state(method, reading, shown) for method in reading.methods]
-    return InvoiceState(reading.invoice, methods, by_hand)
+    return InvoiceState(reading.invoice, [_method_state(method, reading, shown) for method in reading.methods])
 
 
-def state_at_opening(invoice: Invoice, methods: Sequence[PaymentMethod]) -> InvoiceState:
+def state_at_opening(
+    invoice: Invoice, methods: Sequence[PaymentMethod], lines: Sequence[InvoiceLine] = ()
+) -> InvoiceState:
     """How an invoice stands in the transaction that opens it: nobody can have paid it yet.
 
     `methods` are those just chosen. Addresses are empty until given; `issue_address` verifies each as it gives it.
     """
-    return InvoiceState(invoice, [_unpaid(method) for method in methods])
+    return InvoiceState(invoice, [_unpaid(method) for method in methods], lines=lines)
 
 
 def payment_states(payments: Sequence[Payment]) -> list[PaymentState]:
@@ -193,8 +214,8 @@ def facts(reading: Reading, now: datetime | None = None) -> Facts:
     paid = [p for method in reading.methods for p in reading.payments[method.pk] if p.state in COUNTED]
     cancelled = invoice.status == Invoice.Status.CANCELLED
     return Facts(
-        seen=_share(reading, COUNTED),
-        confirmed=_share(reading, (Payment.State.CONFIRMED,)),
+        seen=share(reading, COUNTED),
+        confirmed=share(reading, (Payment.State.CONFIRMED,)),
         needed=1 - Fraction(invoice.tolerance),
         paid_late=any(payment.late and not payment.accepted for payment in paid) or (cancelled and bool(paid)),
         paid_other=any(payment.asset_id != assets[payment.method_id] for payment in paid),
@@ -235,6 +256,14 @@ def _interventions(invoices: Sequence[Invoice]) -> dict[int, list[Intervention]]
     return found
 
 
+def _lines(invoices: Sequence[Invoice]) -> dict[int, list[InvoiceLine]]:
+    """The same of lines."""
+    found: dict[int, list[InvoiceLine]] = {invoice.pk: [] for invoice in invoices}
+    for row in among(InvoiceLine.objects.all(), "invoice", found).order_by("invoice", "position") if found else ():
+        found[row.invoice_id].append(row)
+    return found
+
+
 def _cursors() -> dict[str, Cursor]:
     """Of all chains: they are few."""
     return {row.chain_code: row for row in Cursor.objects.all()}
@@ -246,29 +275,34 @@ def _paid(method: PaymentMethod, reading: Reading, states: Collection[Payment.St
     return sum(p.base_units for p in found if p.state in states and p.asset_id == method.asset_id)
 
 
-def _share(reading: Reading, states: Collection[Payment.State]) -> Fraction:
+def share(reading: Reading, states: Collection[Payment.State]) -> Fraction:
+    """Paid of the whole due amount, over all methods, exactly."""
     found = ((_paid(method, reading, states), method.due_base_units) for method in reading.methods)
     shares = [Fraction(paid, due) for paid, due in found if paid]
     return sum(shares[1:], shares[0]) if shares else _NOTHING
 
 
+def remaining(method: PaymentMethod, paid: Fraction) -> int:
+    """Base units still due in this coin when that share is paid; up, so that paying them is enough."""
+    return ceil(max(_NOTHING, 1 - paid) * method.due_base_units)
+
+
 def _method_state(method: PaymentMethod, reading: Reading, shown: Mapping[int, str]) -> MethodState:
-    left = max(Fraction(0), 1 - _share(reading, COUNTED))
-    remaining = Amount(ceil(left * method.due_base_units), method.asset)
+    left = Amount(remaining(method, share(reading, COUNTED)), method.asset)
     address = shown.get(method.address_id, "")
     payments = reading.payments[method.pk]
     return MethodState(
         asset=method.asset,
         chain=method.chain,
         address=address,
-        uri=uris.payment_uri(method.chain, address, remaining, method.asset.contract) if address else "",
+        uri=uris.payment_uri(method.chain, address, left, method.asset.contract) if address else "",
         due=Amount(method.due_base_units, method.asset),
         paid=Amount(_paid(method, reading, COUNTED), method.asset),
         confirmed=Amount(_paid(method, reading, (Payment.State.CONFIRMED,)), method.asset),
-        remaining=remaining,
+        remaining=left,
         rate=method.rate,
         payments=[_payment_state(payment, reading.invoice, reading.cursors) for payment in payments],
-        fixed_at=method.chosen_at,
+        quote=method,
     )
 
 
@@ -286,6 +320,7 @@ def _unpaid(method: PaymentMethod) -> MethodState:
         remaining=due,
         rate=method.rate,
         payments=[],
+        quote=method,
     )
 
 

@@ -16,7 +16,7 @@ from ulid import ULID
 from cryptopay.payments import event_schemas, events, lifecycle, representation
 from cryptopay.payments.event_data import ChainAmountTold, ChainEventTold
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import ChainNotice, Invoice, Payment, notice_id, payment_id
+from cryptopay.payments.models import ChainNotice, Invoice, Payment, PaymentMethod, notice_id, payment_id
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
 from cryptopay.webhooks import endpoints, outbox
 from cryptopay.webhooks.outbox import EndpointTest
@@ -107,6 +107,7 @@ def _state(invoice: Invoice, payments: list[PaymentState]) -> InvoiceState:
         remaining=nothing if paid is due else due,
         rate=None,
         payments=payments,
+        quote=PaymentMethod(invoice=invoice, due_base_units=_BASE_UNITS),
     )
     return InvoiceState(invoice, [method])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cryptopay.payments import lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import Invoice
+from cryptopay.payments.models import Invoice, Terms
 from keys.models import Address, MasterKey
 from ledger.models import Rate
 from tests import people
@@ -43,6 +43,33 @@ def test_open(alice: Caller, order: dict[str, Any]) -> None:
     assert method["rate"]["price"] == "60000"
     assert body["checkout_url"].endswith(f"/pay/{body['id']}")
     assert alice.get(f"/invoices/{body['id']}").json() == body
+
+
+def test_lines_and_quotes_are_shown(alice: Caller, order: dict[str, Any]) -> None:
+    Terms.objects.create(book=alice.book, spread=Decimal("0.005"), tolerance=Decimal("0.01"))
+    asked = [
+        {"description": "Tea", "quantity": "2", "net": "22.00", "tax_rate": "19"},
+        {"description": "Off", "net": "-1.18", "tax_rate": "0"},
+    ]
+    body = alice.post("/invoices", {**order, "lines": asked}).json()
+    assert body["lines"] == [
+        {"description": "Tea", "quantity": "2", "net": "22.00", "tax_rate": "19", "tax": "4.18"},
+        {"description": "Off", "quantity": "1", "net": "-1.18", "tax_rate": "0", "tax": "0.00"},
+    ]
+    assert body["tax_totals"] == [
+        {"tax_rate": "0", "net": "-1.18", "tax": "0.00"},
+        {"tax_rate": "19", "net": "22.00", "tax": "4.18"},
+    ]
+    (method,) = body["methods"]
+    rate = {name: method["rate"][name] for name in ("price", "spread", "quoted_price")}
+    assert rate == {"price": "60000", "spread": "0.005", "quoted_price": "59700"}
+    assert method["due"]["base_units"] == "41877"  # 25 / 59700, rounded up
+    assert body["created_at"] <= method["quoted_at"] < method["quote_expires_at"] == body["expires_at"]
+    assert body["tolerance"] == "0.01"
+    assert alice.get(f"/invoices/{body['id']}").json() == body
+    (listed,) = alice.get("/invoices").json()["data"]
+    assert listed == body
+    assert alice.get(f"/invoices/{body['id']}/payment-methods").json()["data"] == body["methods"]
 
 
 def test_choose_later(alice: Caller) -> None:
@@ -182,6 +209,15 @@ def test_wrong_parameters(alice: Caller, query: dict[str, Any], expected: str) -
         ({"least_confirmations": -1}, 400, "min_value", "/least_confirmations"),
         ({"least_confirmations": 1001}, 400, "max_value", "/least_confirmations"),
         ({"least_confirmations": "6"}, 400, "invalid", "/least_confirmations"),
+        ({"lines": [{"description": "Tea", "net": "25"}, {"net": 5}]}, 400, "request_invalid", "/lines/1/description"),
+        ({"lines": [{"description": "Tea", "net": "25", "gross": "25"}]}, 400, "unknown_field", "/lines/0/gross"),
+        ({"lines": [{"description": "Tea", "net": "24"}]}, 400, "lines_amount_mismatch", "/lines"),
+        ({"lines": [{"description": "Tea", "net": "2.555"}]}, 400, "line_invalid", "/lines/0/net"),
+        (
+            {"lines": [{"description": "Tea", "net": "21.01", "tax_rate": "19", "tax": "4.00"}]},
+            *(400, "line_tax_mismatch", "/lines/0/tax"),
+        ),
+        ({"lines": [{"description": "Tea", "net": "1"}] * 201}, 400, "max_length", "/lines"),
         ({"colour": "red"}, 400, "unknown_field", "/colour"),
         ({"amount": "25\0"}, 400, "text_invalid", "/amount"),
     ],
@@ -277,6 +313,7 @@ def test_threat_42_no_field_of_a_model_can_be_set(alice: Caller, order: dict[str
         "expires_in_seconds",
         "tolerance",
         "least_confirmations",
+        "lines",
     }
     names = {
         name

@@ -21,7 +21,7 @@ from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.merchants.onboarding import create_merchant
 from cryptopay.payments import addresses, intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
-from cryptopay.payments.models import Invoice
+from cryptopay.payments.models import Invoice, Terms
 from cryptopay.webhooks import endpoints
 from keys.formats import format_of
 from keys.importing import import_credential
@@ -97,6 +97,7 @@ def _shop(name: str) -> Shop:
     for fate in ("seen", "confirmed", "dropped"):
         paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
     served(shop, name)
+    Terms.objects.create(book=shop.book)
     closing = periods.ask_to_close(shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant")
     proposals.approve(closing, by=f"{name}-approver")
     proposed(shop)

@@ -98,7 +98,7 @@ def test_threat_39_no_list_shows_anothers_row(shops: dict[str, Shop], signed_in:
 
 def test_threat_39_no_form_offers_anothers_merchant(shops: dict[str, Shop], signed_in: SignIn) -> None:
     client = signed_in(shops["Bob"].members["administrator"])
-    for name in ("merchants_apikey", "webhooks_endpoint", "merchants_membership", "keys_masterkey"):
+    for name in ("merchants_apikey", "webhooks_endpoint", "merchants_membership", "keys_masterkey", "payments_terms"):
         page = client.get(reverse(f"admin:{name}_add"))
         assert page.status_code == 200, name
         assert "Alice" not in page.content.decode(), name
