@@ -255,7 +255,6 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "CryptoPay",
-    "DESCRIPTION": "Invoices, payments and balances in cryptocurrency, backed by a double-entry ledger.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -265,6 +264,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "cryptopay.api.examples.add_to",
+        "cryptopay.api.introduction.add_to",
         "cryptopay.api.event_docs.add_to",
     ],
     "SERVE_AUTHENTICATION": [],
@@ -272,7 +272,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "validatorUrl": None},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": False,
+        "validatorUrl": None,
+        "defaultModelsExpandDepth": -1,
+    },
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatus": "cryptopay.payments.models.Invoice.Status",
         "InvoiceException": "cryptopay.payments.models.Invoice.Exceptional",
