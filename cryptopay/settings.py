@@ -17,7 +17,6 @@ import structlog
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
-from django.urls import reverse_lazy
 
 from cryptopay.feeds.sources import SOURCES
 from monitor.chains import CHAINS
@@ -103,6 +102,14 @@ for _code in FAUCET_URLS:
     if CHAINS[_code].live:
         raise ImproperlyConfigured(f"{CHAINS[_code].setting_name}_FAUCET_URL: a chain of real money has no faucet.")
 
+EMAIL_URL = env.str("EMAIL_URL", default=f"filemail:////{STATE_DIR / 'mail'}" if DEVELOPMENT else "")
+"""How mail leaves: `smtp+tls://user:password@host:587`. In development each mail is a file of `.state/mail/`."""
+if not EMAIL_URL:
+    raise ImproperlyConfigured("EMAIL_URL is not set. Set it to smtp+tls://user:password@host:587.")
+vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="CryptoPay <cryptopay@localhost>")
+
 DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
 """Where `make run` puts the demo shop; empty elsewhere."""
 
@@ -139,6 +146,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "pgtrigger",
+    "pghistory",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -156,6 +167,7 @@ INSTALLED_APPS = [
     "cryptopay.testmode",
     "cryptopay.api",
     "cryptopay.checkout",
+    "cryptopay.people",
 ]
 if DEVELOPMENT:
     INSTALLED_APPS.append("cryptopay.devnet")
@@ -169,6 +181,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "cryptopay.merchants.asking.Asking",
+    "allauth.account.middleware.AccountMiddleware",
+    "cryptopay.people.limits.WithoutCounters",
+    "cryptopay.people.doors.SecondFactorShown",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
 ]
@@ -224,7 +240,39 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "people_home"
+
+SECOND_FACTOR_REQUIRED = env.bool("SECOND_FACTOR_REQUIRED", default=not DEVELOPMENT)
+"""Whether those who could do most harm must have one: see `merchants.second_factor`."""
+SIGN_UP_OPEN = env.bool("SIGN_UP_OPEN", default=DEVELOPMENT)
+"""Whether strangers may open a merchant here; people who were invited always may sign up."""
+PROXIES = env.int("PROXIES", default=0 if DEVELOPMENT else 1)
+"""How many reverse proxies stand in front: so many entries from the right of X-Forwarded-For are to be believed."""
+
+# There is one way in, and it is allauth's; the back office sends everybody there.
+ACCOUNT_ADAPTER = "cryptopay.people.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "CryptoPay: "
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https://") else "http"
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES
+MFA_ADAPTER = "cryptopay.people.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "CryptoPay"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_PASSKEY_LOGIN_ENABLED = True
+# A passkey alone signs in, so it must prove the person, too: by a PIN, a finger, a face.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEVELOPMENT
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "French"), ("de", "German"), ("es", "Spanish"), ("ar", "Arabic")]
@@ -242,9 +290,23 @@ REDIS_URL = env.str("REDIS_URL", default="")
 if not REDIS_URL and not DEVELOPMENT:
     raise ImproperlyConfigured("REDIS_URL is not set. Point it at Redis or Valkey.")
 
+# Counters of tries, beside the broker's queues. Log-in counts there and lets nobody in where it cannot.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "people"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=0 if DEVELOPMENT else 6000)
+"""Of one API key; 0: as many as it likes."""
+API_REQUESTS_PER_MINUTE_WITHOUT_KEY = env.int("API_REQUESTS_PER_MINUTE_WITHOUT_KEY", default=0 if DEVELOPMENT else 600)
+"""Of one address that shows no valid key: payers' pages and guesses."""
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["cryptopay.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["cryptopay.api.authentication.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["cryptopay.api.limits.RequestLimits"],
+    "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["cryptopay.api.bodies.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cryptopay.api.bodies.AlwaysJson",

@@ -9,5 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", start, name="start"),
     path("admin/", admin.site.urls),
     path("api/", include("cryptopay.api.urls")),
+    path("account/", include("cryptopay.people.urls")),
     path("pay/", include("cryptopay.checkout.urls")),
 ]
+
+handler429 = "cryptopay.people.limits.too_many"  # log-in's own; the API answers in JSON

@@ -13,6 +13,7 @@ from keys.errors import InvalidCredential, SealedKeyUnreadable
 from keys.formats import Credential, format_of
 from keys.formats.extended import HARDENED
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
+from ledger.tracking import tracked
 from monitor.chains import CHAINS, Chain
 
 
@@ -20,6 +21,7 @@ def _refuse(what: str) -> str:
     return f"RAISE EXCEPTION '{what}' USING ERRCODE = '23001';"
 
 
+@tracked("book", "chain", "label", "form", "path", "active")
 class MasterKey(models.Model):
     """One credential for one chain, sealed: an extended public key, an account name, a view key.
 

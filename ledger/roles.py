@@ -5,7 +5,8 @@ Everything is read off the models and the catalogue, so a new table is never for
     a table with a book     shows and takes the rows of the books named in `app.book` (see `tenancy`), its owner held
                             to it, too. Rows of no book are the platform's: all see them, "all" alone writes them.
                             The worker's login is of those who see every book
-    an append-only model    the application may SELECT and INSERT; UPDATE, DELETE and TRUNCATE are not granted
+    what is never edited    append-only models and kept changes: the application may SELECT and INSERT; UPDATE, DELETE
+                            and TRUNCATE are not granted
     what the verbs write    entries, postings, balances and days: the application may SELECT
     any other model         SELECT, INSERT, UPDATE, DELETE
     the verbs               the SQL functions that write entries work as a role of their own, which no login is a member
@@ -28,6 +29,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
+from pghistory.models import Event
 from psycopg import errors, sql
 
 from ledger.appendonly import AppendOnly
@@ -217,7 +219,7 @@ def _tables(cursor: CursorWrapper) -> list[Table]:
 def _of_the_application() -> dict[str, frozenset[str]]:
     """By table. Of Django's own record of migrations the application reads."""
     models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
-    wanted = {m: _PERMANENT if issubclass(m, AppendOnly) else _ORDINARY for m in models} | _WRITTEN_BY_THE_VERBS
+    wanted = {m: _PERMANENT if issubclass(m, AppendOnly | Event) else _ORDINARY for m in models} | _WRITTEN_BY_THE_VERBS
     return {**_by_table(wanted), "django_migrations": frozenset({"SELECT"})}
 
 

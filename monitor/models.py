@@ -12,6 +12,7 @@ from ulid import ULID
 import monitor.tokens  # noqa: F401 - a subject of its own, whose model is one of ours
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.money import BaseUnitsField
+from ledger.tracking import tracked
 from monitor.chains import CHAINS, Chain
 
 
@@ -401,6 +402,7 @@ class Backfill(models.Model):
         return f"{self.chain_code} {self.first_height} – {self.last_height}"
 
 
+@tracked("chain_code", "up_to_base_units", "confirmations")
 class ConfirmationTier(models.Model):
     """What the operator asks in the place of the chain's own tiers: so deep for a deposit up to that size."""
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from ledger.money import BaseUnitsField
+from ledger.tracking import tracked
 from monitor.chains import CHAINS, Chain
 
 _CONTRACT = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -35,6 +36,7 @@ def chains_with_tokens() -> list[tuple[str, str]]:
     return [(chain.code, chain.title) for chain in CHAINS.values() if chain.has_tokens]
 
 
+@tracked("chain_code", "contract", "code", "decimals", "minimum_base_units", "enabled")
 class Token(models.Model):
     """A token (ERC-20) that counts as money here. Once it was used, only `enabled` can change.
 

@@ -55,6 +55,7 @@ Codes = dict[HTTPStatus, list[str]]
 
 EVERYWHERE: Mapping[HTTPStatus, tuple[str, ...]] = {
     HTTPStatus.LENGTH_REQUIRED: ("length_required",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("too_many_requests",),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("internal_error",),
     HTTPStatus.SERVICE_UNAVAILABLE: ("temporarily_unavailable",),
 }

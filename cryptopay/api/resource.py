@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import structlog
 from django.db import DatabaseError, transaction
@@ -10,10 +10,12 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cryptopay.api.errors import Problem
 from cryptopay.api.fields import Parameters, StrictSerializer
+from cryptopay.api.limits import TooManyRequests
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey
 from ledger import tenancy
@@ -55,7 +57,20 @@ class Resource(APIView):
         super().perform_authentication(request)
         if request.auth is not None:
             self._used = self.api_key
+            request._request.api_key = self._used  # type: ignore[attr-defined]  # who stands beside its changes
             tenancy.confine(self._used.book_id)
+
+    def throttled(self, request: Request, wait: float | None) -> NoReturn:
+        raise TooManyRequests(wait)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A request without a valid key counts as well: whoever guesses keys is told to wait."""
+        if isinstance(exc, exceptions.AuthenticationFailed | exceptions.NotAuthenticated):
+            try:
+                self.check_throttles(self.request)
+            except TooManyRequests as too_many:
+                exc = too_many
+        return super().handle_exception(exc)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

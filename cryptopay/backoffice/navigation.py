@@ -1,5 +1,6 @@
 """The sidebar, by work. A person sees the entries they may open, and a section only if one is left."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,14 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from cryptopay.backoffice import changes
 from cryptopay.backoffice.reporting import READS_THE_BOOKS
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One entry: a page of the admin for a model ("app.model"), or one of our own by its address's name; with both,
-    our own page for whoever may see the model's."""
+    our own page for whoever may see the model's. Pages of `people` stand outside of the admin."""
 
     title: str
     icon: str
@@ -61,11 +63,21 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
     "People": (
         Desk("Merchants", "storefront", "merchants.merchant"),
         Desk("Members", "group", "merchants.membership"),
+        Desk("Get started", "rocket_launch", "merchants.apikey", "people_start"),
+        Desk("Team", "group_add", "merchants.membership", "people_team"),
         Desk("Customers", "person", "merchants.customer"),
         Desk("API keys", "vpn_key", "merchants.apikey"),
         Desk("Users", "manage_accounts", "merchants.user"),
+        Desk("Changes", "history", url_name="changes"),
     ),
 }
+
+
+_OPENS: Mapping[str, Callable[[HttpRequest], bool]] = {
+    "reports": lambda request: request.user.has_perm(READS_THE_BOOKS),
+    "changes": lambda request: bool(changes.kinds(request)),
+}
+"""Pages of our own that not everybody opens."""
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -81,7 +93,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _item(request: HttpRequest, desk: Desk) -> dict[str, Any]:
     listed = f"admin:{desk.model.replace('.', '_')}_changelist" if desk.model else ""
     item: dict[str, Any] = {"title": desk.title, "icon": desk.icon}
-    item["link"] = reverse(f"admin:{desk.url_name}" if desk.url_name else listed)
+    ours = desk.url_name if desk.url_name.startswith("people_") else f"admin:{desk.url_name}"
+    item["link"] = reverse(ours if desk.url_name else listed)
     if listed:
         below = reverse(listed)
         item["active"] = request.path.startswith(below if item["link"].startswith(below) else item["link"])
@@ -90,7 +103,8 @@ def _item(request: HttpRequest, desk: Desk) -> dict[str, Any]:
 
 def _may_open(request: HttpRequest, desk: Desk) -> bool:
     if not desk.model:
-        return desk.url_name != "reports" or request.user.has_perm(READS_THE_BOOKS)
+        opens = _OPENS.get(desk.url_name)
+        return opens is None or opens(request)
     pages = {model._meta.label_lower: page for model, page in admin.site._registry.items()}
     page = pages.get(desk.model)
     return page is not None and bool(page.has_view_permission(request))

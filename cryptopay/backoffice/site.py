@@ -1,19 +1,23 @@
 """The admin site. Each room registers its pages on plain `admin.site`; what holds for all of them is said here."""
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
+from allauth.account.decorators import secure_admin_login
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.db.models import Model
 from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import feequeues, reporting
+from cryptopay.backoffice import changes, feequeues, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
+from cryptopay.merchants import second_factor
 
 THEME_POLICY = {
     # Alpine, which opens the theme's menus and filters, evaluates the expressions in its attributes.
@@ -47,6 +51,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
 
     def extra_urls(self) -> list[URLPattern]:
         return [
+            path("changes/", self.admin_view(changes.page), name="changes"),
             path("fee-queues/", self.admin_view(feequeues.page), name="fee_queues"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
             path("reports/<slug:name>/", self.admin_view(reporting.report), name="report"),
@@ -62,8 +67,26 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
         checked: Callable[..., HttpResponse] = csp_update(THEME_POLICY)(super().admin_view(view, cacheable))
-        return within_own_books(checked)
+        return with_second_factor(within_own_books(checked))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        answer: HttpResponse = csp_update(THEME_POLICY)(super().login)(request, extra_context)
+        """No form here, for strangers or for those who are in: Django's own asks for no second factor."""
+        if request.user.is_authenticated and not request.user.is_staff:
+            return redirect("people_home")
+        answer: HttpResponse = secure_admin_login(lambda request: redirect("admin:index"))(request)
         return answer
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Where every person changes theirs."""
+        return redirect("account_change_password")
+
+
+def with_second_factor(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever owes a second factor is sent to where it is shown or made."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        detour = second_factor.detour(request) if request.user.is_authenticated else None
+        return detour or view(request, *args, **kwargs)
+
+    return guarded

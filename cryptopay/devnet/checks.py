@@ -69,6 +69,7 @@ def _production(login: str) -> dict[str, str]:
         "KEYS_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "PUBLIC_URL": "https://pay.example.com",
         "ALLOWED_HOSTS": "pay.example.com",
+        "EMAIL_URL": "smtp+tls://cryptopay:password@mail.example.com:587",
     }
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = CHECKOUT / ".state"
 LOGS = STATE / "logs"
+MAILS = STATE / "mail"
+"""What the application would send."""
 ENVIRONMENT_FILE = STATE / "env"
 DEMO_FILE = STATE / "demo.json"
 NODE_MODULES = CHECKOUT / "node_modules"

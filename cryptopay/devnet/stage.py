@@ -217,7 +217,9 @@ def _welcome(public_url: str, stage: Stage) -> str:
     lines.insert(1, "  " + "  ".join("-" * width for width in widths.values()))
     absent = [f"\n{missing}" for missing in stage.missing]
     logs = places.LOGS.relative_to(places.CHECKOUT)
-    return "\n".join(["", f"CryptoPay runs at {public_url}", "", *lines, *absent, "", f"Logs: {logs}/   Stop: Ctrl-C"])
+    mails = places.MAILS.relative_to(places.CHECKOUT)
+    last = f"Logs: {logs}/   Mails: {mails}/   Stop: Ctrl-C"
+    return "\n".join(["", f"CryptoPay runs at {public_url}", "", *lines, *absent, "", last])
 
 
 def _demo_accounts(public_url: str) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
 """People in the admin: merchants, members and their roles, customers, API keys."""
 
-import secrets
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -15,12 +16,13 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from cryptopay.merchants import api_keys, onboarding, payment_page
+from cryptopay.merchants import api_keys, onboarding, payment_page, second_factor
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
 from cryptopay.merchants.secrecy import shown_once
 from ledger.readonly import ReadOnlyAdmin, label, moment, table
 
 admin.site.unregister(Group)  # roles say who may do what
+admin.site.unregister([EmailAddress, Authenticator])  # each person keeps their own
 
 
 @admin.register(User)
@@ -36,6 +38,13 @@ class UserAdmin(DjangoUserAdmin[User], ModelAdmin):
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser"]}),
     ]
     filter_horizontal = []
+    actions = ["take_second_factors_away"]
+
+    @admin.action(description="Take second factors away", permissions=["change"])
+    def take_second_factors_away(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """For whoever lost phone and recovery codes; they sign in by password, and make new ones where they must."""
+        second_factor.take_away(people)
+        self.message_user(request, "Taken away. Tell these people by another way than mail that it was you.")
 
 
 class NewMerchantForm(forms.ModelForm[Merchant]):
@@ -105,72 +114,17 @@ class MerchantAdmin(ModelAdmin):
         return ", ".join(f"{m.user} ({m.role})" for m in merchant.memberships.all()) or "–"
 
 
-class NewMemberForm(forms.ModelForm[Membership]):
-    """Names a new person, or one who is a member of the same merchant already and gets a further role."""
-
-    username = forms.CharField(max_length=150, widget=UnfoldAdminTextInputWidget(), help_text="They sign in with it.")
-
-    class Meta:
-        model = Membership
-        fields = ["merchant", "role"]
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or self.cleaned_data
-        if not {"merchant", "role", "username"} <= cleaned.keys():
-            return cleaned
-        known = User.objects.filter(username=cleaned["username"]).first()
-        if known is None:
-            self.instance.user = User(username=cleaned["username"], is_staff=True)
-            User.username_validator(cleaned["username"])
-        elif not Membership.objects.filter(merchant=cleaned["merchant"], user=known).exists():
-            self.add_error("username", "This name is taken. Choose another one.")
-        elif Membership.objects.filter(merchant=cleaned["merchant"], user=known, role=cleaned["role"]).exists():
-            self.add_error("role", "This member has that role already.")
-        else:
-            self.instance.user = known
-        return cleaned
-
-
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
+class MembershipAdmin(ReadOnlyAdmin):
+    """To read and to filter; who belongs to a merchant is changed on the team's page, by mail."""
+
     list_display = ["user", "merchant", "role_words"]
     list_filter = ["role", "merchant"]
     list_select_related = ["user", "merchant"]
     search_fields = ["user__username", "merchant__name"]
     ordering = ["merchant__name", "user__username"]
-    fields = ["user", "merchant", "role"]
-    actions = None
-
-    def get_form(
-        self, request: HttpRequest, obj: Membership | None = None, change: bool = False, **options: Any
-    ) -> Any:
-        if obj is None:
-            options["form"] = NewMemberForm
-        return super().get_form(request, obj, change=change, **options)
-
-    def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
-        return list(self.fields) if obj else ["merchant", "username", "role"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
-        return ["user", "merchant"] if obj else []
-
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        if obj.user._state.adding:
-            password = secrets.token_urlsafe(16)
-            obj.user.set_password(password)
-            obj.user.save()
-            vars(request)["new_password"] = password
-        obj.user = obj.user  # it has a key now
-        super().save_model(request, obj, form, change)
-
-    def response_add(self, request: HttpRequest, obj: Membership, post_url_continue: str | None = None) -> HttpResponse:
-        password = vars(request).get("new_password")
-        if password is None:
-            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
-            return answer
-        return shown_once(
-            self, request, password, f"Password of {obj.user}", "Hand it over; it can be changed after signing in."
-        )
+    fields = ["user", "merchant", "role_words"]
+    readonly_fields = fields
 
     @display(description="role", ordering="role")
     def role_words(self, membership: Membership) -> str:

@@ -41,3 +41,15 @@ class ReferenceRefused(MerchantsError):
     """A customer's reference has 1 to 64 visible characters, spaces only inside."""
 
     code = "external_ref_invalid"
+
+
+class TeamRefused(MerchantsError):
+    """Who asked may not change the team so."""
+
+    code = "team_refused"
+
+
+class InvitationEnded(MerchantsError):
+    """The invitation was used, withdrawn, has expired, or is for somebody else."""
+
+    code = "invitation_ended"

@@ -10,6 +10,7 @@ from ulid import ULID
 
 from cryptopay.merchants import payment_page
 from ledger.models import Book
+from ledger.tracking import tracked
 
 
 def api_key_id() -> str:
@@ -20,10 +21,15 @@ def customer_id() -> str:
     return f"cus_{ULID()}".lower()
 
 
+@tracked(
+    *("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"),
+    secrets={"password changed": "password"},
+)
 class User(AbstractUser):
     """A person who signs in to the back office. What they may do follows from their memberships."""
 
 
+@tracked("name", "live_book", "test_book", "payment_page_language", "contact", "shop_origins")
 class Merchant(models.Model):
     """A business that takes payments. Its test money and its real money are kept in different books."""
 
@@ -68,10 +74,12 @@ class Merchant(models.Model):
         return self.live_book if live else self.test_book
 
 
+@tracked("merchant", "user", "role")
 class Membership(models.Model):
     """A person's role at a merchant."""
 
     class Role(models.TextChoices):
+        OWNER = "owner", "Owner: everything, and names who decides over money"
         VIEWER = "viewer", "Viewer: reads invoices and payments"
         CASHIER = "cashier", "Cashier: opens invoices"
         ACCOUNTANT = "accountant", "Accountant: reads and keeps the books"
@@ -90,6 +98,31 @@ class Membership(models.Model):
         return f"{self.user} is {self.role} at {self.merchant}"
 
 
+@tracked("merchant", "email", "role", "invited_by", "expires_at", "ended_at")
+class Invitation(models.Model):
+    """A role offered to whoever reads mail at that address. Only the SHA-256 of the link's secret is stored."""
+
+    merchant = models.ForeignKey(Merchant, on_delete=models.CASCADE, related_name="invitations", db_index=False)
+    email = models.EmailField()
+    role = models.CharField(max_length=16, choices=Membership.Role)
+    secret_hash = models.BinaryField(unique=True, editable=False)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, editable=False, help_text="Accepted, withdrawn or replaced.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "email", "role"], condition=Q(ended_at=None), name="invited_once_to_a_role"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role} at {self.merchant}"
+
+
+@tracked("merchant", "book", "label", "hint", "scopes", "live", "expires_at", "revoked_at", "rotated_at")
 class ApiKey(models.Model):
     """A program's key. Only the SHA-256 of its 256-bit secret is stored; `hint` is what a person knows it by.
 

@@ -4,11 +4,12 @@ A permission without an object asks "at any of my merchants?" and opens a sectio
 `books_of`. A permission with an object asks at the object's own merchant.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.apps import apps
-from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
 
@@ -52,6 +53,17 @@ asks, and decides what others asked; an approver decides. What a book's limit is
 Who opens invoices cancels them while nothing was paid. Marking one settled has goods shipped and income booked: that is
 the accountant's.
 """
+GRANTS[_Role.OWNER] = frozenset().union(*GRANTS.values())
+
+
+DECIDING = frozenset({_Role.OWNER, _Role.ACCOUNTANT, _Role.APPROVER})
+"""Roles that may be the second of two people over money."""
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[str]:
+    """By name; what these roles grant together."""
+    patterns = frozenset().union(*(GRANTS[role] for role in roles))
+    return frozenset(name for name in _every_permission() if any(fnmatchcase(name, each) for each in patterns))
 
 
 class _Seat(NamedTuple):
@@ -62,11 +74,14 @@ class _Seat(NamedTuple):
     grants: frozenset[str]
 
 
-class RoleBackend(ModelBackend):
-    """Permissions follow from memberships, for people who may sign in here (`is_staff`). Superusers: all."""
+class RoleBackend(AuthenticationBackend):
+    """Who somebody is, by name or address and password; an unknown name costs the same time as a wrong password.
+
+    Permissions follow from memberships, for people who may enter the back office (`is_staff`). Superusers: all.
+    """
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        return user_obj.is_active and (
+        return bool(user_obj.is_active) and bool(
             user_obj.is_superuser or any(_grants(seat, perm) for seat in _seats(user_obj) if _concerns(seat, obj))
         )
 

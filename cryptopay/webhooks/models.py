@@ -9,6 +9,7 @@ from ulid import ULID
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Book
 from ledger.models.transactions import TransactionIdField
+from ledger.tracking import tracked
 
 
 def endpoint_id() -> str:
@@ -23,6 +24,7 @@ def delivery_id() -> str:
     return f"dlv_{ULID()}".lower()
 
 
+@tracked(*("book", "url", "event_types", "disabled_at", "disabled_reason"), secrets={"secret changed": "sealed_secret"})
 class Endpoint(models.Model):
     """A URL of the merchant's that hears of events. Its secret signs what we send (Standard Webhooks, symmetric).
 

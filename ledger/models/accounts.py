@@ -9,8 +9,10 @@ from django.db.models.functions import Collate, Now
 
 from ledger.appendonly import never_deleted
 from ledger.money import BaseUnitsField, TotalField, to_text
+from ledger.tracking import tracked
 
 
+@tracked("name", "currency", "is_test", "second_person_above")
 class Book(models.Model):
     """One merchant's books, test and live apart. The tenant of everything."""
 

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 
 from cryptopay.devnet.demo import account, prices, token, wallet
@@ -89,7 +90,11 @@ def _seed_people(shop: Merchant, other: Merchant, kept: Kept, shop_url: str) -> 
         (f"Back office, accountant of {shop.name}", _person("accountant", known, shop)),
         (f"Back office, accountant of {other.name}", _person("other", known, other)),
     ]
-    places = [("Demo shop", shop_url), ("API docs", f"{settings.PUBLIC_URL}/api/docs")]
+    places = [
+        ("Demo shop", shop_url),
+        ("API docs", f"{settings.PUBLIC_URL}/api/docs"),
+        ("Sign up as a new merchant", f"{settings.PUBLIC_URL}/account/signup/"),
+    ]
     kept.write(
         [{"name": name, "url": url, "login": "", "password": ""} for name, url in places if url]
         + [{"name": name, "url": admin_url, **login} for name, login in people]
@@ -103,6 +108,7 @@ def _person(
     user, is_new = User.objects.get_or_create(
         username=login, defaults={"is_staff": True, "is_superuser": superuser, "email": f"{login}@example.com"}
     )
+    EmailAddress.objects.get_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
     password = known.get(login) or secrets.token_urlsafe(12)
     if is_new or not user.check_password(password):  # each check takes a moment, on purpose
         user.set_password(password)

@@ -184,16 +184,6 @@ def test_an_endpoint_with_a_bad_url_is_refused_in_the_form(shops: dict[str, Shop
     assert 'id="secret"' not in answer.content.decode()
 
 
-def test_a_new_member_gets_a_password_once(shops: dict[str, Shop], signed_in: SignIn) -> None:
-    client = signed_in(shops["Bob"].members["administrator"])
-    form = {"merchant": shops["Bob"].merchant.pk, "username": "newcomer", "role": "viewer"}
-    page = client.post(reverse("admin:merchants_membership_add"), form).content.decode()
-    password = page.partition('id="secret">')[2].partition("<")[0]
-    assert User.objects.get(username="newcomer").check_password(password)
-    taken = client.post(reverse("admin:merchants_membership_add"), {**form, "username": "Alice-viewer"})
-    assert "taken" in taken.content.decode()
-
-
 def test_an_administrator_says_who_may_frame_the_payment_page(shops: dict[str, Shop], signed_in: SignIn) -> None:
     """And in which language, and whom payers ask; the name stays what the installation agreed to."""
     merchant = shops["Alice"].merchant

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from cryptopay.backoffice import scoping
 from cryptopay.backoffice.scoping import path_to_book, scope_of
-from cryptopay.merchants.models import Customer, Membership, User
+from cryptopay.merchants.models import ApiKey, Customer, Membership, User
 from cryptopay.merchants.permissions import GRANTS
 from ledger.models import Book
 from monitor.models import ChainEvent
@@ -98,14 +98,13 @@ def test_threat_39_no_list_shows_anothers_row(shops: dict[str, Shop], signed_in:
 
 def test_threat_39_no_form_offers_anothers_merchant(shops: dict[str, Shop], signed_in: SignIn) -> None:
     client = signed_in(shops["Bob"].members["administrator"])
-    for name in ("merchants_apikey", "webhooks_endpoint", "merchants_membership", "keys_masterkey", "payments_terms"):
+    for name in ("merchants_apikey", "webhooks_endpoint", "keys_masterkey", "payments_terms"):
         page = client.get(reverse(f"admin:{name}_add"))
         assert page.status_code == 200, name
         assert "Alice" not in page.content.decode(), name
-    forged = {"merchant": shops["Alice"].merchant.pk, "username": "mallory", "role": "administrator"}
-    refused = client.post(reverse("admin:merchants_membership_add"), forged)
-    assert refused.status_code == 200
-    assert not User.objects.filter(username="mallory").exists()
+    forged = {"merchant": shops["Alice"].merchant.pk, "label": "mallory", "scopes": ["invoices:read"]}
+    assert client.post(reverse("admin:merchants_apikey_add"), forged).status_code == 200
+    assert not ApiKey.objects.filter(label="mallory").exists()
 
 
 def test_a_role_grants_nothing_at_another_merchant(shops: dict[str, Shop], signed_in: SignIn) -> None:
