@@ -123,6 +123,7 @@ class Invoice(models.Model):
         permissions = [("cancel_invoice", "Can cancel invoice"), ("mark_invoice", "Can mark invoice")]
         indexes = [
             models.Index(fields=["book", "-id"], name="invoice_newest"),
+            models.Index(fields=["book", "status", "-id"], name="invoice_by_status"),
             models.Index(fields=["book", "order_id"], name="invoice_by_order"),
             models.Index(fields=["customer", "-id"], name="invoice_by_customer"),
             models.Index(fields=["expires_at"], condition=Q(status="new"), name="invoice_expiring"),

@@ -192,6 +192,8 @@ HOT: list[tuple[str, str, str]] = [
     ("a row by its key", "SELECT 1 FROM payments_invoice WHERE id = 1", "id"),
     ("an invoice by its link", "SELECT 1 FROM payments_invoice WHERE public_id = 'inv'", "public_id"),
     ("a page of invoices", "SELECT 1 FROM payments_invoice WHERE book_id = 7 AND id < 9 ORDER BY id DESC", "id <"),
+    ("invoices in a state", "SELECT 1 FROM payments_invoice WHERE book_id = 7 AND status = 'invalid' AND id < 9"
+     " ORDER BY id DESC", "status"),
     ("a key on a chain", "SELECT 1 FROM keys_masterkey WHERE book_id = 7 AND chain = 'x' AND active", "chain"),
     ("who watches", "SELECT 1 FROM monitor_watchedaddress WHERE chain_code = 'x' AND destination = ANY ('{a,b}')",
      "destination"),
