@@ -95,6 +95,20 @@ def test_the_address_and_amount_are_copied(till, visit: Visit) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == "0.00018125"
 
 
+def test_what_is_copied_without_the_clipboard_is_selected_instead(till, visit: Visit) -> None:
+    """Where there is no TLS, or a page around this one that does not let it; and if that fails, too, it is said."""
+    visit.page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('refused'))")
+    invoice = till.open(BTC)
+    page = visit.open(invoice)
+    page.locator("#copy-uri").click()
+    expect(page.locator("#copy-uri")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == state_of(invoice).methods[0].uri
+    assert page.evaluate("document.activeElement.id") == "copy-uri"
+    page.evaluate("document.execCommand = () => false")
+    page.locator("#copy-amount").click()
+    expect(page.get_by_role("status")).to_have_text("Select and copy it by hand")
+
+
 def test_the_keyboard_keeps_its_place_when_the_page_changes(till, visit: Visit) -> None:
     invoice = till.open(BTC)
     page = visit.open(invoice)
@@ -124,17 +138,6 @@ def test_nothing_overflows_sideways(till, visit: Visit, width: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_both_schemes(till, visit: Visit, scheme: str) -> None:
-    """WCAG 2.2, 1.4.3: text against its background at least 4.5 to 1, measured on what the browser computed."""
-    visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    invoice = till.open(BTC, description="Beans", return_url="https://shop.example/")
-    till.pay(invoice, "0.5")
-    page = visit.open(invoice)
-    faint = page.evaluate(_CONTRASTS)
-    assert faint == []
-
-
 def test_every_control_has_a_name_and_room_for_a_finger(till, visit: Visit) -> None:
     """WCAG 2.2, 4.1.2 and 2.5.8: a name for each control, and 24 by 24 pixels at least."""
     page = visit.open(till.open(BTC, return_url="https://shop.example/"))
@@ -145,28 +148,3 @@ def test_every_control_has_a_name_and_room_for_a_finger(till, visit: Visit) -> N
         assert control.inner_text().strip()
     assert page.locator("h1").count() == 1
     assert page.evaluate("document.documentElement.lang") == "en"
-
-
-_CONTRASTS = """() => {
-  const parts = (colour) => colour.match(/[0-9.]+/g).map(Number);
-  const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = ([r, g, b]) => [r, g, b].map((v) => linear(v / 255))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = parts(getComputedStyle(node).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  const faint = [];
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.textContent.trim() || !node.checkVisibility() || node.closest("noscript, svg")) continue;
-    const [a, b] = [light(parts(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
-    const ratio = (a + 0.05) / (b + 0.05);
-    if (ratio < 4.5) faint.push(`${walker.currentNode.textContent.trim()}: ${ratio.toFixed(2)}`);
-  }
-  return faint;
-}"""

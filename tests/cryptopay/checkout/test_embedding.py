@@ -16,12 +16,13 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from cryptopay.devnet import places
 from cryptopay.merchants import payment_page
 from cryptopay.payments.models import Invoice, PaymentMethod
 from tests.cryptopay.checkout.gallery import keep
 
 BTC = "BTC@bitcoin-regtest"
-SCRIPT = Path("cryptopay/checkout/static/checkout/embed.js")
+SCRIPT = places.CHECKOUT / "cryptopay/checkout/static/checkout/embed.js"
 PATIENCE = 120_000
 
 
@@ -42,7 +43,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 def _shop(folder: Path, pay: str, invoice: Invoice) -> Iterator[str]:
     """A shop at a site of its own, built of the examples in the docs; its origin."""
     for name, language in (("index.html", "html"), ("shop.js", "js")):
-        (found,) = re.findall(rf"^```{language}\n(.*?)^```", Path("docs/integrator.md").read_text(), re.M | re.S)
+        (found,) = re.findall(
+            rf"^```{language}\n(.*?)^```", (places.CHECKOUT / "docs/integrator.md").read_text(), re.M | re.S
+        )
         linked = found.replace("https://pay.example", pay).replace("inv_...", invoice.public_id)
         head = '<!doctype html><html lang="de"><meta charset="utf-8"><title>Shop</title><body><a href="#">Other</a>'
         (folder / name).write_text(f"{head}{linked}" if language == "html" else linked)
