@@ -75,6 +75,11 @@ def code(text: str) -> SafeString | str:
     return format_html('<code class="code">{}</code>', text) if text else "–"
 
 
+def in_words(text: str) -> SafeString:
+    """A sentence in a small table: it is broken, and not cut off."""
+    return format_html('<span class="words">{}</span>', text)
+
+
 def label(text: str, colour: str) -> SafeString:
     """A coloured word; the theme's colours are success, info, warning, danger and default."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})

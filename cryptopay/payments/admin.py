@@ -17,10 +17,11 @@ from cryptopay.payments import quotes, representation
 from cryptopay.payments.admin_interventions import ByHand
 from cryptopay.payments.models import ChainNotice, CustomerAddress, IntakePosition, Invoice, Payment
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, depth, payment_states, state_of
+from cryptopay.webhooks.fates import NOBODY, fates
 from cryptopay.webhooks.models import Event
 from keys.issuing import verified_many
 from ledger.money import plain
-from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, in_words, label, moment, page_of, period, table
 from monitor.admin_chains import ChainFilter
 from monitor.chains import CHAINS
 from monitor.wording import bid, outlook
@@ -143,16 +144,17 @@ class InvoiceAdmin(ByHand):
 
     @display(description="what the merchant was told")
     def events_table(self, invoice: Invoice) -> SafeString:
-        events = Event.objects.filter(book=invoice.book_id, subject=invoice.public_id).order_by("sequence")
-        rows = [
-            (
-                moment(event.created_at),
-                event.type,
-                ", ".join(f"{d.endpoint.url}: {d.get_state_display().lower()}" for d in event.deliveries.all()) or "–",
-            )
-            for event in events.prefetch_related("deliveries__endpoint")
-        ]
-        return table(["Date", "Event", "Deliveries"], rows, "Nothing yet.")
+        told = Event.objects.filter(book=invoice.book_id, subject=invoice.public_id).order_by("sequence")
+        events = list(told.prefetch_related("deliveries__endpoint"))
+        became = fates([delivery for event in events for delivery in event.deliveries.all()])
+        rows: list[tuple[object, ...]] = []
+        for event in events:
+            heard = [(each.endpoint.url, became[each.pk]) for each in event.deliveries.all()]
+            rows += [
+                (moment(event.created_at), event.type, in_words(where), in_words(words))
+                for where, words in heard or [("–", NOBODY)]
+            ]
+        return table(["Date", "Event", "Endpoint", "What became of it"], rows, "Nothing yet.")
 
     def _state(self, invoice: Invoice) -> InvoiceState:
         known = vars(invoice)

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -16,10 +17,12 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from cryptopay.merchants.secrecy import shown_once
 from cryptopay.webhooks import endpoints, outbox
 from cryptopay.webhooks.errors import WebhooksError
+from cryptopay.webhooks.fates import fates
 from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
-from ledger.readonly import ReadOnlyAdmin, label, moment, table
+from ledger.readonly import ReadOnlyAdmin, in_words, label, moment, page_of, table
 
 STATE_COLOURS = {"waiting": "warning", "delivered": "success", "failed": "danger"}
+LATEST = 20
 VERIFY = "Your program verifies our signatures with it (Standard Webhooks)."
 
 
@@ -57,7 +60,7 @@ class EndpointAdmin(ModelAdmin):
     list_select_related = ["book"]
     search_fields = ["url"]
     ordering = ["-id"]
-    fields = ["url", "told_of", "state", "created", "book", "public_id"]
+    fields = ["url", "told_of", "state", "slow", "created", "latest", "book", "public_id"]
     actions = ["rotate", "disable", "enable"]
 
     def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **options: Any) -> Any:
@@ -115,6 +118,23 @@ class EndpointAdmin(ModelAdmin):
             return label("Active", "success")
         return label(f"Disabled {endpoint.disabled_reason}", "danger")
 
+    @display(description="answers")
+    def slow(self, endpoint: Endpoint) -> str:
+        if endpoint.slow_since is None:
+            return "In time"
+        since = date(endpoint.slow_since, "j M Y, H:i")
+        return f"Too slow since {since} UTC: so that others need not wait, it is sent one webhook at a time"
+
+    @display(description="latest deliveries")
+    def latest(self, endpoint: Endpoint) -> SafeString:
+        newest = list(endpoint.deliveries.select_related("event", "endpoint").order_by("-event")[:LATEST])
+        became = fates(newest)
+        rows = [
+            (moment(each.event.created_at), page_of(each, each.event.type), each.subject, in_words(became[each.pk]))
+            for each in newest
+        ]
+        return table(["Date", "Event", "About", "What became of it"], rows, "Nothing was told here yet.")
+
     @display(description="since", ordering="created_at")
     def created(self, endpoint: Endpoint) -> SafeString | str:
         return moment(endpoint.created_at)
@@ -127,7 +147,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["subject__exact", "event__public_id__exact"]
     search_help_text = "Invoice or event id"
     ordering = ["-id"]
-    fields = ["event_type", "subject", "endpoint", "state_label", "attempts", "next_attempt", "tries", "payload"]
+    fields = ["event_type", "subject", "endpoint", "state_label", "fate", "tries", "payload"]
     readonly_fields = fields
     actions = ["send_again"]
 
@@ -156,6 +176,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @display(description="state", ordering="state")
     def state_label(self, delivery: Delivery) -> SafeString:
         return label(delivery.get_state_display(), STATE_COLOURS[delivery.state])
+
+    @display(description="what became of it")
+    def fate(self, delivery: Delivery) -> str:
+        return fates([delivery])[delivery.pk]
 
     @display(description="last answer")
     def last_answer(self, delivery: Delivery) -> str:

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from standardwebhooks import WebhookVerificationError
 
 from cryptopay.merchants.onboarding import create_merchant
 from cryptopay.webhooks import delivering, endpoints, outbox
@@ -230,6 +232,37 @@ def test_both_secrets_sign_during_a_rotation(book: Book, receiver: Receiver) -> 
     delivering.deliver_due()
     assert receiver.requests[1].verified(new)
     assert len(receiver.requests[1].headers["webhook-signature"].split(" ")) == 1
+
+
+def test_threat_37_what_was_delivered_cannot_be_forged_or_given_to_another(
+    book: Book, receiver: Receiver, second_receiver: Receiver
+) -> None:
+    """Each part of a real delivery is changed in turn; and two endpoints of one book do not accept each other's."""
+    _, secret = endpoints.create(book.pk, receiver.url)
+    _, other_secret = endpoints.create(book.pk, second_receiver.url)
+    tell(book, number=2)
+    delivering.deliver_due()
+    first, second = receiver.requests
+    assert first.verified(secret)["book"] == f"book_{book.pk}", "whose it is stands under the signature"
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        moved = {**first.headers, name: second.headers[name]}
+        if moved != first.headers:
+            with pytest.raises(WebhookVerificationError):
+                replace(first, headers=moved).verified(secret)
+        without = {key: value for key, value in first.headers.items() if key != name}
+        with pytest.raises(WebhookVerificationError):
+            replace(first, headers=without).verified(secret)
+    old = str(int(first.headers["webhook-timestamp"]) - 301)
+    forged = [
+        replace(first, body=first.body.replace(b"0.10", b"9.10")),
+        replace(first, body=second.body),
+        replace(first, headers={**first.headers, "webhook-timestamp": old}),
+        second_receiver.requests[0],
+    ]
+    for request in forged:
+        with pytest.raises(WebhookVerificationError):
+            request.verified(secret)
+    assert second_receiver.requests[0].verified(other_secret)
 
 
 def test_an_unreadable_secret_holds_up_no_other_endpoint(

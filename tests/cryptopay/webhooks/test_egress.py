@@ -188,6 +188,29 @@ def test_threat_36_a_name_that_answers_with_a_private_address(
 
 
 @pytest.mark.usefixtures("in_production")
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("metadata.google.internal", "169.254.169.254"),
+        ("instance-data.ec2.internal", "169.254.169.254"),
+        ("metadata.azure.internal", "168.63.129.16"),
+        ("kubernetes.default.svc.cluster.local", "10.96.0.1"),
+        ("db", "172.18.0.2"),
+        ("127.0.0.1.nip.io", "127.0.0.1"),
+        ("mapped.example", "::ffff:169.254.169.254"),
+        ("nat64.example", "64:ff9b::a9fe:a9fe"),
+    ],
+)
+def test_threat_36_names_of_clouds_and_neighbours(
+    name: str, answer: str, connections: list[tuple[str, int]], resolve_to: Callable[..., list[str]]
+) -> None:
+    resolve_to([answer])
+    with pytest.raises(egress.NotSent, match="private network"):
+        egress.post(f"https://{name}/", {}, b"{}")
+    assert connections == []
+
+
+@pytest.mark.usefixtures("in_production")
 def test_threat_36_a_name_is_asked_for_once(
     connections: list[tuple[str, int]], resolve_to: Callable[..., list[str]]
 ) -> None:

@@ -115,7 +115,9 @@ def test_a_book_has_so_many_endpoints(book: Book) -> None:
     assert endpoints.of_book(book.pk).count() == endpoints.MOST_ENDPOINTS
 
 
-def test_threat_38_no_secret_travels_or_is_written_down(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_threat_38_no_secret_travels_or_is_written_down(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
     """An endpoint that echoes all it was sent, another that fails; every key and secret at work; every log on."""
     caplog.set_level(logging.DEBUG)
     merchant = create_merchant("Alice's")
@@ -127,9 +129,16 @@ def test_threat_38_no_secret_travels_or_is_written_down(receiver: Receiver, capl
         outbox.enqueue(merchant.test_book.pk, "invoice.settled", subject, {"amount": "1"})
     delivering.deliver_due()
     sent = "".join(f"{request.path} {request.headers} {request.body!r}" for request in receiver.requests)
+    house = [
+        settings.SECRET_KEY,
+        base64.b64encode(settings.KEYS_ENCRYPTION_KEY).decode(),
+        settings.KEYS_ENCRYPTION_KEY.hex(),
+        *(settings.LOGINS[login]["PASSWORD"] for login in settings.LOGINS),
+    ]
+    assert all(len(secret) > 8 for secret in house if secret)
     rows = [*Attempt.objects.values(), *Delivery.objects.values(), *ApiKey.objects.values("label", "hint", "scopes")]
     assert len(receiver.requests) == 3
-    for secret in (*keys, former, new):
+    for secret in (*keys, former, new, *filter(None, house)):
         core = secret.removeprefix("whsec_").removeprefix("sk_test_")
         for place in (sent, caplog.text, str(rows)):
             assert core not in place
