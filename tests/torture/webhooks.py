@@ -24,7 +24,7 @@ def run(cases: int | None) -> None:
 
     settings.WEBHOOKS_TO_PRIVATE_ADDRESSES = True
     flaky(cases or WEBHOOKS)
-    hanging(20 if cases is None else max(1, cases // 500))
+    hanging(10 if cases is None else max(1, cases // 500))
 
 
 def flaky(webhooks: int, patience_seconds: float = 2.0) -> None:
@@ -75,7 +75,7 @@ def hanging(events: int, subjects: int = 2) -> None:
 
     def deliver() -> None:
         try:
-            delivering.deliver_due()
+            delivering.deliver_due(run_seconds=2 * PATIENCE_SECONDS)
         finally:
             connection.close()
 
