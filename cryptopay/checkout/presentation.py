@@ -220,21 +220,31 @@ def _request(method: MethodState, now: datetime) -> Request | None:
 
 
 def _rate(method: MethodState) -> str:
-    rate, price = method.rate, method.quoted_price
-    if rate is None or price is None:
+    """What a coin counts in this invoice."""
+    if method.rate is None or method.quoted_price is None:
         return ""
     words = _("1 %(asset)s = %(price)s %(currency)s")
-    return words % {"asset": rate.asset_code, "price": languages.number(plain(price)), "currency": rate.currency}
+    price = languages.number(plain(method.quoted_price))
+    return words % {"asset": method.rate.asset_code, "price": price, "currency": method.rate.currency}
 
 
 def _rate_source(method: MethodState, now: datetime) -> str:
-    """Where the rate is from and of when, and when it was fixed: it holds as long as the invoice does."""
-    if method.rate is None:
+    """Where the rate is from and of when, what the merchant takes off it, and when it was fixed: it holds as long as
+    the invoice does."""
+    rate, spread = method.rate, method.quote.spread
+    if rate is None:
         return ""
-    source, time = languages.isolated(method.rate.source), languages.moment(method.rate.observed_at, now)
-    fixed = languages.moment(method.fixed_at, now)
-    words = _("Rate of %(source)s, %(time)s; fixed for this invoice at %(fixed)s")
-    return words % {"source": source, "time": time, "fixed": fixed}
+    said = {
+        "source": languages.isolated(rate.source),
+        "time": languages.moment(rate.observed_at, now),
+        "price": languages.isolated(f"{languages.number(plain(rate.price))} {rate.currency}"),
+        "share": languages.isolated(f"{languages.number(plain(spread * 100))} %"),
+        "fixed": languages.moment(method.fixed_at, now),
+    }
+    if spread:
+        words = _("Rate of %(source)s, %(time)s: %(price)s, less %(share)s; fixed for this invoice at %(fixed)s")
+        return words % said
+    return _("Rate of %(source)s, %(time)s; fixed for this invoice at %(fixed)s") % said
 
 
 def _qr(uri: str) -> SafeString:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.test import Client
 
 from cryptopay.checkout.headlines import Tone, headline
 from cryptopay.payments import interventions
-from cryptopay.payments.models import Invoice, Payment
+from cryptopay.payments.models import Invoice, Payment, Terms
 from cryptopay.payments.status import state_of
 
 BTC = "BTC@bitcoin-regtest"
@@ -135,3 +136,12 @@ def test_the_rate_says_its_source_and_when_it_was_fixed(client: Client, till: An
     assert "1 BTC = 80,000 EUR" in words
     source, fixed = f"Rate of {method.rate.source}, {method.rate.observed_at:%H:%M} UTC", f"{method.fixed_at:%H:%M} UTC"
     assert f"{source}; fixed for this invoice at {fixed}" in words
+
+
+def test_what_the_merchant_takes_off_the_rate_is_said(client: Client, till: Any) -> None:
+    """The price stands as it counts: the amount divided by it is what is due."""
+    Terms.objects.create(book=till.book, spread=Decimal("0.025"))
+    words = re.sub("[\u2068\u2069]", "", _text(client, till.open(BTC, amount="78.00")))
+    assert "1 BTC = 78,000 EUR" in words
+    assert ": 80,000 EUR, less 2.5 %; fixed for this invoice at" in words
+    assert '<span id="amount">0.001</span>' in words
