@@ -15,6 +15,7 @@ from keys.models import Address, MasterKey
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.models import Asset, Book, JournalEntry, Rate
 from ledger.money import BaseUnitsField
+from ledger.tracking import tracked
 from monitor.chains import CHAINS, Chain
 from monitor.models import Deposit, WatchedAddress
 
@@ -35,6 +36,7 @@ def notice_id() -> str:
     return f"cev_{ULID()}".lower()
 
 
+@tracked("book", "spread", "tolerance", "expires_in_seconds")
 class Terms(models.Model):
     """What a merchant asks of payers in a book, where an invoice says nothing else. A change counts for new quotes."""
 
