@@ -42,6 +42,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_unbalanced",
         "leg_invalid",
         "account_code_invalid",
+        "rate_invalid",
         "scope_invalid",
         "key_expiry_invalid",
         "test_amount_invalid",

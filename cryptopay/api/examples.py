@@ -18,6 +18,7 @@ _EXTENDED_KEY = (  # of the words "abandon" eleven times and "about", m/84'/1'/0
 _MOMENT = "2026-03-02T09:00:00Z"
 _ULID = "01jd8x3k5m7n9p1q3r5s7t9v1w"
 _EUROS = {"asset": "EUR", "amount": "900.00", "base_units": "90000"}
+_SAID = {"source": "kraken", "price": "60000", "observed_at": _MOMENT, "used": True, "why": ""}
 _LEGS = [{"account": "expense:rent", "debit": "900.00"}, {"account": "assets:bank", "credit": "900.00"}]
 
 WHOLE: Mapping[str, Any] = {
@@ -34,6 +35,7 @@ WHOLE: Mapping[str, Any] = {
         "metadata": {"cart": "7"},
         "lines": [{"description": "A bag of beans", "net": "21.01", "tax_rate": "19", "tax": "3.99"}],
     },
+    "NewRateBody": {"asset": "BTC", "currency": "EUR", "price": "60000.00", "reason": "Our bank's price"},
     "NewKeyBody": {"label": "Reports", "scopes": ["invoices:read", "ledger:read"]},
     "MethodBody": {"method": "ETH"},
     "InvoicePaymentBody": {"method": "BTC", "share": "0.5", "blocks": 2},
@@ -73,6 +75,18 @@ WHOLE: Mapping[str, Any] = {
     "Method.remaining": {"asset": "BTC", "amount": "0.00000000", "base_units": "0"},
     "PublicMethod.remaining": {"asset": "BTC", "amount": "0.00000000", "base_units": "0"},
     "Rate.source": "manual",
+    "PriceSource.source": "kraken",
+    "PriceSource.why": "",
+    "PriceSource.used": True,
+    "CurrentRate.sources": [_SAID],
+    "RecordedRate.sources": [_SAID],
+    "CurrentRate.usable": True,
+    "CurrentRate.refused": None,
+    "RecordedRate.id": "rate_1042",
+    "RecordedRate.origin": "median",
+    "RecordedRate.source": "median of Bitstamp, Kraken",
+    "RecordedRate.suspect": None,
+    "RecordedRate.written_by": None,
     "Price.source": "manual",
     "Expected.reason": None,
     "Entry.resolves": None,
@@ -146,6 +160,7 @@ BY_NAME: Mapping[str, Any] = {
     "decimals": 8,
     "description": "A bag of beans",
     "entry_id": "je_1042",
+    "rate_id": "rate_1042",
     "entry_ids": ["je_1042"],
     "event": f"evt_{_ULID}",
     "endpoint": f"ep_{_ULID}",

@@ -23,6 +23,7 @@ from cryptopay.api.me import Me
 from cryptopay.api.payment_methods import PaymentMethods
 from cryptopay.api.payments import OnePayment, Payments
 from cryptopay.api.public_keys import PublicKeys
+from cryptopay.api.rates import OneRate, RateHistory, RateId, Rates
 from cryptopay.api.reports import OneReport, ReportName, Reports
 from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
@@ -47,6 +48,7 @@ register_converter(PublicId, "public_id")
 register_converter(ReportName, "report")
 register_converter(EntryId, "journal_entry")
 register_converter(AccountId, "account")
+register_converter(RateId, "rate")
 
 v1 = [
     path("invoices", Invoices.as_view(), name="invoices"),
@@ -100,6 +102,9 @@ v1 = [
     path("test/addresses/<public_id:address_id>/pay", TestAddressPayment.as_view(), name="test-address-payment"),
     path("test/blocks", TestBlocks.as_view(), name="test-blocks"),
     path("test/reorg", TestReorg.as_view(), name="test-reorg"),
+    path("rates", Rates.as_view(), name="rates"),
+    path("rates/history", RateHistory.as_view(), name="rate-history"),
+    path("rates/<rate:rate_id>", OneRate.as_view(), name="rate"),
     path("me", Me.as_view(), name="me"),
     path("chains", Chains.as_view(), name="chains"),
     path("health", Health.as_view(), name="health"),

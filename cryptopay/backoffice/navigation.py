@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Accounts", "account_balance", "ledger.account", "ledger_account_tree"),
         Desk("Approvals", "how_to_reg", "ledger.proposal"),
         Desk("Periods", "event_available", "ledger.periodchange"),
-        Desk("Rates", "currency_exchange", "ledger.rate"),
+        Desk("Rates", "currency_exchange", "ledger.rate", "rates_now"),
         Desk("Reports", "bar_chart", url_name="reports"),
         Desk("Books", "auto_stories", "ledger.book"),
     ),

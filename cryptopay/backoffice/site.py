@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import changes, feequeues, reporting
+from cryptopay.backoffice import changes, feequeues, pricing, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
 from cryptopay.merchants import second_factor
 
@@ -53,6 +53,8 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
         return [
             path("changes/", self.admin_view(changes.page), name="changes"),
             path("fee-queues/", self.admin_view(feequeues.page), name="fee_queues"),
+            path("rates/", self.admin_view(pricing.page), name="rates_now"),
+            path("rates/sources/<slug:name>/", self.admin_view(pricing.leave_out), name="rate_source"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
             path("reports/<slug:name>/", self.admin_view(reporting.report), name="report"),
         ]

@@ -147,6 +147,8 @@ class ApiKey(models.Model):
         CHAIN_EVENTS_READ = "chain-events:read"
         WEBHOOKS_READ = "webhooks:read"
         WEBHOOKS_WRITE = "webhooks:write"
+        RATES_READ = "rates:read"
+        RATES_WRITE = "rates:write"
         API_KEYS_READ = "api-keys:read"
         API_KEYS_WRITE = "api-keys:write"
         TEST_WRITE = "test:write"

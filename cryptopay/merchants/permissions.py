@@ -31,7 +31,13 @@ GRANTS: dict[str, frozenset[str]] = {
     _Role.CASHIER: _SALES | {"payments.add_invoice", "payments.cancel_invoice", "merchants.add_customer"},
     _Role.ACCOUNTANT: _SALES
     | _BOOKS
-    | {"ledger.add_proposal", "ledger.add_decision", "payments.cancel_invoice", "payments.mark_invoice"},
+    | {
+        "ledger.add_proposal",
+        "ledger.add_decision",
+        "ledger.add_rate",
+        "payments.cancel_invoice",
+        "payments.mark_invoice",
+    },
     _Role.APPROVER: _SALES | _BOOKS | {"ledger.add_decision"},
     _Role.AUDITOR: frozenset({"*.view_*"}),
     _Role.ADMINISTRATOR: frozenset(

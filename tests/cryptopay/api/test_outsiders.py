@@ -26,6 +26,8 @@ OPEN_TO_ALL = {"public-invoice", "health"}
 """API routes that need no key: the invoice's id is the secret a payer was given; health tells nothing of anybody."""
 NOT_RESOURCES = {"schema", "docs", "no-such-route"}
 """The API's own description, and the 404."""
+ASKED = {"rate-history": {"asset": "BTC", "currency": "EUR"}}
+"""What a GET must be asked with, by route."""
 OPEN_PAGES = {"": {"start"}, "pay/": {"invoice", "state", "method"}}
 """Pages that need no key, by prefix: the start page, and the checkout, for whoever was given an invoice's id."""
 
@@ -96,6 +98,7 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
         "event_id": Event.objects.order_by("pk")[0].public_id,
         "delivery_id": Delivery.objects.order_by("pk")[0].public_id,
         "entry_id": f"je_{JournalEntry.objects.get().pk}",
+        "rate_id": alice.post("/rates", {"asset": "BTC", "currency": "EUR", "price": "60001"}).json()["id"],
         "account_id": f"acc_{Account.objects.get(code='liabilities:customers:bob').pk}",
     }
 
@@ -167,7 +170,7 @@ def test_threat_39_alice_herself_finds_all(alice: Caller, ids: dict[str, str]) -
     """Else the tests above would pass on an API that answers 404 to everyone."""
     for door in DOORS:
         if "GET" in door.methods and door.name != "health":
-            assert alice.get(door.path(ids)).status_code == 200, door
+            assert alice.get(door.path(ids), **ASKED.get(door.name, {})).status_code == 200, door
 
 
 def test_what_is_no_resource_tells_nothing(ids: dict[str, str]) -> None:
