@@ -350,6 +350,8 @@ SPECTACULAR_SETTINGS = {
         "AccountKind": "cryptopay.api.ledger_fields.ACCOUNT_KINDS",
         "AssetKind": "cryptopay.api.ledger_assets.ASSET_KINDS",
         "EntryKind": "cryptopay.api.ledger_entries.ENTRY_KINDS",
+        "RateOrigin": "cryptopay.api.rates.ORIGINS",
+        "RateRefusalCode": "cryptopay.api.rates.REFUSALS",
     },
 }
 

@@ -29,7 +29,7 @@ from cryptopay.feeds.medians import part_json
 from cryptopay.merchants.models import ApiKey
 from cryptopay.payments.quotes import FIAT_DECIMALS
 from ledger import rates
-from ledger.errors import RateError, RateInvalid, RateMissing
+from ledger.errors import RateError, RateInvalid, RateMissing, RateStale, RateSuspect
 from ledger.models import Rate
 from ledger.money import BadAmount, parse, plain, to_decimal
 from ledger.pairs import Pair
@@ -38,6 +38,7 @@ Scope = ApiKey.Scope
 
 SOURCE = "api"
 ORIGINS = Rate.Origin.values
+REFUSALS = [error.code for error in (RateMissing, RateStale, RateSuspect)]
 _LONGEST_CODE = 16
 
 
@@ -95,7 +96,7 @@ class RecordedRateSchema(serializers.Serializer[Any]):
 class RateRefusalSchema(serializers.Serializer[Any]):
     """Why nothing can be priced."""
 
-    code = serializers.ChoiceField(["rate_missing", "rate_stale", "rate_suspect"])
+    code = serializers.ChoiceField(REFUSALS)
     detail = serializers.CharField()
 
 

@@ -14,6 +14,7 @@ from .ledger import AsyncLedgerGroup, LedgerGroup
 from .me import AsyncMeGroup, MeGroup
 from .payments import AsyncPaymentsGroup, PaymentsGroup
 from .public_keys import AsyncPublicKeysGroup, PublicKeysGroup
+from .rates import AsyncRatesGroup, RatesGroup
 from .reports import AsyncReportsGroup, ReportsGroup
 from .sending import AsyncSender, Sender
 from .test import AsyncTestGroup, TestGroup
@@ -39,6 +40,7 @@ class Groups:
         self.me = MeGroup(sender)
         self.payments = PaymentsGroup(sender)
         self.public_keys = PublicKeysGroup(sender)
+        self.rates = RatesGroup(sender)
         self.reports = ReportsGroup(sender)
         self.test = TestGroup(sender)
         self.watches = WatchesGroup(sender)
@@ -63,6 +65,7 @@ class AsyncGroups:
         self.me = AsyncMeGroup(sender)
         self.payments = AsyncPaymentsGroup(sender)
         self.public_keys = AsyncPublicKeysGroup(sender)
+        self.rates = AsyncRatesGroup(sender)
         self.reports = AsyncReportsGroup(sender)
         self.test = AsyncTestGroup(sender)
         self.watches = AsyncWatchesGroup(sender)

@@ -33,6 +33,8 @@ Scope = Literal[
     "chain-events:read",
     "webhooks:read",
     "webhooks:write",
+    "rates:read",
+    "rates:write",
     "api-keys:read",
     "api-keys:write",
     "test:write",

@@ -42,6 +42,11 @@ _HOLDS = {
     "1": "no longer: end what was set before",
 }
 """Seconds, and how a person says them."""
+_ORIGINS = {
+    Rate.Origin.MEDIAN: ("Median", "default"),
+    Rate.Origin.RECORDED: ("Recorded", "default"),
+    Rate.Origin.MANUAL: ("By hand", "warning"),
+}
 
 
 def _whole(pattern: re.Pattern[str]) -> str:
@@ -163,7 +168,7 @@ class RateAdmin(ReadOnlyAdmin):
     def standing(self, rate: Rate) -> SafeString | str:
         if rate.suspect:
             return format_html("{} {}", label("Prices nothing", "danger"), rate.suspect)
-        return label(rate.get_origin_display(), "warning" if rate.origin == Rate.Origin.MANUAL else "default")
+        return label(*_ORIGINS[Rate.Origin(rate.origin)])
 
     @display(description="observed", ordering="observed_at")
     def observed(self, rate: Rate) -> SafeString | str:
