@@ -84,6 +84,8 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "periods": reverse("admin:ledger_periodchange_changelist"),
         "period": f"{reverse('admin:ledger_periodchange_ask_page')}?book={shop.book.pk}",
         "books": reverse("admin:ledger_book_changelist"),
+        "rates": f"{reverse('admin:rates_now')}?book={shop.book.pk}",
+        "set a rate": reverse("admin:ledger_rate_set_page"),
     }
 
 
