@@ -16,7 +16,8 @@ PAGE = places.CHECKOUT / "docs" / "operator.md"
 _STORY = """
 INSERT INTO ledger_book (name, currency, is_test, second_person_above) VALUES ('Alice', 'EUR', true, 1),
     ('Bob', 'EUR', true, 1), ('Alice, live', 'EUR', false, 1), ('Bob, live', 'EUR', false, 1);
-INSERT INTO merchants_merchant (name, live_book_id, test_book_id) VALUES ('Alice', 3, 1), ('Bob', 4, 2);
+INSERT INTO merchants_merchant (name, live_book_id, test_book_id, payment_page_language, contact, shop_origins)
+    VALUES ('Alice', 3, 1, '', '', ''), ('Bob', 4, 2, '', '', '');
 INSERT INTO merchants_apikey (merchant_id, book_id, public_id, label, hint, secret_hash, scopes, live)
     VALUES (1, 1, 'ak_a', '', '', 'a', '[]', false), (2, 2, 'ak_b', '', '', 'b', '[]', false)
 """
