@@ -10,6 +10,8 @@ from django.db import connection
 
 from cryptopay.devnet import monerod as starting
 from cryptopay.devnet.monero import MoneroNode
+from cryptopay.testmode.faucets.calls import Calls
+from cryptopay.testmode.faucets.monero import MoneroFaucet
 from keys.formats import monero, monero_base58
 from keys.models import MasterKey
 from ledger.models import JournalEntry
@@ -115,8 +117,7 @@ def test_from_the_view_key_to_the_books_and_back_by_a_reorg(
 def _moneros_own_balance(pair: monero.ViewPair, node: MoneroNode, folder: Path) -> int:
     """By a wallet of the project's own that has the same view key."""
     running = starting.start_view_only(folder / "wallets", node.url)
-    wallet = MoneroNode(node.url)
-    wallet.wallet_url = running.url
+    wallet = MoneroFaucet(Calls(node.url), Calls(running.url))
     try:
         wallet.wallet(
             "generate_from_keys", restore_height=node.height() - 3 * DEEP, filename="view", password="",

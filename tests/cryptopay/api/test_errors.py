@@ -29,13 +29,13 @@ ROOMS = [
 FAULTS = {
     "merchants_error", "payment_error", "test_mode_error", "webhooks_error",  # roots
     "keys_error", "ledger_error", "rate_error",
-    "rate_invalid",  # of commands
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
     "period_not_over", "period_already_closed", "period_not_closed",
     "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "encryption_key_missing",
     "chain_busy", "node_error", "node_behind", "tip_stale", "reorg_too_deep",  # requests never speak to a node
     "chain_on", "receipt_not_assignable", "payer_unknown",  # of commands and of people in the back office
+    "team_refused", "invitation_ended",  # of people on their own pages
 }  # fmt: skip
 """Codes no request can cause. Should one arrive all the same, the answer is 500 and its text stays in the log."""
 

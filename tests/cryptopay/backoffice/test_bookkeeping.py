@@ -21,7 +21,7 @@ SignIn = Callable[[User], Client]
 CUSTODY, CAPITAL = f"assets:custody:{CHAIN.code} BTC", "equity:opening BTC"
 ENTER = "admin:ledger_journalentry_enter_page"
 ASK = "admin:ledger_periodchange_ask_page"
-MAY_ASK, MAY_DECIDE = {"accountant"}, {"accountant", "approver"}
+MAY_ASK, MAY_DECIDE = {"accountant", "owner"}, {"accountant", "approver", "owner"}
 
 
 @pytest.fixture
@@ -223,10 +223,10 @@ def test_a_period_is_closed_and_reopened_by_two(bob: Shop, signed_in: SignIn) ->
     assert periods.closed_through(bob.book.pk) is None
 
 
-def test_the_administrator_alone_moves_the_limit(bob: Shop, charlie: User, root: User, signed_in: SignIn) -> None:
+def test_administrators_and_owners_move_the_limit(bob: Shop, charlie: User, root: User, signed_in: SignIn) -> None:
     url = reverse("admin:ledger_book_change", args=[bob.book.pk])
     for role, person in _people(bob, charlie, root):
-        may = role in {"administrator", "root"}
+        may = role in {"administrator", "owner", "root"}
         signed_in(person).post(url, {"second_person_above": "500", "name": "Mine", "currency": "XXX"})
         bob.book.refresh_from_db()
         assert (bob.book.second_person_above == 500) == may, role

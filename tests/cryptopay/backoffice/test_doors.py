@@ -30,6 +30,8 @@ NAMED: dict[str, list[dict[str, str]]] = {
     "app_list": [{"app_label": label} for label in sorted({model._meta.app_label for model in admin.site._registry})],
 }
 """Addresses that take a word: all the words there are."""
+OF_THE_PLATFORM = {"rate_source": {"name": "kraken"}}
+"""What is everybody's, its operators alone may change."""
 ASKED = ("?as=csv", "?q=Alice&search=Alice&term=Alice")
 
 
@@ -71,7 +73,7 @@ def shops(shops: dict[str, Shop]) -> dict[str, Shop]:
 def test_every_door_is_known() -> None:
     for name, route in DOORS.items():
         taken = route.count("<")
-        known = name in OPEN_TO_ALL or name in NAMED or name in OF_NOTHING or (name in OF_A_ROW and taken == 1)
+        known = name in (*OPEN_TO_ALL, *NAMED, *OF_NOTHING, *OF_THE_PLATFORM) or (name in OF_A_ROW and taken == 1)
         assert known, f"Nobody tried to reach another merchant's things at {route}"
     assert len(OF_A_ROW) >= 6
     assert len(OF_NOTHING) >= 9
@@ -91,6 +93,13 @@ def test_threat_39_nothing_of_anothers_row_at_any_door(shops: dict[str, Shop], s
                 assert gone, f"{role} {name} {answer.status_code}"
                 assert "Alice" not in answer.content.decode(), f"{role} {name}"
     assert everything_of(shops["Alice"]) == hers
+
+
+def test_threat_39_no_member_changes_what_is_everybodys(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    for role, member in shops["Bob"].members.items():
+        for name, words in OF_THE_PLATFORM.items():
+            answer = signed_in(member).post(reverse(f"admin:{name}", kwargs=words), {})
+            assert answer.status_code == 403, f"{role} {name}"
 
 
 def test_threat_39_pages_of_no_row_show_nothing_of_anothers(shops: dict[str, Shop], signed_in: SignIn) -> None:

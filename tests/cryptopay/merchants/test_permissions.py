@@ -56,7 +56,13 @@ def test_readers_change_nothing(alice: Merchant, role: str) -> None:
     [
         (
             Role.ACCOUNTANT,
-            {"ledger.add_proposal", "ledger.add_decision", "payments.cancel_invoice", "payments.mark_invoice"},
+            {
+                "ledger.add_proposal",
+                "ledger.add_decision",
+                "ledger.add_rate",
+                "payments.cancel_invoice",
+                "payments.mark_invoice",
+            },
         ),
         (Role.APPROVER, {"ledger.add_decision"}),
     ],
@@ -87,7 +93,7 @@ def test_an_administrator_keeps_people_keys_and_endpoints_and_sees_no_money(alic
     [
         (Role.VIEWER, "payments.view_invoice", "ledger.view_journalentry"),
         (Role.CASHIER, "payments.add_invoice", "payments.change_invoice"),
-        (Role.ACCOUNTANT, "ledger.view_journalentry", "ledger.add_rate"),
+        (Role.ACCOUNTANT, "ledger.view_journalentry", "ledger.change_rate"),
         (Role.APPROVER, "payments.view_payment", "webhooks.change_endpoint"),
         (Role.AUDITOR, "keys.view_masterkey", "keys.add_masterkey"),
         (Role.AUDITOR, "keys.view_keyexport", "keys.export_masterkey"),

@@ -12,6 +12,8 @@ from nacl import bindings as sodium
 
 from cryptopay.devnet import monerod as starting
 from cryptopay.devnet.monero import MoneroNode
+from cryptopay.testmode.faucets.calls import Calls
+from cryptopay.testmode.faucets.monero import MoneroFaucet
 from keys.errors import DerivationExhausted, InvalidAddress, InvalidCredential
 from keys.formats import monero, monero_base58
 from monitor.chains import CHAINS
@@ -56,8 +58,7 @@ def test_a_second_library_derives_the_same() -> None:
 
 def test_moneros_own_wallet_derives_the_same(monerod: MoneroNode, tmp_path: Path) -> None:
     running = starting.start_view_only(tmp_path / "wallets", monerod.url)
-    wallet = MoneroNode(monerod.url)
-    wallet.wallet_url = running.url
+    wallet = MoneroFaucet(Calls(monerod.url), Calls(running.url))
     try:
         wallet.wallet("create_wallet", filename="shop", password="", language="English")
         primary, view_key = (

@@ -12,6 +12,8 @@ import pytest
 
 from cryptopay.devnet import monerod as starting
 from cryptopay.devnet.monero import MoneroNode
+from cryptopay.testmode.faucets.calls import Calls
+from cryptopay.testmode.faucets.monero import MoneroFaucet
 from keys.formats import monero, monero_base58
 from monitor import viewing
 from monitor.chains import CHAINS
@@ -152,8 +154,7 @@ def test_the_sum_is_what_moneros_own_wallet_finds(stage: Stage, tmp_path: Path) 
         stage.node.mine()
     ours = [transfer for height in range(first, stage.node.height() + 1) for transfer in stage.in_block(height)]
     running = starting.start_view_only(tmp_path / "wallets", stage.node.url)
-    wallet = MoneroNode(stage.node.url)
-    wallet.wallet_url = running.url
+    wallet = MoneroFaucet(Calls(stage.node.url), Calls(running.url))
     try:
         wallet.wallet(
             "generate_from_keys", restore_height=first - 1, filename="view", password="",
