@@ -136,6 +136,15 @@ def monerod(request: pytest.FixtureRequest) -> Iterator[MoneroNode]:
         node.close()
 
 
+@pytest.fixture(scope="module")
+def monerod_to_play_with(request: pytest.FixtureRequest) -> Iterator[MoneroNode]:
+    """Monero as `monerod` is, for tests that take its payer's coins back and forth; one for each of their files."""
+    with _running(request, start_monerod, "monerod") as running:
+        node = MoneroNode(running.url)
+        yield node
+        node.close()
+
+
 @pytest.fixture(scope="session")
 def nodeos(request: pytest.FixtureRequest) -> Iterator[OwnNodeos]:
     """EOS, with its token and a payer; one for the session."""

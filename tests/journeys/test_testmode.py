@@ -35,11 +35,11 @@ def node_urls(coin: Coin) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def monero_coin(monerod: MoneroNode, transactional_db: None) -> Coin:
+def monero_coin(monerod_to_play_with: MoneroNode, transactional_db: None) -> Coin:
     """With the fewest confirmations that Monero allows: mining is slow."""
     chain = CHAINS["monero-regtest"]
     ConfirmationTier.objects.create(chain_code=chain.code, confirmations=chain.confirmations_floor)
-    return Coin(chain, cast(Any, monerod), 250_000_000_000, "0.25")
+    return Coin(chain, cast(Any, monerod_to_play_with), 250_000_000_000, "0.25")
 
 
 @pytest.fixture
