@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+import psutil
 
 from cryptopay.devnet import (
     environment,
@@ -32,6 +33,7 @@ from cryptopay.devnet.errors import AlreadyRunning, PartFailed, PartMissing
 from monitor.chains import CHAINS
 
 DEFAULT_PORT = 8000
+_ENDING_SECONDS = 20
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NODES: Mapping[str, Callable[[Path], nodes.Running]] = {
     "bitcoin-regtest": nodes.start_bitcoind_or_bcoin,
@@ -238,7 +240,19 @@ def _only_one() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:
             raise AlreadyRunning("The stage of this checkout runs already", fix="stop it with Ctrl-C there") from taken
+        _wait_for_the_last_one()
         yield
+
+
+def _wait_for_the_last_one() -> None:
+    """A stage that was killed is ended by the kernel, and its database and nodes may still be writing their files."""
+    kept = (str(places.STATE), str(places.aside()))
+    ending = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(folder in word for word in process.info["cmdline"] or () for folder in kept)
+    ]
+    psutil.wait_procs(ending, timeout=_ENDING_SECONDS)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

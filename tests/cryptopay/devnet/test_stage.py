@@ -244,6 +244,22 @@ def test_a_second_stage_and_a_reset_are_refused_meanwhile(run: Run, checkout: Pa
     assert run.process.poll() is None
 
 
+def test_a_reset_waits_for_the_database_of_a_killed_stage(run: Run, checkout: Path) -> None:
+    database = run.descendants()["postgres"]
+    kept = (checkout / ".state" / "postgres").resolve()
+    database.suspend()
+    run.process.kill()
+    run.process.wait(timeout=20)
+    reset = subprocess.Popen([sys.executable, "-m", "cryptopay.devnet", "reset"], cwd=checkout, env=_environment())
+    with pytest.raises(subprocess.TimeoutExpired):
+        reset.wait(timeout=3)
+    assert (kept / "postmaster.pid").exists()
+    database.resume()
+    assert reset.wait(timeout=30) == 0
+    assert not kept.exists()
+    _assert_gone({"postgres": database})
+
+
 def test_reset_forgets_everything(run: Run, checkout: Path) -> None:
     run.process.send_signal(signal.SIGINT)
     run.process.wait(timeout=40)
