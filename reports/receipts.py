@@ -1,35 +1,31 @@
 """What came in on our addresses, by day and asset: validated, beside what was seen that day and is not yet received."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from ledger.models import Asset, Book, JournalEntry, Posting
-from reports.cells import Cell, Money
-
-COLUMNS = ["Day", "Book", "Asset", "Chain", "Validated", "Not yet received"]
+from reports.cells import Money, Row, amounts, days, texts
+from reports.parameters import UNTIL, Asked
+from reports.report import Report
 
 Key = tuple[date, int, int]
 Kind = JournalEntry.Kind
 
 
-def rows(books: QuerySet[Book], until: date | None = None) -> list[list[Cell]]:
-    """Newest day first, through `until`. What a reorganisation took back counts against the day it happened; what is
-    not yet received is so today.
+def rows(asked: Asked) -> Iterator[Row]:
+    """Newest day first. What a reorganisation took back counts against the day it happened; what is not yet received is
+    so today.
     """
-    named = {book.pk: str(book) for book in books}
     assets = Asset.objects.in_bulk()
-    totals = totals_by_day(books, until=until)
-    newest_first = sorted(totals, key=lambda key: (-key[0].toordinal(), named[key[1]], assets[key[2]].code, key[2]))
-    return [
-        [
-            *(day, named[book], assets[asset].code, assets[asset].chain),
-            *(Money(base_units, assets[asset].decimals) for base_units in totals[day, book, asset]),
-        ]
-        for day, book, asset in newest_first
-    ]
+    totals = totals_by_day(Book.objects.filter(pk=asked.book.pk), until=asked[UNTIL])
+    newest_first = sorted(totals, key=lambda key: (-key[0].toordinal(), assets[key[2]].code, key[2]))
+    for key in newest_first:
+        asset = assets[key[2]]
+        yield [key[0], asset.code, asset.chain, *(Money.of(base_units, asset) for base_units in totals[key])]
 
 
 def totals_by_day(
@@ -66,3 +62,14 @@ def _open(postings: QuerySet[Posting]) -> QuerySet[Posting]:
 def _by_day(postings: QuerySet[Posting]) -> QuerySet[Posting, tuple[date, int, int, int]]:
     days = postings.annotate(day=TruncDate("effective_at")).values("day", "book", "asset")
     return days.annotate(base_units=Sum(F("debit") - F("credit"))).values_list("day", "book", "asset", "base_units")
+
+
+REPORT = Report(
+    "receipts",
+    "Receipts by day",
+    "Payments",
+    __doc__ or "",
+    [days("Day"), texts("Asset"), texts("Chain"), amounts("Validated"), amounts("Not yet received")],
+    [UNTIL],
+    rows,
+)

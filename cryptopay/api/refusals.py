@@ -19,7 +19,6 @@ from cryptopay.api.pagination import PageParameters
 _OWN: Mapping[HTTPStatus, tuple[str, ...]] = {
     HTTPStatus.BAD_REQUEST: (
         "parameters_conflict",
-        "period_invalid",
         "watch_target_invalid",
         "txid_invalid",
         "asset_code_invalid",
@@ -36,10 +35,8 @@ _OWN: Mapping[HTTPStatus, tuple[str, ...]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "chain_unknown",
         "account_kind_invalid",
-        "account_ambiguous",
         "account_reserved",
         "address_not_yours",
-        "asset_unknown",
         "asset_ambiguous",
         "request_invalid",  # beside its usual 400: several things are wrong, and the first of them gives the status
     ),

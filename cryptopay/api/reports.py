@@ -1,30 +1,42 @@
-"""`/reports`: what accountants read, for programs. JSON and CSV come from the same rows as the back office's pages."""
+"""`/reports`: what accountants read, for programs; every form comes from the same rows as the back office's pages."""
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
 from django.urls.converters import StringConverter
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.fields import Parameters
+from cryptopay.api.fields import Parameters, TextField
 from cryptopay.api.ledger_fields import DayField
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
-from ledger.models import Book
-from reports.cells import Cell, Money, csv_lines
-from reports.registry import REPORTS, Report
+from reports.formats import FORMATS, Format
+from reports.parameters import Choice, Parameter, Year
+from reports.registry import REPORTS
+from reports.report import Report, Sheet
+from reports.sending import answer
 
 Scope = ApiKey.Scope
-_CSV, _JSON = "text/csv", "application/json"
-_MEDIA = {"csv": _CSV, "json": _JSON}
-_ROWS_A_PIECE = 200
+_JSON = "json"
+_LONGEST_TEXT = 300
+REFUSALS = (
+    "parameter_missing",
+    "year_invalid",
+    "period_invalid",
+    "account_unknown",
+    "account_ambiguous",
+    "asset_unknown",
+    "customer_unknown",
+    "choice_invalid",
+    "report_too_long",
+)
 
 
 class ReportName(StringConverter):
@@ -33,11 +45,30 @@ class ReportName(StringConverter):
     regex = "|".join(REPORTS)
 
 
-class ReportParameters(Parameters):
-    """Of every report."""
+def _parameters() -> dict[str, Parameter[Any]]:
+    """Of all reports together, by name."""
+    return {parameter.name: parameter for report in REPORTS.values() for parameter in report.parameters}
 
-    until = DayField(required=False, help_text="By the end of that day (UTC); now, where it is not said.")
-    format = serializers.ChoiceField(list(_MEDIA), required=False, help_text="Else as `Accept` says.")
+
+def _field(parameter: Parameter[Any]) -> serializers.Field[Any, Any, Any, Any]:
+    about = f"{parameter.about} Of: {', '.join(_asking_for(parameter))}."
+    if parameter.control == "date":
+        return DayField(required=False, help_text=about)
+    length = len("2026") if isinstance(parameter, Year) else _LONGEST_TEXT
+    return TextField(max_length=length, required=False, help_text=about)
+
+
+def _asking_for(parameter: Parameter[Any]) -> list[str]:
+    return [report.name for report in REPORTS.values() if parameter.name in {one.name for one in report.parameters}]
+
+
+class ReportParameters(Parameters):
+    """Whatever any report may be asked; one that a report does not ask for is refused."""
+
+    format = serializers.ChoiceField(list(FORMATS), required=False, help_text="Else as `Accept` says.")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {**{name: _field(parameter) for name, parameter in _parameters().items()}, **super().get_fields()}
 
 
 class ReportParameterSchema(serializers.Serializer[Any]):
@@ -45,6 +76,8 @@ class ReportParameterSchema(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     about = serializers.CharField()
+    required = serializers.BooleanField()  # type: ignore[assignment]
+    choices = serializers.ListField(child=serializers.CharField(), help_text="Empty: any text of its kind.")
 
 
 class ReportAboutSchema(serializers.Serializer[Any]):
@@ -52,8 +85,10 @@ class ReportAboutSchema(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     title = serializers.CharField()
+    section = serializers.CharField(help_text="What it belongs to.")
     about = serializers.CharField()
     columns = serializers.ListField(child=serializers.CharField(), help_text="As its rows name them.")
+    formats = serializers.ListField(child=serializers.CharField())
     parameters = ReportParameterSchema(many=True)
 
 
@@ -66,30 +101,42 @@ class ReportsSchema(serializers.Serializer[Any]):
 @extend_schema_field(
     {
         "oneOf": [
-            {"type": "string"},
+            {"type": ["string", "integer", "null"]},
             {
                 "type": "object",
                 "properties": {
                     "amount": {"type": "string", "format": "decimal"},
                     "base_units": {"type": "string", "format": "base-units"},
+                    "asset": {"type": "string"},
                 },
-                "required": ["amount", "base_units"],
+                "required": ["amount", "base_units", "asset"],
             },
         ]
     }
 )
 class CellField(serializers.JSONField):
-    """A text, a day, or an amount."""
+    """A text, a whole number, a day, a moment, an amount, or nothing."""
 
 
 class ReportSchema(serializers.Serializer[Any]):
-    """A report's rows. Amounts are {amount, base_units}, both as strings; the row's `asset` says of what."""
+    """A report's rows, and apart from them those that sum others. Amounts are {amount, base_units, asset}, all texts;
+    the asset may be a currency."""
 
     name = serializers.CharField()
     title = serializers.CharField()
-    until = serializers.DateField(allow_null=True)
+    parameters = serializers.DictField(child=serializers.CharField(allow_null=True), help_text="As you asked.")
     columns = serializers.ListField(child=serializers.CharField())
     data = serializers.ListField(child=serializers.DictField(child=CellField()))  # type: ignore[assignment]
+    totals = serializers.ListField(child=serializers.DictField(child=CellField()))
+
+
+_BODIES: Mapping[str, Any] = {_JSON: ReportSchema, "csv": OpenApiTypes.STR}
+"""By format; the others are files."""
+
+
+def media(form: Format) -> str:
+    """Without its character set."""
+    return form.media_type.partition(";")[0]
 
 
 class Reports(Resource):
@@ -107,79 +154,59 @@ class OneReport(Resource):
     """`/reports/{name}`"""
 
     scopes = {"GET": Scope.REPORTS_READ}
+    refusals = {"GET": REFUSALS}
     parameters: ClassVar[type[ReportParameters]] = ReportParameters
+    one_moment = True
 
     @extend_schema(
         operation_id="get_report",
         parameters=[ReportParameters],
-        responses={(200, _JSON): ReportSchema, (200, _CSV): OpenApiTypes.STR},
+        responses={(200, media(form)): _BODIES.get(name, OpenApiTypes.BINARY) for name, form in FORMATS.items()},
     )
     def get(self, request: Request, report_name: str) -> StreamingHttpResponse:
-        """A report of your book, as JSON or as CSV. Texts that a spreadsheet would run as formulas are disarmed in CSV.
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
-        All its rows are read at once, in the one moment the request sees; they are written as they are sent.
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there are; a
+        PDF has 20,000 at most.
         """
-        report, until = REPORTS[report_name], self.query.get("until")
-        rows = report.rows(Book.objects.filter(pk=self.api_key.book_id), until)
-        if self._media(request) == _CSV:
-            return _answer(csv_lines(report.columns, rows), f"{_CSV}; charset=utf-8", _file_name(report, until))
-        return _answer(_json(report, rows, until), _JSON)
+        asked = REPORTS[report_name].read(self.book, as_texts(self.query))
+        sheet = Sheet(REPORTS[report_name], asked, printed_by(self.api_key), timezone.now())
+        form = self._form(request)
+        response = answer(sheet, form, as_file=form.name != _JSON)
+        response["Vary"] = "Accept"
+        return response
 
-    def _media(self, request: Request) -> str:
+    def _form(self, request: Request) -> Format:
         if "format" in self.query:
-            return _MEDIA[self.query["format"]]
-        return request.get_preferred_type([_JSON, _CSV]) or _JSON
+            return FORMATS[self.query["format"]]
+        by_type = {media(form): form for form in FORMATS.values()}
+        preferred = request.get_preferred_type([media(FORMATS[_JSON]), *by_type])
+        return by_type.get(preferred or "", FORMATS[_JSON])
+
+
+def as_texts(query: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters as they were sent; the report reads them."""
+    texts = {name: value for name, value in query.items() if name != "format"}
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in texts.items()}
+
+
+def printed_by(key: ApiKey) -> str:
+    """Who asked, as it stands on the report."""
+    return f"API key {key}"
 
 
 def _about(report: Report) -> dict[str, Any]:
-    fields = ReportParameters().fields
     return {
         "name": report.name,
         "title": report.title,
+        "section": report.section,
         "about": " ".join(report.about.split()),
-        "columns": _keys(report),
-        "parameters": [{"name": name, "about": field.help_text or ""} for name, field in fields.items()],
+        "columns": [column.key for column in report.columns],
+        "formats": list(FORMATS),
+        "parameters": [_parameter(parameter) for parameter in report.parameters],
     }
 
 
-def _keys(report: Report) -> list[str]:
-    return [column.lower().replace(" ", "_") for column in report.columns]
-
-
-def _answer(pieces: Iterable[str], content_type: str, file_name: str = "") -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(_gathered(pieces), content_type=content_type)
-    answer["Vary"] = "Accept"
-    if file_name:
-        answer["Content-Disposition"] = f'attachment; filename="{file_name}"'
-    return answer
-
-
-def _gathered(pieces: Iterable[str]) -> Iterator[str]:
-    """Some hundred rows at a time: one by one, each would be a packet of its own."""
-    gathered: list[str] = []
-    for piece in pieces:
-        gathered.append(piece)
-        if len(gathered) == _ROWS_A_PIECE:
-            yield "".join(gathered)
-            gathered.clear()
-    yield "".join(gathered)
-
-
-def _json(report: Report, rows: Iterable[Sequence[Cell]], until: date | None) -> Iterator[str]:
-    keys = _keys(report)
-    head = {"name": report.name, "title": report.title, "until": until and until.isoformat(), "columns": keys}
-    yield json.dumps(head)[:-1] + ', "data": ['
-    for number, row in enumerate(rows):
-        told = {key: _cell(cell) for key, cell in zip(keys, row, strict=True)}
-        yield ("," if number else "") + json.dumps(told)
-    yield "]}"
-
-
-def _cell(cell: Cell) -> str | dict[str, str]:
-    if isinstance(cell, Money):
-        return {"amount": str(cell), "base_units": str(cell.base_units)}
-    return cell.isoformat() if isinstance(cell, date) else str(cell)
-
-
-def _file_name(report: Report, until: date | None) -> str:
-    return f"{report.name}{f'-{until}' if until else ''}.csv"
+def _parameter(parameter: Parameter[Any]) -> dict[str, Any]:
+    choices = list(parameter.options) if isinstance(parameter, Choice) else []
+    return {"name": parameter.name, "about": parameter.about, "required": parameter.required, "choices": choices}

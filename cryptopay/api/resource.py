@@ -20,6 +20,7 @@ from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey
 from ledger import tenancy
 from ledger.models import Book
+from reports.reading import as_of_one_moment
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ class Resource(APIView):
     """What the query string of a GET may hold."""
     refusals: ClassVar[Mapping[str, Sequence[str]]] = {}
     """Method -> the codes it may answer beside those that follow from its form; see `refusals`."""
+    one_moment: ClassVar[bool] = False
+    """Whether all that is read must be as of the same moment. For what writes nothing."""
     http_method_names = ["get", "post", "patch", "delete", "head"]
 
     query: Mapping[str, Any]
@@ -44,6 +47,8 @@ class Resource(APIView):
         """One transaction, begun before the key is looked up. A refusal undoes all; that the key was used stays."""
         try:
             with transaction.atomic():
+                if self.one_moment:
+                    as_of_one_moment()
                 response = super().dispatch(request, *args, **kwargs)
                 if getattr(response, "exception", False):
                     transaction.set_rollback(True)

@@ -1,45 +1,95 @@
-"""Any report as a page and as CSV, over the books of whoever looks, now or as of the end of a day."""
+"""Any report as a page, and as a file of any form, of one book of whoever looks."""
 
-from collections.abc import Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from cryptopay.backoffice.scoping import books_where
-from ledger import spans
-from reports.cells import AccountCode, Cell, Money, to_csv
-from reports.registry import REPORTS, Report
+from ledger.models import Account, Book
+from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
+from reports.errors import ParameterMissing, ReportError
+from reports.formats import FORMATS
+from reports.formats.words import plain_text
+from reports.parameters import FIRST, LAST, UNTIL, Asked, Parameter
+from reports.reading import as_of_one_moment
+from reports.registry import REPORTS
+from reports.report import Report, Sheet
+from reports.sending import answer
 
 READS_THE_BOOKS = "ledger.view_journalentry"
 PAGE_ROWS = 1000
-"""What a page shows; the download holds all rows."""
+"""What a page shows; the files hold all rows."""
+_NUMBERS = (Kind.AMOUNT, Kind.COUNT)
+_MOST_BOOKS = 1000
+"""To choose from; whoever keeps more merchants comes from a book's own page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A cell on the page. `url`: where it leads, or nothing."""
+
+    title: str
+    text: str
+    is_number: bool
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter in the form."""
+
+    parameter: Parameter[Any]
+    value: str
+    offers: list[tuple[str, str]]
 
 
 def overview(request: HttpRequest) -> HttpResponse:
-    """All reports there are."""
+    """All reports there are, by what they are about."""
     _check(request)
-    context = {**admin.site.each_context(request), "title": "Reports", "reports": REPORTS.values()}
+    sections: dict[str, list[Report]] = {}
+    for report in REPORTS.values():
+        sections.setdefault(report.section, []).append(report)
+    context = {**admin.site.each_context(request), "title": "Reports", "sections": sections}
     return TemplateResponse(request, "backoffice/reports.html", context)
 
 
 def report(request: HttpRequest, name: str) -> HttpResponse:
-    """One report; `until` names a day, `?as=csv` downloads it."""
+    """One report as it is asked for in the query string; `?as=xlsx` downloads it."""
+    as_of_one_moment()
     _check(request)
     if name not in REPORTS:
         raise Http404
-    wanted, until = REPORTS[name], spans.day_of(request.GET.get("until", ""))
-    rows = wanted.rows(books_where(request, READS_THE_BOOKS), until)
-    if request.GET.get("as") == "csv":
-        return _download(wanted, rows, until)
-    context: dict[str, Any] = {**admin.site.each_context(request), "title": wanted.title, "report": wanted}
-    context |= {"until": until, "today": spans.today(), "left_out": max(len(rows) - PAGE_ROWS, 0)}
-    context["rows"] = [_drawn(row, until) for row in rows[:PAGE_ROWS]]
-    return TemplateResponse(request, "backoffice/report.html", context)
+    wanted, texts = REPORTS[name], request.GET.dict()
+    chosen, form = _book(request, texts.pop("book", "")), FORMATS.get(texts.pop("as", ""))
+    context = {**admin.site.each_context(request), "title": wanted.title, "report": wanted, "book": chosen}
+    if chosen is None:
+        return TemplateResponse(request, "backoffice/report.html", context)
+    texts = {parameter.name: texts.get(parameter.name, "") for parameter in wanted.parameters}
+    context |= _form(request, wanted, chosen, texts)
+    try:
+        asked = wanted.read(chosen, texts)
+        sheet = Sheet(wanted, asked, str(request.user), timezone.now())
+        if form is not None:
+            return cast(HttpResponse, answer(sheet, form))  # the site's pages are typed as if none streamed
+    except ReportError as refused:
+        context |= {"refused": refused, "asks": isinstance(refused, ParameterMissing)}
+        return TemplateResponse(request, "backoffice/report.html", context, status=_status(refused))
+    return TemplateResponse(request, "backoffice/report.html", context | _drawn(sheet))
+
+
+def _status(refused: ReportError) -> int:
+    """A form that is not filled in yet is no mistake."""
+    return 200 if isinstance(refused, ParameterMissing) else 400
 
 
 def _check(request: HttpRequest) -> None:
@@ -47,25 +97,65 @@ def _check(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-def _drawn(row: Sequence[Cell], until: date | None) -> list[tuple[Cell, bool, str]]:
-    """Each cell, whether it is money, and where it leads: a code to its account's statement, what is last in the row
-    of an account to what it is made of.
-    """
-    account = next((cell.account_id for cell in row if isinstance(cell, AccountCode)), None)
-    drawn = [(cell, isinstance(cell, Money), _statement(cell, until)) for cell in row]
-    if account is not None and isinstance(row[-1], Money):
-        query = f"?as_of={until}" if until else ""
-        drawn[-1] = (row[-1], True, reverse("admin:ledger_account_explain", args=[account]) + query)
-    return drawn
+def _book(request: HttpRequest, asked: str) -> Book | None:
+    """The one that is asked for; else one that is kept, real money before test money."""
+    books = books_where(request, READS_THE_BOOKS)
+    if asked:
+        found = books.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 19 else None  # noqa: PLR2004
+        if found is None:
+            raise Http404
+        return found
+    kept = Exists(Account.objects.filter(book=OuterRef("pk")))
+    return books.order_by((~kept).asc(), "is_test", "name", "pk").first()
 
 
-def _statement(cell: Cell, until: date | None) -> str:
-    if not isinstance(cell, AccountCode):
-        return ""
-    return reverse("admin:ledger_account_change", args=[cell.account_id]) + (f"?to={until}" if until else "")
+def _form(request: HttpRequest, wanted: Report, chosen: Book, texts: Mapping[str, str]) -> dict[str, Any]:
+    books = books_where(request, READS_THE_BOOKS).order_by("name", "is_test", "pk")[:_MOST_BOOKS]
+    fields = [
+        Field(parameter, texts[parameter.name] or _otherwise(parameter), list(parameter.offers(chosen)))
+        for parameter in wanted.parameters
+    ]
+    asked = urlencode({"book": chosen.pk, **{name: text for name, text in texts.items() if text}})
+    return {"books": list(books), "fields": fields, "forms": FORMATS.values(), "query": asked}
 
 
-def _download(wanted: Report, rows: list[Any], until: date | None) -> HttpResponse:
-    name = f"{wanted.name}-{until or spans.today():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(to_csv(wanted.columns, rows), content_type="text/csv; charset=utf-8", headers=headers)
+def _otherwise(parameter: Parameter[Any]) -> str:
+    found = parameter.otherwise()
+    return "" if found is None else str(found)
+
+
+def _drawn(sheet: Sheet) -> dict[str, Any]:
+    rows: Iterator[Any] = iter(sheet.rows())
+    shown = list(islice(rows, PAGE_ROWS))
+    columns = sheet.report.columns
+    drawn = [
+        (isinstance(row, Total), [_cell(cell, column, sheet.asked) for cell, column in zip(row, columns, strict=True)])
+        for row in shown
+    ]
+    heads = [(column.title, column.kind in _NUMBERS) for column in columns]
+    return {"heads": heads, "rows": drawn, "facts": sheet.facts, "more": next(rows, None) is not None}
+
+
+def _cell(cell: Cell, column: Column, asked: Asked) -> Drawn:
+    place = cell.place if isinstance(cell, Money | Name) else None
+    return Drawn(column.title, plain_text(cell), column.kind in _NUMBERS, _url(place, asked) if place else "")
+
+
+def _url(place: Place, asked: Asked) -> str:
+    match place.kind:
+        case "account":
+            return reverse("admin:ledger_account_change", args=[place.key]) + _span(asked)
+        case "explanation":
+            day = asked[LAST] if LAST.name in asked.texts else asked[UNTIL]
+            return reverse("admin:ledger_account_explain", args=[place.key]) + (f"?as_of={day}" if day else "")
+        case "entry":
+            return reverse("admin:ledger_journalentry_change", args=[place.key])
+    listed = {"invoice": "payments_invoice", "transaction": "ledger_journalentry", "customer": "merchants_customer"}
+    return f"{reverse(f'admin:{listed[place.kind]}_changelist')}?{urlencode({'q': place.key})}"
+
+
+def _span(asked: Asked) -> str:
+    """The days of the report, as an account's statement takes them."""
+    said = {"from": asked.texts.get(FIRST.name), "to": asked.texts.get(LAST.name) or asked.texts.get(UNTIL.name)}
+    known = {name: day for name, day in said.items() if day}
+    return f"?{urlencode(known)}" if known else ""

@@ -12,7 +12,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One operation with its arguments. `answer` is what comes back; `str` where it is not JSON."""
+    """One operation with its arguments. `answer` is what comes back; `str` or `bytes` where it is not
+    JSON."""
 
     method: str
     path: str
@@ -41,6 +42,11 @@ class Page(Generic[T]):
 def as_text(call: Call[Any], accept: str) -> Call[str]:
     """The same question, answered in another form."""
     return Call(call.method, call.path, str, call.query, accept=accept)
+
+
+def as_file(call: Call[Any], accept: str) -> Call[bytes]:
+    """The same question, answered by a file."""
+    return Call(call.method, call.path, bytes, call.query, accept=accept)
 
 
 def at(path: str, *parts: str) -> str:

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from .calls import Call, as_text, at, given
+from .calls import Call, as_file, as_text, at, given
 from .sending import AsyncSender, Sender
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report's rows. Amounts are {amount, base_units}, both as strings; the row's `asset` says of what."""
+    """A report's rows, and apart from them those that sum others. Amounts are {amount, base_units, asset}, all
+    texts; the asset may be a currency.
+    """
 
     name: str
     title: str
-    until: date | None
+    parameters: Mapping[str, str | None]
+    """As you asked."""
     columns: tuple[str, ...]
     data: tuple[Mapping[str, Any], ...]
+    totals: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,12 @@ class ReportAbout:
 
     name: str
     title: str
+    section: str
+    """What it belongs to."""
     about: str
     columns: tuple[str, ...]
     """As its rows name them."""
+    formats: tuple[str, ...]
     parameters: tuple[ReportParameter, ...]
 
 
@@ -40,6 +47,9 @@ class ReportParameter:
 
     name: str
     about: str
+    required: bool
+    choices: tuple[str, ...]
+    """Empty: any text of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +73,49 @@ class ReportsGroup:
         return self._sender.send(_list_reports())
 
     def get(self, report_name: str, *, until: date | str | None = None) -> Report:
-        """A report of your book, as JSON or as CSV. Texts that a spreadsheet would run as formulas are disarmed in
-        CSV.
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
-        All its rows are read at once, in the one moment the request sees; they are written as they are sent.
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
 
         Scope: `reports:read`.
         """
         return self._sender.send(_get_report(report_name, until=until))
 
     def get_csv(self, report_name: str, *, until: date | str | None = None) -> str:
-        """A report of your book, as JSON or as CSV. Texts that a spreadsheet would run as formulas are disarmed in
-        CSV.
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
-        All its rows are read at once, in the one moment the request sees; they are written as they are sent.
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
 
         Scope: `reports:read`.
         """
         return self._sender.send(as_text(_get_report(report_name, until=until), "text/csv"))
+
+    def get_pdf(self, report_name: str, *, until: date | str | None = None) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return self._sender.send(as_file(_get_report(report_name, until=until), "application/pdf"))
+
+    def get_xlsx(self, report_name: str, *, until: date | str | None = None) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return self._sender.send(
+            as_file(
+                _get_report(report_name, until=until),
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            )
+        )
 
 
 class AsyncReportsGroup:
@@ -97,24 +132,49 @@ class AsyncReportsGroup:
         return await self._sender.send(_list_reports())
 
     async def get(self, report_name: str, *, until: date | str | None = None) -> Report:
-        """A report of your book, as JSON or as CSV. Texts that a spreadsheet would run as formulas are disarmed in
-        CSV.
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
-        All its rows are read at once, in the one moment the request sees; they are written as they are sent.
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
 
         Scope: `reports:read`.
         """
         return await self._sender.send(_get_report(report_name, until=until))
 
     async def get_csv(self, report_name: str, *, until: date | str | None = None) -> str:
-        """A report of your book, as JSON or as CSV. Texts that a spreadsheet would run as formulas are disarmed in
-        CSV.
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
-        All its rows are read at once, in the one moment the request sees; they are written as they are sent.
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
 
         Scope: `reports:read`.
         """
         return await self._sender.send(as_text(_get_report(report_name, until=until), "text/csv"))
+
+    async def get_pdf(self, report_name: str, *, until: date | str | None = None) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return await self._sender.send(as_file(_get_report(report_name, until=until), "application/pdf"))
+
+    async def get_xlsx(self, report_name: str, *, until: date | str | None = None) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return await self._sender.send(
+            as_file(
+                _get_report(report_name, until=until),
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            )
+        )
 
 
 def _list_reports() -> Call[Reports]:

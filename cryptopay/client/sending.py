@@ -67,7 +67,7 @@ def outcome(answer: httpx.Response) -> Any:
         raise ConnectionFailed(f"This is not CryptoPay: it sends elsewhere, to {answer.headers['location']}.")
     is_json = _JSON in answer.headers.get("content-type", "")
     if answer.status_code < _FIRST_REFUSAL and not is_json:
-        return answer.text
+        return answer.text if answer.headers.get("content-type", "").startswith("text/") else answer.content
     try:
         told = answer.json() if is_json else {}
     except ValueError as error:
@@ -105,7 +105,7 @@ class Sender:
         return call.read(self.ask(call))
 
     def ask(self, call: Call[Any]) -> Any:
-        """The answer as JSON has it, or as text."""
+        """The answer as JSON has it, as text, or as a file's bytes."""
         call = prepared(call)
         for number in range(2, self._patience.tries + 2):
             try:
@@ -129,7 +129,7 @@ class AsyncSender:
         return call.read(await self.ask(call))
 
     async def ask(self, call: Call[Any]) -> Any:
-        """The answer as JSON has it, or as text."""
+        """The answer as JSON has it, as text, or as a file's bytes."""
         call = prepared(call)
         for number in range(2, self._patience.tries + 2):
             try:

@@ -18,6 +18,12 @@ _SIMPLE = {"string": "str", "integer": "int", "number": "Decimal", "boolean": "b
 _FORMATS = {"date-time": "datetime", "date": "date", "decimal": "Decimal", "base-units": "int"}
 _GIVEN = {"Decimal": "Decimal | str", "date": "date | str"}
 _REFERENCE = "#/components/schemas/"
+_OTHER_FORMS = {
+    "text/csv": ("csv", "as_text", "str"),
+    "application/pdf": ("pdf", "as_file", "bytes"),
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ("xlsx", "as_file", "bytes"),
+}
+"""Media type -> the operation's name there, how it is asked for, and what comes back."""
 _AFTER_A_PAGE = {"cursor"}
 """Parameters a listing sees to itself."""
 
@@ -183,9 +189,11 @@ class _Writer:
         else:
             yield f"    {asynchronous}def {name}(self{arguments}) -> {kind}:\n{_docstring(operation.told, 8)}"
             yield f"        return {wait}self._sender.send({call})\n"
-        if operation.answer("text/csv"):
-            yield f"    {asynchronous}def {name}_csv(self{arguments}) -> str:\n{_docstring(operation.told, 8)}"
-            yield f"        return {wait}self._sender.send(as_text({call}, 'text/csv'))\n"
+        for media, (ending, form, answer) in _OTHER_FORMS.items():
+            if operation.answer(media):
+                yield f"    {asynchronous}def {name}_{ending}(self{arguments}) -> {answer}:"
+                yield _docstring(operation.told, 8)
+                yield f"        return {wait}self._sender.send({form}({call}, {media!r}))\n"
 
     def _call(self, operation: Operation, group: str) -> str:
         """What both clients send."""
@@ -254,7 +262,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
 
-from .calls import Call, as_text, at, given
+from .calls import Call, as_file, as_text, at, given
 from .sending import AsyncListing, AsyncSender, Listing, Sender
 """
 

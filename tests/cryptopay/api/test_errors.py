@@ -11,6 +11,7 @@ import ledger.appendonly
 import ledger.errors
 import monitor.connectors.base
 import monitor.errors
+import reports.errors
 from cryptopay.api.errors import STATUS_OF_CODE, from_domain
 from cryptopay.payments.errors import UnknownInvoice, UnknownMethod
 from ledger.money import BadAmount
@@ -25,10 +26,11 @@ ROOMS = [
     ledger.errors,
     monitor.connectors.base,
     monitor.errors,
+    reports.errors,
 ]
 FAULTS = {
     "merchants_error", "payment_error", "test_mode_error", "webhooks_error",  # roots
-    "keys_error", "ledger_error", "rate_error",
+    "keys_error", "ledger_error", "rate_error", "report_error",
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
     "period_not_over", "period_already_closed", "period_not_closed",

@@ -85,7 +85,9 @@ def test_books_and_reports(client: Client) -> None:
     rows = client.reports.get("trial-balance").data
     assert {row["account"]: row["balance"]["amount"] for row in rows}["assets:bank"] == "19.99"
     text = client.reports.get_csv("trial-balance", until="2026-03-02")
-    assert text.startswith("Book,Account,")
+    assert text.startswith("Account,Name,")
+    assert client.reports.get_pdf("trial-balance").startswith(b"%PDF-")
+    assert client.reports.get_xlsx("trial-balance").startswith(b"PK")
     assert "19.99" in text
 
 
