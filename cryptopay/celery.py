@@ -77,6 +77,7 @@ def _schedule() -> dict[str, dict[str, Any]]:
         **asks,
         **medians,
         "seal the journal": _entry("ledger.seal", 60),
+        "count what coins cost": _entry("ledger.value", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "take in what is left": _entry("payments.drain_switched_off", 60),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),

@@ -93,6 +93,42 @@ _EVERYBODYS = (
     Line("suspense", "Suspense", "What nobody can explain yet; somebody must, within a week.", clears_within_days=7),
 )
 
+VALUATION = {
+    True: Line(
+        "assets:valuation:{asset}",
+        "Valuation, {asset}",
+        "What the coins cost beyond what the entries of their accounts say they were worth.",
+    ),
+    False: Line(
+        "liabilities:valuation:{asset}",
+        "Valuation of what is owed, {asset}",
+        "What is owed in coins was worth, when it came to be owed, beyond what the entries of its accounts say.",
+    ),
+}
+"""By whether the coins are ours or owed. In the book's currency, as those below; they open with the first gain."""
+REVALUATION = {
+    True: Line(
+        "assets:revaluation:{asset}",
+        "Revaluation, {asset}",
+        "What the coins are worth at a month's end beyond their cost; zero again the next day.",
+    ),
+    False: Line(
+        "liabilities:revaluation:{asset}",
+        "Revaluation of what is owed, {asset}",
+        "What is owed in coins is worth at a month's end beyond what it was; zero again the next day.",
+    ),
+}
+GAINS_REALISED = Line("income:gains realised", "Realised gains", "Coins that left, for more than they cost, or less.")
+EXCHANGE_DIFFERENCES = Line(
+    "income:exchange differences",
+    "Exchange differences",
+    "What was owed in coins was settled when they were worth less than when it came to be owed, or more.",
+)
+GAINS_UNREALISED = Line(
+    "income:gains unrealised", "Unrealised gains", "Coins at a month's end worth more than they cost, or less."
+)
+_IN_MONEY = (*VALUATION.values(), *REVALUATION.values(), GAINS_REALISED, EXCHANGE_DIFFERENCES, GAINS_UNREALISED)
+
 TEMPLATES = MappingProxyType(
     {
         "shop": Template(
@@ -270,7 +306,16 @@ def purpose(account: Account) -> str:
         return _CUSTOMERS_PURPOSE
     lines = (line for template in TEMPLATES.values() for line in template.lines)
     fitting = (line.purpose for line in lines if line.code.format(chain=account.asset.chain) == account.code)
-    return next(fitting, "")
+    of_gains = (line.purpose for line in _IN_MONEY if account.code.startswith(line.code.partition("{")[0]))
+    return next(fitting, next(of_gains, ""))
+
+
+def valuation_name(asset: Asset) -> str:
+    """An asset in the codes of accounts of gains: "ethereum:usdt", and its number where it is not the chain's first."""
+    word = "-".join(re.findall(r"\w+", asset.code.lower())) or f"asset {asset.pk}"
+    first = Asset.objects.filter(chain=asset.chain, code__iexact=asset.code).order_by("pk").first()
+    name = f"{asset.chain.lower()}:{word}" if asset.chain else word
+    return name if first == asset else f"{name} {asset.pk}"
 
 
 def open_account(

@@ -6,12 +6,17 @@ LedgerError
     IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
     SecondPersonNeeded  AlreadyDecided  ReasonMissing  SealedAhead  PeriodNotOver  PeriodAlreadyClosed  PeriodNotClosed
     BooksHidden  BatchInvalid  BalanceTooLarge
+    EntriesUnpriced  EntryPriced  EntryDerived  ClosingRatesMissing
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
 """
 
+from collections.abc import Sequence
+from datetime import date
 from typing import ClassVar
 
 from django.db import DatabaseError
+
+from ledger.pairs import Pair
 
 
 class LedgerError(Exception):
@@ -179,6 +184,34 @@ class BalanceTooLarge(LedgerError):
 
     code = "balance_too_large"
     sqlstate = "22003"
+
+
+class EntriesUnpriced(LedgerError):
+    """What coins cost cannot be counted before somebody says what these entries were worth."""
+
+    code = "entries_unpriced"
+
+
+class EntryPriced(LedgerError):
+    """An entry that carries a rate keeps it; only entries by hand, or without a rate, are priced by hand."""
+
+    code = "entry_priced"
+
+
+class EntryDerived(LedgerError):
+    """A gain follows from other entries: correct those, and it is corrected by itself."""
+
+    code = "entry_derived"
+
+
+class ClosingRatesMissing(LedgerError):
+    """No trustworthy rate of that day for some pairs; `pairs` names them."""
+
+    code = "closing_rates_missing"
+
+    def __init__(self, day: date, pairs: Sequence[Pair]) -> None:
+        super().__init__(f"no rate of {day} for {', '.join(map(str, pairs))}")
+        self.pairs = tuple(pairs)
 
 
 class RateError(LedgerError):

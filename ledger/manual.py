@@ -19,12 +19,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from ledger import asking, journal, rates
-from ledger.errors import BelowFloor, IdempotencyConflict, RateError, UnknownAccount
+from ledger.errors import BelowFloor, EntryDerived, IdempotencyConflict, RateError, UnknownAccount
 from ledger.journal import Entry, Leg, Resolution
 from ledger.models import Account, Asset, Book, JournalEntry, Posting, Proposal
 from ledger.money import to_decimal
 
 SOURCE = "manual"
+DERIVED = ("valuation", "revaluation")
+"""Sources of entries that follow from other entries."""
 _EXACT_DIGITS = 200
 """More than an amount of 78 digits, 255 decimals of a token apart, times a price of 38 digits."""
 
@@ -75,8 +77,11 @@ def reverse(
 ) -> JournalEntry | Proposal:
     """The reversing entry, or what a second person must approve; effective now, when approved, or at `effective_at`.
 
-    Raises `ReasonMissing`, `NotReversible`, `AlreadyReversed`, `PeriodClosed`, `BelowFloor`, `IdempotencyConflict`.
+    Raises `ReasonMissing`, `NotReversible`, `AlreadyReversed`, `PeriodClosed`, `BelowFloor`, `IdempotencyConflict`,
+    `EntryDerived` for an entry that was posted from lots.
     """
+    if entry.source in DERIVED:
+        raise EntryDerived("a gain follows from other entries: correct those, and it is corrected by itself")
     key = f"{SOURCE}:{idem or uuid4().hex}"
     meta = _signed(reason, by)
     with transaction.atomic():

@@ -13,7 +13,7 @@ from django.utils import timezone
 from ledger import asking
 from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver
 from ledger.journal import ledger_errors
-from ledger.models import Book, JournalEntry, PeriodChange, Posting, Proposal
+from ledger.models import Book, EntryPrice, JournalEntry, PeriodChange, Posting, Proposal
 
 Listener = Callable[[PeriodChange, date | None], object]
 """Is given the row that closed or reopened, and the day through which the books were closed before."""
@@ -127,8 +127,9 @@ def _unpriced(book: Book, entries: QuerySet[JournalEntry]) -> QuerySet[JournalEn
     coins = Posting.objects.filter(book=book, entry=OuterRef("pk"), layer=Posting.Layer.POSTED).exclude(
         asset__chain="", asset__contract=book.currency
     )
+    by_hand = EntryPrice.objects.filter(book=book, entry=OuterRef("entry"), asset=OuterRef("asset"))
     kinds = [JournalEntry.Kind.POST, JournalEntry.Kind.SETTLE]
-    return entries.filter(Exists(coins), kind__in=kinds, rate=None)
+    return entries.filter(Exists(coins.filter(~Exists(by_hand))), kind__in=kinds, rate=None)
 
 
 def _proposed(book: Book, through: date) -> int:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from django.db import transaction
 from django.db.models import QuerySet
 
-from ledger import asking, manual, periods
+from ledger import asking, manual, periods, pricing
 from ledger.errors import AlreadyDecided, SecondPersonNeeded
 from ledger.journal import ledger_errors
 from ledger.models import Decision, Proposal
@@ -21,6 +21,7 @@ _CARRIED_OUT: Mapping[str, Callable[[Proposal, str], int | None]] = MappingProxy
         Proposal.Kind.REVERSAL: manual.write_reversal,
         Proposal.Kind.CLOSE: periods.change,
         Proposal.Kind.REOPEN: periods.change,
+        Proposal.Kind.PRICE: pricing.write_price,
     }
 )
 

@@ -21,8 +21,8 @@ from cryptopay.api.idempotency import idempotent
 from cryptopay.api.pagination import Page, PageParameters, page_schema
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
-from cryptopay.payments.quotes import FIAT_DECIMALS
 from ledger import chart
+from ledger.currencies import FIAT_DECIMALS
 from ledger.models import Asset
 from monitor import tokens
 from monitor.chains import CHAINS, Chain

@@ -27,8 +27,8 @@ from cryptopay.feeds import medians, needed
 from cryptopay.feeds.agreeing import Agreement
 from cryptopay.feeds.medians import part_json
 from cryptopay.merchants.models import ApiKey
-from cryptopay.payments.quotes import FIAT_DECIMALS
 from ledger import rates
+from ledger.currencies import FIAT_DECIMALS
 from ledger.errors import RateError, RateInvalid, RateMissing, RateStale, RateSuspect
 from ledger.models import Rate
 from ledger.money import BadAmount, parse, plain, to_decimal

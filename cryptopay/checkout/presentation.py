@@ -21,8 +21,8 @@ from cryptopay.checkout.headlines import Headline, headline
 from cryptopay.payments import quotes, representation
 from cryptopay.payments.lifecycle import Offer
 from cryptopay.payments.models import Invoice, Payment
-from cryptopay.payments.quotes import FIAT_DECIMALS
 from cryptopay.payments.status import InvoiceState, MethodState, PaymentState
+from ledger.currencies import FIAT_DECIMALS
 from ledger.money import Amount, plain
 from monitor.expectation import State
 from monitor.wording import length, outlook

@@ -28,11 +28,12 @@ from cryptopay.payments.errors import (
 from cryptopay.payments.holding import HeldInvoices
 from cryptopay.payments.lines import NewLine
 from cryptopay.payments.models import Invoice, Payment, PaymentMethod, Terms
-from cryptopay.payments.quotes import FIAT_DECIMALS, Fiat, price, quote
+from cryptopay.payments.quotes import price, quote
 from cryptopay.payments.status import Reading
 from cryptopay.webhooks import outbox
 from keys import issuing
 from ledger import chart, journal
+from ledger.currencies import FIAT_DECIMALS, Fiat
 from ledger.models import Asset, Book
 from monitor import nodes, tokens
 from monitor.chains import Chain

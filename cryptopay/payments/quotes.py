@@ -10,30 +10,13 @@ from math import ceil
 
 from cryptopay.payments.errors import AmountBelowMinimum, AmountNotPositive, UnknownMethod
 from ledger import rates
+from ledger.currencies import FIAT_DECIMALS, Fiat
 from ledger.models import Asset, Rate
 from ledger.money import Amount, parse, plain, to_decimal
 from monitor.chains import Chain
 
-FIAT_DECIMALS = {
-    "AUD": 2, "BRL": 2, "CAD": 2, "CHF": 2, "CNY": 2, "CZK": 2, "DKK": 2, "EUR": 2, "GBP": 2, "HKD": 2, "HUF": 2,
-    "INR": 2, "JPY": 0, "KRW": 0, "KWD": 3, "MXN": 2, "NOK": 2, "NZD": 2, "PLN": 2, "SEK": 2, "SGD": 2, "TRY": 2,
-    "USD": 2, "ZAR": 2,
-}  # fmt: skip
-"""Fiat currencies and their minor units, by ISO 4217."""
-
 _EXACT_DIGITS = 60
 """More than a price (38) and a spread (5) have together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fiat:
-    """A fiat currency as a unit of amounts."""
-
-    code: str
-
-    @property
-    def decimals(self) -> int:
-        return FIAT_DECIMALS[self.code]
 
 
 def asked(amount: Decimal, currency: str) -> str:

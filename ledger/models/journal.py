@@ -85,6 +85,11 @@ class JournalEntry(AppendOnly):
             models.Index(fields=["book", "source", "recorded_at", "id"], name="entry_of_source"),
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
+            models.Index(  # what waits for a price: few
+                fields=["book", "effective_at", "id"],
+                condition=Q(rate=None, kind__in=[1, 3]),
+                name="entry_without_rate",
+            ),
         ]
 
     def __str__(self) -> str:

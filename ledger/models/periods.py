@@ -67,6 +67,7 @@ class Proposal(AppendOnly):
         REVERSAL = "reversal", "Reversal"
         CLOSE = "close", "Close the period"
         REOPEN = "reopen", "Reopen the period"
+        PRICE = "price", "Price of an entry"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="proposals", db_index=False)
     kind = models.CharField(max_length=16, choices=Kind)

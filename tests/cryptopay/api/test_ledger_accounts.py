@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cryptopay.payments.quotes import FIAT_DECIMALS
 from ledger import balances, chart
+from ledger.currencies import FIAT_DECIMALS
 from ledger.models import Account, Asset
 from monitor.chains import CHAINS
 from tests.cryptopay.api.conftest import Caller, code, pay

@@ -11,7 +11,7 @@ from cryptopay.payments import lifecycle, lines
 from cryptopay.payments.errors import LineInvalid, LinesOffAmount, PaymentError, TaxOffRule
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.lines import NewLine
-from cryptopay.payments.quotes import Fiat
+from ledger.currencies import Fiat
 from ledger.models import Book, JournalEntry
 from tests.cryptopay.payments.conftest import Ticker
 
