@@ -36,7 +36,7 @@ def fetch(name: str, transport: httpx.BaseTransport | None = None) -> None:
     source = SOURCES[name]
     if not _claim(source):
         return
-    wanted = needed.asked_for(needed.pairs())
+    wanted = needed.asked_for(needed.public_pairs())
     try:
         with Questions(transport) as questions:
             told = list(source.tell(wanted, questions.ask))

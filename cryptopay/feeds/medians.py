@@ -30,12 +30,12 @@ _LONGEST_SOURCE = 200
 
 
 def record_medians(now: datetime | None = None) -> list[Rate]:
-    """A rate for every needed pair that is agreed on and says something new. Two at once record once."""
+    """A rate for each of `needed.public_pairs` that is agreed on and says something new. Two at once record once."""
     now = now or timezone.now()
     with transaction.atomic():
         if not _alone():
             return []
-        agreed = [one for one in agreements(needed.pairs(), now) if one.price is not None]
+        agreed = [one for one in agreements(needed.public_pairs(), now) if one.price is not None]
         before = _recent([one.pair for one in agreed], now)
         new = [_rate(one, before[one.pair], now) for one in agreed if not _said(one, before[one.pair])]
         Rate.objects.bulk_create(new)

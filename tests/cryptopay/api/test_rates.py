@@ -14,6 +14,7 @@ from cryptopay.feeds import medians
 from cryptopay.feeds.models import Heard
 from ledger import rates
 from ledger.models import Rate
+from monitor.tokens import Token
 from tests.cryptopay.api.conftest import Caller, code
 
 OWN = {"asset": "BTC", "currency": "EUR", "price": "61000.50", "reason": "Our bank's price"}
@@ -191,3 +192,14 @@ def test_however_many_pairs_are_listed_by_as_many_questions(alice: Caller) -> No
             shown = alice.get("/rates", limit=limit).json()["data"]
         asked.append((len(shown) > 1, len(questions)))
     assert asked == [(False, asked[0][1]), (True, asked[0][1])]
+
+
+def test_a_token_that_no_public_source_is_asked_for_is_listed_too(alice: Caller, settings: Settings) -> None:
+    """Its name means nothing to them; who lets it in prices it."""
+    settings.RATE_TOKENS = []
+    Token.objects.create(chain_code="ethereum-dev", contract=f"0x{'ab' * 20}", code="USDX", decimals=6)
+    rates.record("USDX", "EUR", Decimal("0.86"), "demo", timezone.now())
+    shown = {(row["asset"], row["currency"]): row for row in alice.get("/rates", limit=100).json()["data"]}
+    assert shown["USDX", "EUR"]["rate"]["price"] == "0.86"
+    assert shown["USDX", "EUR"]["usable"] is True
+    assert shown["USDX", "CHF"]["refused"]["code"] == "rate_missing"

@@ -11,11 +11,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from cryptopay.backoffice import pricing
 from cryptopay.feeds import medians
 from cryptopay.feeds.models import Feed, Heard
 from cryptopay.merchants.models import User
 from ledger import rates
 from ledger.models import Rate
+from monitor.tokens import Token
 
 from .conftest import Shop
 
@@ -72,6 +74,21 @@ def test_the_page_tells_what_prices_and_why_something_is_not_priced(shops: dict[
     found = text(accountant, f"{reverse(RECORDED)}?q=BTC CHF")
     assert "55005" in found
     assert "60001" not in found
+
+
+def test_a_token_stands_on_the_page_whether_or_not_sources_are_asked_for_it(
+    accountant: Client, settings: LazySettings
+) -> None:
+    settings.RATE_TOKENS, settings.NODE_URLS = [], {**settings.NODE_URLS, "ethereum-dev": "http://127.0.0.1:9"}
+    Token.objects.create(chain_code="ethereum-dev", contract=f"0x{'ab' * 20}", code="USDX", decimals=6)
+    rates.record("USDX", "EUR", Decimal("0.86"), "demo", timezone.now())
+    rows = {(row.pair.asset_code, row.pair.currency): row for row in pricing.priced(None, timezone.now())}
+    assert (rows["USDX", "EUR"].price, rows["USDX", "EUR"].refusal) == ("0.86", "")
+    assert rows["USDX", "CHF"].refusal == "No rate is known."
+    page = text(accountant, NOW)
+    assert "<strong>USDX</strong> in EUR" in page
+    Token.objects.update(enabled=False)
+    assert "USDX" not in text(accountant, NOW)
 
 
 def test_an_accountant_sets_a_rate_for_the_own_book(shops: dict[str, Shop], accountant: Client) -> None:

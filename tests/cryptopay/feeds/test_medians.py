@@ -172,9 +172,12 @@ def test_needed_are_coins_that_are_on_in_the_currencies_in_use(settings: LazySet
 
 def test_a_token_is_priced_by_name_only_if_the_operator_says_so(settings: LazySettings) -> None:
     settings.NODE_URLS = {"ethereum": "http://127.0.0.1:1"}
+    assert needed.public_assets() == ["ETH", "USDC", "USDT"]
+    settings.RATE_TOKENS = ["USDC"]
+    assert needed.public_assets() == ["ETH", "USDC"]
     assert needed.assets() == ["ETH", "USDC", "USDT"]
-    settings.RATE_TOKENS = []
-    assert needed.assets() == ["ETH"]
+    assert {pair.asset_code for pair in needed.public_pairs()} == {"ETH", "USDC"}
+    assert {pair.asset_code for pair in needed.pairs()} == {"ETH", "USDC", "USDT"}
 
 
 def test_the_work_is_the_same_however_many_rates_there_are(
