@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 
@@ -7,7 +8,8 @@ class LedgerConfig(AppConfig):
     verbose_name = "Accounting"
 
     def ready(self) -> None:
-        from ledger import checks, roles  # noqa: F401 - checks register themselves
+        from ledger import checks, moments, roles  # noqa: F401 - checks register themselves
 
+        connection_created.connect(moments.read_quickly)
         pre_migrate.connect(roles.make_logins, sender=self)
         post_migrate.connect(roles.put_right, sender=self)

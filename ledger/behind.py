@@ -1,71 +1,104 @@
 """Statements that PostgreSQL works on while Python reckons on: sent, and their answers read later.
 
-On the same connection and in the same transaction, in order. Whoever uses the connection next waits for them.
+On the same connection and in the same transaction, in order. Whoever asks the connection something else waits for them.
 """
 
 import select
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from psycopg import Error
 from psycopg.pq.abc import PGconn
 
-_T = TypeVar("_T")
-_Guard = Callable[[], AbstractContextManager[Any]]
+Statement: TypeAlias = tuple[str, Sequence[Any]]
+End: TypeAlias = Callable[[list[CursorWrapper]], object]
+"""Gets a cursor a statement, and reads the answers."""
+Guard: TypeAlias = Callable[[], AbstractContextManager[Any]]
+
+
+def _nothing(_: list[CursorWrapper]) -> None:
+    """Of an answer nothing is asked."""
 
 
 class _Behind:
-    """One piece of work at a time, in libpq's pipeline mode."""
+    """Pieces of work in a row, in libpq's pipeline mode.
+
+    A large statement is more than a socket takes at once, and a server at work on the one before it takes none: so a
+    thread sends them. Until all is sent, nobody else speaks on the connection.
+    """
 
     def __init__(self) -> None:
+        connection.inc_thread_sharing()
+        self._owner = threading.get_ident()
         self._pipeline = ExitStack()
-        self._end: Callable[[], None] | None = None
-        self._guard: _Guard = nullcontext
-        self._is_beginning = False
+        self._sender = ThreadPoolExecutor(max_workers=1, thread_name_prefix="behind")
+        self._sent: list[Future[None]] = []
+        self._ends: list[tuple[Guard, Callable[[], object]]] = []
 
-    def run(self, begin: Callable[[], _T], end: Callable[[_T], None], guard: _Guard) -> None:
-        self.wait()
-        self._is_beginning = True
-        try:
+    def run(self, statements: Sequence[Statement], end: End, guard: Guard) -> None:
+        if not self._ends:
             self._pipeline.enter_context(connection.connection.pipeline())
-            sent = begin()
-            _push(connection.connection.pgconn)
-        except BaseException:
-            self.abandon()
-            raise
-        finally:
-            self._is_beginning = False
-        self._end, self._guard = partial(end, sent), guard
+        cursors = [connection.cursor() for _ in statements]
+        self._ends.append((guard, partial(end, cursors)))
+        self._sent.append(self._sender.submit(self._send, cursors, statements, connection.connection.pgconn))
 
     def wait(self) -> None:
-        end, self._end = self._end, None
-        if end is not None:
-            with self._guard():
+        """Raises the first failure; what was begun behind that is not done."""
+        ends, self._ends = self._ends, []
+        if ends:
+            with ExitStack() as guards:
+                for guard in dict.fromkeys(guard for guard, _ in ends):
+                    guards.enter_context(guard())
                 with connection.wrap_database_errors:
+                    self._until_sent()
                     self._pipeline.close()
-                end()
+            for guard, end in ends:
+                with guard():
+                    end()
 
-    def abandon(self) -> None:
-        """What was begun is of no interest any more: something else has failed."""
-        self._end = None
+    def close(self) -> None:
+        """What was begun and not waited for is of no interest any more: something else has failed."""
+        self._ends = []
+        with suppress(Exception):
+            self._until_sent()
         with suppress(Error):
             self._pipeline.close()
+        self._sender.shutdown()
+        connection.dec_thread_sharing()
 
     def before(self, execute: Callable[..., Any], *statement: Any) -> Any:
         """An `execute_wrapper`: what others say comes after what was begun."""
-        if not self._is_beginning:
+        if threading.get_ident() == self._owner:
             self.wait()
         return execute(*statement)
 
+    def _send(self, cursors: Sequence[CursorWrapper], statements: Sequence[Statement], session: PGconn) -> None:
+        if any(earlier.done() and earlier.exception() for earlier in self._sent):
+            return
+        _execute(cursors, statements)
+        _push(session)
+
+    def _until_sent(self) -> None:
+        sent, self._sent = self._sent, []
+        for one in sent:
+            one.exception()
+        for one in sent:
+            one.result()
+
 
 def _push(session: PGconn) -> None:
-    """All of it, to the server: a large statement is more than a socket takes at once."""
+    """All of it, to the server, which may be waiting for us to take the answers to statements before it."""
     while session.flush():
-        select.select([], [session.socket], [])
+        ready, _, _ = select.select([session.socket], [session.socket], [])
+        if ready:
+            session.consume_input()
 
 
 _behind: ContextVar[_Behind | None] = ContextVar("behind", default=None)
@@ -73,7 +106,8 @@ _behind: ContextVar[_Behind | None] = ContextVar("behind", default=None)
 
 @contextmanager
 def behind() -> Iterator[None]:
-    """Inside, what is `run` is only begun. It is ended, and its failure raised, by the next statement or at the end.
+    """Inside, what is `run` is only begun. It is ended, and its failure raised, by the next other statement or at the
+    end.
 
     Put it into a transaction: what fails ends that.
     """
@@ -85,7 +119,7 @@ def behind() -> Iterator[None]:
             work.wait()
     finally:
         _behind.reset(token)
-        work.abandon()
+        work.close()
 
 
 def is_on() -> bool:
@@ -93,14 +127,23 @@ def is_on() -> bool:
     return _behind.get() is not None
 
 
-def run(begin: Callable[[], _T], end: Callable[[_T], None], guard: _Guard = nullcontext) -> None:
-    """`begin` executes statements and reads no answer; `end` gets what it returned, its cursors, and reads them.
-
-    `guard` is around whatever may fail. Outside `behind` all is done at once.
-    """
+def run(statements: Sequence[Statement], end: End = _nothing, guard: Guard = nullcontext) -> None:
+    """Begin these statements. `guard` is around whatever may fail. Outside `behind` all is done at once."""
     work = _behind.get()
     if work is not None:
-        work.run(begin, end, guard)
-    else:
-        with guard():
-            end(begin())
+        work.run(statements, end, guard)
+        return
+    with guard():
+        end(at_once(statements))
+
+
+def at_once(statements: Sequence[Statement]) -> list[CursorWrapper]:
+    """Execute them now, whatever is going on; a cursor a statement."""
+    cursors = [connection.cursor() for _ in statements]
+    _execute(cursors, statements)
+    return cursors
+
+
+def _execute(cursors: Sequence[CursorWrapper], statements: Sequence[Statement]) -> None:
+    for cursor, (statement, values) in zip(cursors, statements, strict=True):
+        cursor.execute(statement, values)

@@ -32,6 +32,7 @@ CUSTODY = "assets:custody:"
 CUSTOMERS = "liabilities:customers:"
 GUESTS = "liabilities:guests"
 SALES = "income:sales"
+SUSPENSE = "suspense"
 
 KIND_OF_ROOT = MappingProxyType(
     {
@@ -90,7 +91,7 @@ _EVERYBODYS = (
     Line("expense:network fees", "Network fees", "What miners and validators took for our own transactions."),
     Line("expense:rounding", "Rounding", "What is lost or won when a price does not divide into base units."),
     Line("equity:opening", "Opening balances", "What was there when these books began."),
-    Line("suspense", "Suspense", "What nobody can explain yet; somebody must, within a week.", clears_within_days=7),
+    Line(SUSPENSE, "Suspense", "What nobody can explain yet; somebody must, within a week.", clears_within_days=7),
 )
 
 VALUATION = {
@@ -231,16 +232,28 @@ def customer(book_id: int, reference: str, asset: Asset) -> Account:
     return open_account(book_id, line.code, line.name, asset, line.kind, line.floor)
 
 
-def foresee_customers(book_id: int, references: Collection[str], asset: Asset) -> None:
-    """Open the accounts of many customers, where they are missing, so that `customer` has them at hand.
+def foresee_customers(book_id: int, references: Collection[str], asset: Asset) -> list[Account]:
+    """Open the accounts of many customers, where they are missing, so that `customer` has them at hand; they.
 
     In two statements; what it is for is inside `remembering`. Raises `AccountCodeInvalid`.
     """
     lines = [_customers_line(reference) for reference in references]
     for line in lines:
         check_code(line.code)
-    for account in _opened(book_id, [(line, asset, line.code, line.name) for line in lines]):
-        remember(find, book_id, account.code, asset, answer=account)
+    return _foreseen(_opened(book_id, [(line, asset, line.code, line.name) for line in lines]))
+
+
+def foresee_payments(book_id: int, asset: Asset) -> list[Account]:
+    """The accounts that payments in this asset move whoever pays, as far as they are open; `find` has them at hand."""
+    codes = [f"{CUSTODY}{asset.chain}", GUESTS, SALES, SUSPENSE]
+    return _foreseen(Account.objects.filter(book_id=book_id, asset=asset, code__in=codes).select_related("asset"))
+
+
+def _foreseen(accounts: Iterable[Account]) -> list[Account]:
+    found = list(accounts)
+    for account in found:
+        remember(find, account.book_id, account.code, account.asset, answer=account)
+    return found
 
 
 def _customers_line(reference: str) -> Line:

@@ -17,7 +17,6 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -146,7 +145,8 @@ def together(likely: int = 100) -> Iterator[None]:
 
     The verbs give the ids their entries will have; balances move at the end. A reversal writes what was gathered first,
     as does `write_gathered`. What is `remembered` is asked once inside. `likely`: for the ids of so many entries the
-    database is asked at once.
+    database is asked at once. Inside `behind`, `AT_ONCE` are begun to be written whenever so many are there: then
+    `hold_balances` first, so that others who write many never wait for us in a circle.
     Raises `IdempotencyConflict` at the end if an entry was written before: its id had been given out already.
     """
     gathered = _Gathered(likely)
@@ -157,6 +157,15 @@ def together(likely: int = 100) -> Iterator[None]:
         finally:
             _gathering.reset(token)
         gathered.write()
+
+
+AT_ONCE = 1000
+"""Entries that are written while more are said."""
+
+
+def hold_balances(book_id: int, accounts: Iterable[Account], entries: Iterable[int]) -> None:
+    """Lock the balances of these accounts and of these entries' legs, all in one order: for several batches."""
+    behind.run([(_LOCK_BALANCES, [book_id, array(account.pk for account in accounts), array(entries), []])])
 
 
 def write_gathered() -> None:
@@ -198,35 +207,37 @@ class _Gathered:
             with connection.cursor() as cursor:
                 cursor.execute(_NEXT_IDS, [self._likely])
                 self._free = [row[0] for row in cursor.fetchall()][::-1]
-        self._entries.append((self._free.pop(), entry))
-        return self._entries[-1][0]
+        number = self._free.pop()
+        self._entries.append((number, entry))
+        if len(self._entries) == AT_ONCE and behind.is_on():
+            self.write()
+        return number
 
     def write(self) -> None:
         waiting, self._entries = self._entries, []
         for book_id in dict.fromkeys(entry.book_id for _, entry in waiting):
             promised = {number: entry for number, entry in waiting if entry.book_id == book_id}
-            behind.run(partial(_send, list(promised.values()), list(promised)), _require(promised), ledger_errors)
-
-
-def _send(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> list[CursorWrapper]:
-    """A batch on its way, a cursor a statement."""
-    parts = list(_parts(entries, ids))
-    if len(parts) > 1:
-        _lock_balances(entries)
-    return [_write_batch(entries[part], list(ids[part])) for part in parts]
+            statements = _statements(list(promised.values()), list(promised))
+            behind.run(statements, _require(promised), ledger_errors)
 
 
 def _require(promised: Iterable[int]) -> Callable[[list[CursorWrapper]], None]:
     """Every entry has the id it was promised."""
 
-    def end(sent: list[CursorWrapper]) -> None:
-        if [number for cursor in sent for number in _ids(cursor)] != list(promised):
+    def end(said: list[CursorWrapper]) -> None:
+        if _ids(said) != list(promised):
             raise errors.IdempotencyConflict("an entry of these was written before")
 
     return end
 
 
 _gathering: ContextVar[_Gathered | None] = ContextVar("gathering", default=None)
+_LOCK_BALANCES = "SELECT ledger_lock_balances(%s, %s::bigint[], %s::bigint[], %s::text[])"
+_WRITE_BATCH = (
+    "SELECT ledger_write_batch(%s, %s::bigint[], %b::text[], %s::smallint[], %s::bigint[], %b::text[],"
+    " %s::timestamptz[], %s::boolean[], %s::bigint[], %b::text[], %b::text[], %b::text[]::jsonb[],"
+    " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])"
+)
 _NEXT_IDS = "SELECT nextval('ledger_journalentry_id_seq') FROM generate_series(1, %s)"
 
 
@@ -238,14 +249,17 @@ def _resolve(resolution: Resolution, kind: JournalEntry.Kind) -> int:
 
 
 def _write(entry: Entry, kind: JournalEntry.Kind) -> int:
+    pending = kind == JournalEntry.Kind.PENDING
+    if entry.pending != pending:
+        entry = replace(entry, pending=pending)
     if (gathered := _gathering.get()) is not None:
-        return gathered.add(replace(entry, pending=kind == JournalEntry.Kind.PENDING))
+        return gathered.add(entry)
     match list(entry.legs):
         case [Leg(debit=amount, credit=0) as debited, Leg(debit=0, credit=credit) as credited] if (
             amount == credit and debited.account.pk != credited.account.pk
         ):
             return _transfer(entry, kind, debited.account.pk, credited.account.pk, amount)
-    return post_batch([replace(entry, pending=kind == JournalEntry.Kind.PENDING)])[0]
+    return post_batch([entry])[0]
 
 
 _TRANSFER = Prepared(
@@ -277,16 +291,22 @@ def _transfer(entry: Entry, kind: JournalEntry.Kind, debited: int, credited: int
 
 
 def _post_batch(entries: Sequence[Entry | Resolution]) -> list[int]:
-    parts = list(_parts(entries, ()))
-    with _whole(statements=len(parts)):
-        if len(parts) > 1:
-            _lock_balances(entries)
-        return [entry_id for part in parts for entry_id in _ids(_write_batch(entries[part], None))]
+    statements = _statements(entries, None)
+    with _whole(statements=len(statements)):
+        return _ids(behind.at_once(statements))
 
 
-def _ids(written: CursorWrapper) -> list[int]:
-    with written:
-        return list(written.fetchone()[0])
+def _statements(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> list[behind.Statement]:
+    """A batch, in as few as may be; the last of them, or each but the first, writes."""
+    parts = list(_parts(entries, ids or ()))
+    written = [_batch(entries[part], ids[part] if ids else None) for part in parts]
+    return [_locks(entries), *written] if len(parts) > 1 else written
+
+
+def _ids(said: Sequence[CursorWrapper]) -> list[int]:
+    """Of the entries; the statement that locks has none to tell."""
+    answers = [cursor.fetchone()[0] for cursor in said]
+    return [entry_id for answer in answers for entry_id in answer or ()]
 
 
 def _parts(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> Iterator[slice]:
@@ -301,51 +321,40 @@ def _parts(entries: Sequence[Entry | Resolution], ids: Sequence[int]) -> Iterato
         yield slice(start, len(entries))
 
 
-def _lock_balances(entries: Sequence[Entry | Resolution]) -> None:
+def _locks(entries: Sequence[Entry | Resolution]) -> behind.Statement:
     """All of them in one order: each statement locks its own in order, but a second one may want an earlier one."""
     legs = [leg for entry in entries if isinstance(entry, Entry) for leg in entry.legs]
     resolved = [entry.entry for entry in entries if isinstance(entry, Resolution)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ledger_lock_balances(%s, %s::bigint[], %s::bigint[], %s::text[])",
-            [
-                entries[0].book_id,
-                array(leg.account.pk for leg in legs),
-                array(name for name in resolved if isinstance(name, int)),
-                [name for name in resolved if isinstance(name, str)],
-            ],
-        )
+    return _LOCK_BALANCES, [
+        entries[0].book_id,
+        array(leg.account.pk for leg in legs),
+        array(name for name in resolved if isinstance(name, int)),
+        [name for name in resolved if isinstance(name, str)],
+    ]
 
 
-def _write_batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> CursorWrapper:
+def _batch(entries: Sequence[Entry | Resolution], ids: list[int] | None) -> behind.Statement:
     """With the ids of the new entries, where these have been taken from the sequence already; ascending."""
     legs = [(number, leg) for number, entry in enumerate(entries, 1) if isinstance(entry, Entry) for leg in entry.legs]
     resolved = [entry.entry if isinstance(entry, Resolution) else None for entry in entries]
-    cursor = connection.cursor()
-    cursor.execute(
-        "SELECT ledger_write_batch(%s, %s::bigint[], %b::text[], %s::smallint[], %s::bigint[], %b::text[],"
-        " %s::timestamptz[], %s::boolean[], %s::bigint[], %b::text[], %b::text[], %b::text[]::jsonb[],"
-        " %s::integer[], %s::bigint[], %s::numeric[], %s::numeric[])",
-        [
-            entries[0].book_id,
-            array(ids) if ids else None,
-            [entry.idem for entry in entries],
-            array(_kind(entry) for entry in entries),
-            array(name if isinstance(name, int) else None for name in resolved),
-            [name if isinstance(name, str) else None for name in resolved],
-            array(entry.effective_at.isoformat() for entry in entries),
-            array(entry.carry for entry in entries),
-            array(entry.rate_id for entry in entries),
-            [entry.source for entry in entries],
-            [entry.description for entry in entries],
-            [json.dumps(dict(entry.meta)) for entry in entries],
-            array(number for number, _ in legs),
-            array(leg.account.pk for _, leg in legs),
-            array(leg.debit for _, leg in legs),
-            array(leg.credit for _, leg in legs),
-        ],
-    )
-    return cursor
+    return _WRITE_BATCH, [
+        entries[0].book_id,
+        array(ids) if ids else None,
+        [entry.idem for entry in entries],
+        array(_kind(entry) for entry in entries),
+        array(name if isinstance(name, int) else None for name in resolved),
+        [name if isinstance(name, str) else None for name in resolved],
+        array(entry.effective_at.isoformat() for entry in entries),
+        array(entry.carry for entry in entries),
+        array(entry.rate_id for entry in entries),
+        [entry.source for entry in entries],
+        [entry.description for entry in entries],
+        [json.dumps(dict(entry.meta)) for entry in entries],
+        array(number for number, _ in legs),
+        array(leg.account.pk for _, leg in legs),
+        array(leg.debit for _, leg in legs),
+        array(leg.credit for _, leg in legs),
+    ]
 
 
 def _kind(entry: Entry | Resolution) -> int:

@@ -4,10 +4,10 @@ The text form is a plain decimal ("0.00150000"), with exactly the asset's decima
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
 
@@ -36,8 +36,7 @@ class Unit(Protocol):
     def decimals(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(msgspec.Struct, frozen=True):
     """`base_units` of `asset`: satoshis, litoshis, wei. Never negative: a direction is a debit or a credit."""
 
     base_units: int

@@ -58,14 +58,17 @@ def join(rows: Iterable[models.Model], name: str, model: type[_M], known: Mappin
     Each is made once, where `select_related` would make it anew for every row.
     """
     rows = list(rows)
-    attname = f"{name}_id"
+    if not rows:
+        return
+    relation: Any = rows[0]._meta.get_field(name)
+    attname = relation.attname
     of_key = dict(known or {})
     missing = {getattr(row, attname) for row in rows} - of_key.keys() - {None}
     if missing:
         of_key |= {row.pk: row for row in among(model._default_manager.all(), "id", missing)}
     for row in rows:
         key = getattr(row, attname)
-        setattr(row, name, None if key is None else of_key[key])
+        relation.set_cached_value(row, None if key is None else of_key[key])
 
 
 def insert(rows: Sequence[models.Model]) -> None:

@@ -18,8 +18,9 @@ from cryptopay.payments.models import (
     UnassignedReceipt,
 )
 from cryptopay.payments.status import Reading
-from ledger import chart
-from ledger.models import Asset
+from cryptopay.webhooks import outbox
+from ledger import chart, journal
+from ledger.models import Account, Asset
 from ledger.rows import Kept, among
 from monitor.models import ChainEvent
 
@@ -44,7 +45,10 @@ class Docket:
         self._credits, self._unassigned = _arrived(Credit, deposits), _arrived(UnassignedReceipt, deposits)
         receipts: list[Credit | UnassignedReceipt] = [*self._credits.rows, *self._unassigned.rows]
         self._receipts = {row.deposit_id: row for row in receipts}
+        self._accounts_of: dict[int, list[Account]] = defaultdict(list)
         self._foresee_accounts(events)
+        if 2 * len(events) >= journal.AT_ONCE:
+            self._foresee_many(events)
 
     def method(self, event: ChainEvent) -> PaymentMethod | None:
         """Of the invoice that the deposit's address was given to."""
@@ -93,7 +97,21 @@ class Docket:
                 if owner is not None:
                     wanted[event.book_id, assets.of_deposit(event.deposit)].add(owner.external_ref)
         for (book_id, asset), references in wanted.items():
-            chart.foresee_customers(book_id, references, asset)
+            self._accounts_of[book_id] += chart.foresee_customers(book_id, references, asset)
+
+    def _foresee_many(self, events: Sequence[ChainEvent]) -> None:
+        """So many are written batch by batch, each while the next is reckoned: nothing is asked between them, and all
+        balances are locked in one order before the first."""
+        invoices = [reading.invoice for reading in self._invoices.readings.values()]
+        outbox.foresee([(invoice.book_id, invoice.public_id) for invoice in invoices])
+        booked = [event for event in events if self.method(event) or self.place(event)]
+        for book_id, asset in {(event.book_id, assets.of_deposit(event.deposit)) for event in booked}:
+            self._accounts_of[book_id] += chart.foresee_payments(book_id, asset)
+        entries: dict[int, list[int]] = defaultdict(list)
+        for arrival in (*self._invoices.payments.values(), *self._receipts.values()):
+            entries[arrival.book_id].append(arrival.settled_entry_id or arrival.pending_entry_id)
+        for book_id in sorted({*self._accounts_of, *entries}):
+            journal.hold_balances(book_id, self._accounts_of[book_id], entries[book_id])
 
 
 def _arrived(model: type[_Receipt], deposits: set[int]) -> Kept[_Receipt]:

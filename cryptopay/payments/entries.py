@@ -24,10 +24,10 @@ accountant has reversed by hand is not taken back once more.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from cryptopay.payments.models import CustomerAddress, Invoice, PaymentMethod, SharedAccount
@@ -41,8 +41,6 @@ from monitor.models import ChainEvent, Deposit
 
 log = structlog.get_logger(__name__)
 
-SUSPENSE = "suspense"
-
 _WORDS: dict[str, str] = {
     ChainEvent.Kind.SEEN: "seen",
     ChainEvent.Kind.CONFIRMED: "settle",
@@ -51,8 +49,7 @@ _WORDS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What the books must know of coins that arrive: which, whose they are, and what for."""
 
     book: Book
@@ -66,7 +63,7 @@ class Receipt:
     def owed(self) -> Account:
         """To whom the coins are owed."""
         if self.customer is None:
-            return chart.find(self.book.pk, SUSPENSE, self.asset)
+            return chart.find(self.book.pk, chart.SUSPENSE, self.asset)
         return chart.customer(self.book.pk, self.customer, self.asset)
 
 
@@ -184,7 +181,7 @@ def _reverse(resolution: Resolution) -> None:
 def _lend(event: ChainEvent, receipt: Receipt) -> None:
     """One merchant's missing coins must not hold up a chain: an accountant finds them in suspense."""
     customer = receipt.owed
-    suspense = chart.find(event.book_id, SUSPENSE, receipt.asset)
+    suspense = chart.find(event.book_id, chart.SUSPENSE, receipt.asset)
     missing = event.deposit.base_units - balances.balance(customer).available
     journal.post(
         Entry(

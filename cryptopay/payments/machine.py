@@ -22,14 +22,15 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TypeAlias
 
+import msgspec
+
 from cryptopay.payments.models import Invoice
 
 Status: TypeAlias = Invoice.Status
 Exceptional: TypeAlias = Invoice.Exceptional
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known of an invoice. Shares are of the whole due amount, over all methods: 1 is exactly paid."""
 
     seen: Fraction

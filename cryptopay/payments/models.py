@@ -91,7 +91,7 @@ class Invoice(models.Model):
         MARKED = "marked", "Marked by hand"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True, default=invoice_id, editable=False)
+    public_id = models.CharField(max_length=32, default=invoice_id, editable=False)
     customer = models.ForeignKey(
         Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices", db_index=False
     )
@@ -119,6 +119,7 @@ class Invoice(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="invoice_id_once"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="invoice_positive"),
             models.CheckConstraint(condition=Q(tolerance__gte=0, tolerance__lt=1), name="invoice_tolerance"),
         ]
@@ -211,11 +212,11 @@ class PaymentMethod(AppendOnly):
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="methods")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     address = models.OneToOneField(Address, on_delete=models.PROTECT, related_name="payment_method")
     watched = models.OneToOneField(WatchedAddress, on_delete=models.PROTECT, related_name="payment_method")
     due_base_units = BaseUnitsField()
-    rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+")
+    rate = models.ForeignKey(Rate, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     spread = models.DecimalField(
         max_digits=5, decimal_places=4, default=Decimal(0), db_default=Decimal(0), help_text="As the terms had it then."
     )

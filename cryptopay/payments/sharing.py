@@ -11,7 +11,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from cryptopay.merchants.models import Customer
-from cryptopay.payments.entries import SUSPENSE
 from cryptopay.payments.errors import NotAssignable, UnknownPayer
 from cryptopay.payments.models import Invoice, Payment, SharedAccount, UnassignedReceipt
 from keys.formats.antelope import AccountName
@@ -57,7 +56,7 @@ def assign(receipt: UnassignedReceipt, whose: str, *, reason: str, by: str) -> J
         if assignment(receipt) is not None:
             raise NotAssignable("it was assigned before, or that waits for a second person")
         customer = _customer(receipt, whose.strip())
-        suspense = chart.find(receipt.book_id, SUSPENSE, receipt.asset)
+        suspense = chart.find(receipt.book_id, chart.SUSPENSE, receipt.asset)
         owed = chart.customer(receipt.book_id, customer, receipt.asset)
         asked = f"receipt:{uuid4().hex}"
         receipt.assigned_as = f"{manual.SOURCE}:{asked}"

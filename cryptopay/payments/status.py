@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil
 from types import MappingProxyType
 
+import msgspec
 from django.db.models import QuerySet, prefetch_related_objects
 from django.utils import timezone
 
@@ -31,8 +32,7 @@ COUNTED = (Payment.State.SEEN, Payment.State.CONFIRMED)
 _NOTHING = Fraction(0)
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentState:
+class PaymentState(msgspec.Struct, frozen=True):
     """One payment: what arrived, and how deep it is buried where its chain was read up to `cursor`."""
 
     public_id: str
@@ -81,8 +81,7 @@ class PaymentState:
         return lookout.expected(self.deposit, self.cursor)
 
 
-@dataclass(frozen=True, slots=True)
-class MethodState:
+class MethodState(msgspec.Struct, frozen=True):
     """One way to pay. `address` was verified now; it and `uri` are empty where the address did not derive from the
     merchant's key (an alarm was raised, nothing may be shown) and where only amounts were asked for.
     """

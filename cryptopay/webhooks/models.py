@@ -61,7 +61,7 @@ class Event(AppendOnly):
     """
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True, default=event_id, editable=False)
+    public_id = models.CharField(max_length=32, default=event_id, editable=False)
     type = models.CharField(max_length=64)
     subject = models.CharField(max_length=64)
     sequence = models.PositiveIntegerField()
@@ -73,7 +73,10 @@ class Event(AppendOnly):
     objects = AppendOnlyQuerySet["Event"].as_manager()
 
     class Meta(AppendOnly.Meta):
-        constraints = [models.UniqueConstraint(fields=["book", "subject", "sequence"], name="event_in_sequence")]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="event_id_once"),
+            models.UniqueConstraint(fields=["book", "subject", "sequence"], name="event_in_sequence"),
+        ]
         indexes = [models.Index(fields=["book", "node", "xid", "id"], name="event_as_told")]
 
     def __str__(self) -> str:
@@ -92,9 +95,9 @@ class Delivery(models.Model):
         FAILED = "failed", "Given up"
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
-    public_id = models.CharField(max_length=32, unique=True, default=delivery_id, editable=False)
+    public_id = models.CharField(max_length=32, default=delivery_id, editable=False)
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     subject = models.CharField(max_length=64)
     sequence = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -107,7 +110,10 @@ class Delivery(models.Model):
 
     class Meta:
         verbose_name_plural = "deliveries"
-        constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="delivery_id_once"),
+            models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once"),
+        ]
         indexes = [
             models.Index(fields=["endpoint", "next_attempt_at"], condition=Q(state="waiting"), name="delivery_due"),
             models.Index(

@@ -1,6 +1,7 @@
 """The outbox: an event and its deliveries are written in the same commit as the money they tell of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from cryptopay.webhooks.errors import EndpointDisabled
 from cryptopay.webhooks.models import Delivery, Endpoint
 from cryptopay.webhooks.naming import ulids
 from ledger import behind
+from ledger.remembering import remembered
 from ledger.rows import array
 
 
@@ -55,11 +57,9 @@ AT_ONCE = 1000
 REDELIVERED_AT_ONCE = 10_000
 
 _LISTENERS = """
-SELECT book.id, told.type, book.is_test, ARRAY(
-    SELECT id FROM webhooks_endpoint
-    WHERE book_id = book.id AND disabled_at IS NULL AND (event_types = '[]' OR event_types @> to_jsonb(told.type))
-    ORDER BY id
-) FROM unnest(%s::bigint[], %s::text[]) told (book_id, type) JOIN ledger_book book ON book.id = told.book_id
+SELECT book.id, book.is_test, endpoint.id, endpoint.event_types
+FROM ledger_book book LEFT JOIN webhooks_endpoint endpoint ON endpoint.book_id = book.id AND disabled_at IS NULL
+WHERE book.id = ANY(%s::bigint[]) ORDER BY book.id, endpoint.id
 """
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%s::text[]) key"
 _LAST = """
@@ -151,7 +151,19 @@ class Told:
         return msgspec.json.encode(envelope)
 
 
-_gathering: ContextVar[list[Told] | None] = ContextVar("told", default=None)
+_Last = dict[tuple[int, str], tuple[int, int]]
+"""By book and subject: sequence and transaction of its newest event; zeros: it has none."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What one commit tells."""
+
+    told: list[Told] = field(default_factory=list)
+    last: _Last = field(default_factory=dict)
+
+
+_gathering: ContextVar[_Gathered | None] = ContextVar("told", default=None)
 
 
 def enqueue(
@@ -171,12 +183,11 @@ def enqueue(
     _refuse_floats(data)
     told = Told(book_id, type, subject, data, hold, example=example)
     if (gathered := _gathering.get()) is not None:
-        gathered.append(told)
-        if len(gathered) == AT_ONCE:
-            _write(gathered.copy())
-            gathered.clear()
+        gathered.told.append(told)
+        if len(gathered.told) == AT_ONCE:
+            _write_gathered(gathered)
     else:
-        _write([told])
+        _write([told], {})
     return told
 
 
@@ -184,14 +195,22 @@ def enqueue(
 def together() -> Iterator[None]:
     """What is told inside is numbered and written in a few statements, in the order of telling: `AT_ONCE` whenever so
     many are there, the rest at the end. Put it into a transaction."""
-    gathered: list[Told] = []
+    gathered = _Gathered()
     token = _gathering.set(gathered)
     try:
         yield
     finally:
         _gathering.reset(token)
-    if gathered:
-        _write(gathered)
+    if gathered.told:
+        _write_gathered(gathered)
+
+
+def foresee(subjects: Collection[tuple[int, str]]) -> None:
+    """Books and subjects, each locked by this transaction, that will be told of: how far they have counted, and who
+    listens, is asked now. Outside `together` it is forgotten."""
+    if subjects and (gathered := _gathering.get()) is not None:
+        gathered.last |= _last_of(subjects)
+        _listeners(frozenset(book for book, _ in subjects))
 
 
 def enqueue_test(endpoint: Endpoint) -> Told:
@@ -200,7 +219,7 @@ def enqueue_test(endpoint: Endpoint) -> Told:
         raise EndpointDisabled("The endpoint is disabled. Enable it first.")
     subject = endpoint.public_id
     told = Told(endpoint.book_id, EndpointTest.type, subject, EndpointTestData(endpoint=subject), to=endpoint)
-    _write([told])
+    _write([told], {})
     return told
 
 
@@ -233,16 +252,21 @@ def redeliver_failed(endpoint: Endpoint, since: datetime) -> int:
     return begun
 
 
+def _write_gathered(gathered: _Gathered) -> None:
+    told, gathered.told = gathered.told, []
+    _write(told, gathered.last)
+
+
 @transaction.atomic(savepoint=False)
-def _write(told: Sequence[Told]) -> None:
-    listeners = _listeners(told)
-    _number(told)
+def _write(told: Sequence[Told], last: _Last) -> None:
+    listeners = _listeners(frozenset(one.book_id for one in told))
+    _number(told, last)
     for one, public_id in zip(told, ulids("evt_", len(told)), strict=True):
         one.public_id = public_id
     sent = [
         (one.public_id, endpoint_id)
         for one in told
-        for endpoint_id in ([one.to.pk] if one.to else listeners[one.book_id, one.type][1])
+        for endpoint_id in ([one.to.pk] if one.to else listeners[one.book_id].of(one.type))
     ]
     values: list[Any] = [
         array(one.book_id for one in told),
@@ -250,55 +274,88 @@ def _write(told: Sequence[Told]) -> None:
         [one.type for one in told],
         [one.subject for one in told],
         array(one.sequence for one in told),
-        [one.payload(live=not listeners[one.book_id, one.type][0]).decode() for one in told],
+        [one.payload(live=listeners[one.book_id].live).decode() for one in told],
         array(one.created_at for one in told),
         array(one.last_xid for one in told),
         list(ulids("dlv_", len(sent))),
         [public_id for public_id, _ in sent],
         array(endpoint_id for _, endpoint_id in sent),
     ]
-    behind.run(lambda: connection.cursor().execute(_TELL, values), lambda _: None)
+    behind.run([(_TELL, values)])
     if sent:
         transaction.on_commit(tasks.ring, robust=True)
 
 
-def _listeners(told: Sequence[Told]) -> dict[tuple[int, str], tuple[bool, list[int]]]:
-    """By book and type: whether it is a test book, and the endpoints that want to hear."""
-    wanted = sorted({(one.book_id, one.type) for one in told})
+class _Listeners:
+    """Who hears a book's events."""
+
+    def __init__(self, *, is_test: bool) -> None:
+        self.live = not is_test
+        self._wants: list[tuple[int, frozenset[str]]] = []
+        self._of: dict[str, list[int]] = {}
+
+    def add(self, endpoint_id: int, types: Iterable[str]) -> None:
+        """No types: all of them."""
+        self._wants.append((endpoint_id, frozenset(types)))
+
+    def of(self, type: str) -> list[int]:  # noqa: A002
+        """Keys of the endpoints that hear of this type."""
+        if type not in self._of:
+            self._of[type] = [endpoint_id for endpoint_id, wanted in self._wants if not wanted or type in wanted]
+        return self._of[type]
+
+
+@remembered
+def _listeners(books: frozenset[int]) -> dict[int, _Listeners]:
+    found: dict[int, _Listeners] = {}
     with connection.cursor() as sql:
-        sql.execute(_LISTENERS, [[book for book, _ in wanted], [name for _, name in wanted]])
-        return {(book, name): (is_test, ids) for book, name, is_test, ids in sql.fetchall()}
+        sql.execute(_LISTENERS, [list(books)])
+        for book_id, is_test, endpoint_id, types in sql.fetchall():
+            of_book = found.setdefault(book_id, _Listeners(is_test=is_test))
+            if endpoint_id is not None:
+                of_book.add(endpoint_id, json.loads(types))
+    return found
 
 
-def _number(told: Sequence[Told]) -> None:
+def _number(told: Sequence[Told], last: _Last) -> None:
     """While a lock a subject lives until the commit, so that sequences commit in their order and leave no gap.
 
     The locks are a statement of their own: the next one's snapshot then sees what their former holders committed. All
     take them in one order.
     """
-    known = {(one.book_id, one.subject) for one in told if one.hold is not Hold.NEW}
-    to_lock = sorted({(one.book_id, one.subject) for one in told if one.hold is Hold.NONE})
-    last: dict[tuple[int, str], tuple[int, int]] = {}
-    with connection.cursor() as sql:
-        if to_lock:
-            sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in to_lock]])
-        if known:
-            sql.execute(_LAST, [[book for book, _ in known], [subject for _, subject in known]])
-            last = {(book, subject): (sequence, int(xid)) for book, subject, sequence, xid in sql.fetchall()}
     for one in told:
-        sequence, one.last_xid = last.get((one.book_id, one.subject), (0, 0))
+        if one.hold is Hold.NEW:
+            last.setdefault((one.book_id, one.subject), (0, 0))
+    unknown = {(one.book_id, one.subject) for one in told} - last.keys()
+    to_lock = sorted({(one.book_id, one.subject) for one in told if one.hold is Hold.NONE} & unknown)
+    if to_lock:
+        with connection.cursor() as sql:
+            sql.execute(_LOCK, [[f"webhooks.outbox {book} {subject}" for book, subject in to_lock]])
+    if unknown:
+        last |= _last_of(unknown)
+    for one in told:
+        sequence, one.last_xid = last[one.book_id, one.subject]
         one.sequence = sequence + 1
         last[one.book_id, one.subject] = one.sequence, one.last_xid
 
 
+def _last_of(subjects: Collection[tuple[int, str]]) -> _Last:
+    with connection.cursor() as sql:
+        sql.execute(_LAST, [[book for book, _ in subjects], [subject for _, subject in subjects]])
+        found = {(book, subject): (sequence, int(xid)) for book, subject, sequence, xid in sql.fetchall()}
+    return dict.fromkeys(subjects, (0, 0)) | found
+
+
 _NESTED = (dict, list, tuple)
+_HARMLESS = frozenset({str, int, bool, type(None)})
 
 
 def _refuse_floats(data: Mapping[str, Any]) -> None:
     left: list[Any] = [dict(data)]
-    while left:
-        part = left.pop()
+    for part in left:
         for value in part.values() if isinstance(part, dict) else part:
+            if type(value) in _HARMLESS:
+                continue
             if isinstance(value, float):
                 raise TypeError("an event's data holds no floating point number: amounts are strings")
             if isinstance(value, _NESTED):

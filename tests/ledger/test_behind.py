@@ -1,8 +1,12 @@
 """PostgreSQL works while Python goes on; nothing else changes: order, failures, transactions."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+
 import psycopg
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from ledger import behind
@@ -33,41 +37,47 @@ def test_it_is_worked_on_meanwhile() -> None:
     question = "SELECT pg_advisory_xact_lock(28), length(%s)"
     with psycopg.connect(urls_of_this_database()["DATABASE_URL"], autocommit=True) as other, behind.behind():
         other.execute("SELECT pg_advisory_lock(28)")
-        run(lambda: asked(question, LARGE), lambda sent: answers.append(sent.fetchone()))
+        for _ in range(3):  # while the first waits, the server takes no more of the others than a socket holds
+            run([(question, [LARGE])], lambda said: answers.append(said[0].fetchone()))
         assert not answers
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 28 AND NOT granted"
         until(lambda: other.execute(waiting).fetchone() == (1,))  # so it was sent whole
         other.execute("SELECT pg_advisory_unlock(28)")
         assert asked("SELECT 1").fetchone() == (1,)
-    assert [length for _, length in answers] == [len(LARGE)]
+    assert [length for _, length in answers] == 3 * [len(LARGE)]
 
 
 def test_what_is_said_next_comes_after_it() -> None:
     asked("CREATE TEMPORARY TABLE said (word text) ON COMMIT DROP")
     ended: list[str] = []
     with behind.behind():
-        run(lambda: asked("INSERT INTO said VALUES ('first')"), lambda _: ended.append("first"))
-        run(lambda: asked("INSERT INTO said VALUES ('second')"), lambda _: ended.append("second"))
-        assert ended == ["first"]
+        run([("INSERT INTO said VALUES (%s)", ["first"])], lambda _: ended.append("first"))
+        run([("INSERT INTO said VALUES (%s)", ["second"])], lambda _: ended.append("second"))
+        assert ended == []
         assert asked("SELECT array_agg(word) FROM said").fetchone() == (["first", "second"],)
         assert ended == ["first", "second"]
 
 
-def test_without_it_all_is_done_at_once() -> None:
+@pytest.mark.parametrize("around", [nullcontext, behind.behind])
+def test_each_of_several_statements_has_its_answer(around: Callable[[], AbstractContextManager[None]]) -> None:
     answers: list[object] = []
-    run(lambda: asked("SELECT 7"), lambda sent: answers.append(sent.fetchone()))
-    assert answers == [(7,)]
+    with around():
+        run(
+            [("SELECT %s::integer", [6]), ("SELECT %s::integer", [7])],
+            lambda said: answers.extend(cursor.fetchone() for cursor in said),
+        )
+    assert answers == [(6,), (7,)]
 
 
 @pytest.mark.parametrize("next_step", ["another piece of work", "a statement", "the end"])
-def test_its_failure_is_raised_by_what_comes_next(next_step: str) -> None:
+def test_its_failure_is_raised_by_what_waits_for_it(next_step: str) -> None:
     ended: list[object] = []
 
     def fail() -> None:
         with transaction.atomic(), behind.behind():
-            run(lambda: asked("SELECT 1 / 0"), ended.append)
+            run([("SELECT 1 / 0", [])], ended.append)
             if next_step == "another piece of work":
-                run(lambda: asked("SELECT 1"), ended.append)
+                run([("SELECT 1", [])], ended.append)
             if next_step == "a statement":
                 asked("SELECT 1")
 
@@ -77,12 +87,39 @@ def test_its_failure_is_raised_by_what_comes_next(next_step: str) -> None:
     assert goes_on()
 
 
-def test_what_fails_to_begin_leaves_the_connection_usable() -> None:
-    def nonsense() -> CursorWrapper:
-        raise ZeroDivisionError
+def test_each_failure_passes_its_own_guard() -> None:
+    """Also where another piece of work was begun before it, with a guard of its own."""
+    passed: list[str] = []
 
-    with pytest.raises(ZeroDivisionError), transaction.atomic(), behind.behind():
-        run(nonsense, lambda _: None)
+    @contextmanager
+    def guard(name: str) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError:
+            passed.append(name)
+            raise
+
+    def fail() -> None:
+        with transaction.atomic(), behind.behind():
+            run([("SELECT 1", [])], guard=partial(guard, "first"))
+            run([("SELECT 1 / 0", [])], guard=partial(guard, "second"))
+
+    with pytest.raises(DatabaseError, match="division by zero"):
+        fail()
+    assert "second" in passed
+
+
+def test_what_cannot_be_sent_fails_and_leaves_the_connection_usable() -> None:
+    ended: list[object] = []
+
+    def fail() -> None:
+        with transaction.atomic(), behind.behind():
+            run([("SELECT %s", [object()])], ended.append)
+            run([("SELECT 1", [])], ended.append)
+
+    with pytest.raises(ProgrammingError, match="cannot adapt"):
+        fail()
+    assert not ended
     assert goes_on()
 
 
@@ -91,7 +128,7 @@ def test_a_failure_of_the_caller_takes_what_was_begun_along() -> None:
 
     def fail(question: str) -> None:
         with transaction.atomic(), behind.behind():
-            run(lambda: asked(question), lambda _: None)
+            run([(question, [])])
             raise ZeroDivisionError
 
     for question in ("INSERT INTO said SELECT 'lost' FROM pg_sleep(0.2)", "SELECT 1 / 0"):

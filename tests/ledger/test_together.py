@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
 from ledger import errors, journal
 from ledger.balances import AccountBalance
+from ledger.behind import behind
 from ledger.journal import Entry, Standing, story_heads
 from ledger.models import JournalEntry
 from tests.ledger.conftest import Shop
@@ -37,6 +39,35 @@ def test_what_was_just_said_can_be_resolved(shop: Shop) -> None:
     assert _stories(shop)[settled] == Standing.VALIDATED
     assert _stories(shop)[dropped] == Standing.DROPPED
     assert shop.holds(shop.customer) == shop.holds(shop.custody) == AccountBalance(0, 0, 0)
+
+
+def test_many_are_written_in_batches_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "AT_ONCE", 3)
+    with transaction.atomic(), behind(), journal.together():
+        seen = [journal.record(shop.receipt(7)) for _ in range(4)]
+        settled = [journal.settle(shop.of(entry)) for entry in seen]
+        paid = journal.post(shop.payout(28))
+    assert _stories(shop) == {**dict.fromkeys(seen, Standing.VALIDATED), paid: Standing.VALIDATED}
+    assert [entry.pk for entry in JournalEntry.objects.order_by("pk")] == [*seen, *settled, paid]
+    assert shop.holds(shop.customer) == shop.holds(shop.custody) == AccountBalance(0, 0, 0)
+
+
+def test_a_batch_behind_that_is_refused_takes_all_with_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "AT_ONCE", 2)
+
+    def fail() -> None:
+        with transaction.atomic(), behind(), journal.together():
+            for amount in (5, 4):
+                journal.post(shop.receipt(amount))
+            for amount in (6, 6):
+                journal.post(shop.payout(amount))
+            for amount in (3, 3):
+                journal.post(shop.receipt(amount))
+
+    with pytest.raises(errors.BelowFloor):
+        fail()
+    assert not JournalEntry.objects.exists()
+    assert shop.holds(shop.customer).posted == 0
 
 
 def test_a_reversal_finds_what_was_said_before_it(shop: Shop) -> None:

@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from cryptopay.payments import addresses, entries, intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Credit, Invoice, Payment
+from cryptopay.webhooks import outbox
 from cryptopay.webhooks.models import Delivery, Event
+from ledger import journal
 from ledger.models import Balance, Book, JournalEntry, Posting
 from monitor.connectors.base import Transfer
 from tests import people
@@ -64,14 +66,38 @@ def standing(book: Book) -> dict[str, Any]:
 def test_together_or_one_by_one_it_is_the_same(bitcoin: Ticker, monkeypatch: pytest.MonkeyPatch) -> None:
     people.record_rates()
     found = []
-    for name, at_once in (("Alice", 1), ("Bob", 4), ("Carol", 10_000)):
+    for name, at_once, written in (("Alice", 1, 1000), ("Bob", 4, 1000), ("Carol", 10_000, 1000), ("Dave", 10_000, 3)):
         monkeypatch.setattr(intake, "EVENTS_A_COMMIT", at_once)
+        monkeypatch.setattr(journal, "AT_ONCE", written)
+        monkeypatch.setattr(outbox, "AT_ONCE", written)
         book = people.merchant(name).test_book
         a_day(book, bitcoin)
         assert bitcoin.drain() >= 15  # a reorg takes back what the ones before had, too
         found.append(standing(book))
     for subject in found[0]:
-        assert found[0][subject] == found[1][subject] == found[2][subject], subject
+        assert found[0][subject] == found[1][subject] == found[2][subject] == found[3][subject], subject
+
+
+def test_many_are_written_while_more_are_reckoned(
+    alice: Book, bitcoin: Ticker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches: the balances of all are locked before the first, and hardly anything is asked between them."""
+    statements_for(alice, bitcoin, 1, customers=False)
+    monkeypatch.setattr(journal, "AT_ONCE", 5)
+    monkeypatch.setattr(outbox, "AT_ONCE", 7)
+    for number in range(8):
+        bitcoin.see(opened(alice, f"customer {number}"), DUE, mined=True)
+    bitcoin.bury()
+    with CaptureQueriesContext(connection) as queries:
+        assert bitcoin.drain() == 16
+    said = [query["sql"] for query in queries]
+    writes = [number for number, sql in enumerate(said) if "ledger_write_batch" in sql]
+    assert len(writes) == 5  # of 24 entries; those of a last, shorter one
+    (locks,) = [number for number, sql in enumerate(said) if "ledger_lock_balances" in sql]
+    assert locks < writes[0]
+    between = [sql for sql in said[writes[0] : writes[-2] + 1] if "ledger_write_batch" not in sql]
+    asked = [sql for sql in between if "INSERT INTO webhooks_event" not in sql]
+    assert len(asked) == 1, asked  # today's rate
 
 
 def test_sold_and_taken_back_in_one_commit(alice: Book, bitcoin: Ticker) -> None:
