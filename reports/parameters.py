@@ -35,7 +35,7 @@ _OFFERED = 500
 """More accounts or customers than that are typed, not chosen."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parameter(Generic[T]):
     """One of them. `read` makes of its text what the report works with; what was not said is `otherwise`."""
 
@@ -56,7 +56,7 @@ class Parameter(Generic[T]):
         return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Day(Parameter[date | None]):
     """A day, UTC."""
 
@@ -66,7 +66,7 @@ class Day(Parameter[date | None]):
         return _day(self.name, text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bound(Parameter[date]):
     """The first or last day of a period."""
 
@@ -80,7 +80,7 @@ class Bound(Parameter[date]):
         return self.default()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Year(Parameter[int]):
     """A calendar year, UTC."""
 
@@ -96,7 +96,7 @@ class Year(Parameter[int]):
         return spans.today().year
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneAccount(Parameter[Account | None]):
     """By its code, with the asset where it has several: `suspense`, `suspense BTC`, `suspense USDT@ethereum`."""
 
@@ -119,7 +119,7 @@ class OneAccount(Parameter[Account | None]):
         return [(account_text(account), f"{account.name}, {account.asset}") for account in accounts[:_OFFERED]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneAsset(Parameter[Asset | None]):
     """By its code, with the chain where it is on several: `BTC`, `USDT@ethereum`."""
 
@@ -137,7 +137,7 @@ class OneAsset(Parameter[Asset | None]):
         return [(f"{asset.code}@{asset.chain}", f"{asset.code}, {asset.chain}") for asset in assets]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OneCustomer(Parameter[str]):
     """By the reference your program gave them."""
 
@@ -157,7 +157,7 @@ class OneCustomer(Parameter[str]):
         return [(code.removeprefix(chart.CUSTOMERS), "") for code in found]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice(Parameter[str]):
     """One of a few words; the first is what is meant where none is said."""
 

