@@ -77,6 +77,18 @@ class ChoiceInvalid(ParameterRefused):
     code = "choice_invalid"
 
 
+class AmountInvalid(ParameterRefused):
+    """No whole number."""
+
+    code = "threshold_invalid"
+
+
+class EntriesUnpriced(ReportError):
+    """A report in the book's currency waits for somebody to say what something was worth."""
+
+    code = "entries_unpriced"
+
+
 class ReportTooLong(ReportError):
     """More rows than that form is for; CSV, JSON and XLSX take any number."""
 

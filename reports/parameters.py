@@ -20,6 +20,7 @@ from ledger.models import Account, Asset, Book
 from reports.errors import (
     AccountAmbiguous,
     AccountUnknown,
+    AmountInvalid,
     AssetUnknown,
     ChoiceInvalid,
     CustomerUnknown,
@@ -31,6 +32,7 @@ from reports.errors import (
 )
 
 T = TypeVar("T")
+_LONGEST_AMOUNT = 12
 _OFFERED = 500
 """More accounts or customers than that are typed, not chosen."""
 
@@ -94,6 +96,22 @@ class Year(Parameter[int]):
 
     def otherwise(self) -> int:
         return spans.today().year
+
+
+@dataclass(frozen=True, eq=False)
+class WholeAmount(Parameter[int]):
+    """Whole units of the book's currency."""
+
+    usual: int = 0
+    control = "number"
+
+    def read(self, text: str, book: Book) -> int:
+        if not (text.isdecimal() and text.isascii() and len(text) <= _LONGEST_AMOUNT):
+            raise AmountInvalid(self.name, "a whole number, like 50000")
+        return int(text)
+
+    def otherwise(self) -> int:
+        return self.usual
 
 
 @dataclass(frozen=True, eq=False)

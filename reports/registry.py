@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from reports import (
     account_statement,
     aged_unconfirmed,
+    balance_sheet,
+    carf,
     customer_statement,
     general_ledger,
+    income_statement,
     journal,
     receipts,
     settlement_summary,
@@ -28,6 +31,9 @@ REPORTS: Mapping[str, Report] = {
         settlement_summary.REPORT,
         customer_statement.REPORT,
         aged_unconfirmed.REPORT,
+        balance_sheet.REPORT,
+        income_statement.REPORT,
         tax_lines.REPORT,
+        carf.REPORT,
     )
 }

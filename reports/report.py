@@ -25,10 +25,14 @@ class Report:
     columns: Sequence[Column]
     parameters: Sequence[Parameter[Any]]
     rows: Callable[[Asked], Iterator[Row]]
+    check: Callable[[Asked], None] = lambda asked: None
+    """Raises `ReportError` where its rows would be wrong."""
 
     def read(self, book: Book, texts: Mapping[str, str]) -> Asked:
-        """What is asked of it. Raises `ParameterRefused`."""
-        return parameters.read(self.parameters, book, texts)
+        """What is asked of it. Raises `ReportError`."""
+        asked = parameters.read(self.parameters, book, texts)
+        self.check(asked)
+        return asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,42 +12,40 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from ledger.models import Asset, JournalEntry, Posting
-from reports import lines
+from ledger.currencies import money_of
+from ledger.models import Asset, JournalEntry
+from reports import lines, valued
 from reports.cells import Cell, Money, Row, Total, amounts, counts, days, texts
 from reports.parameters import FIRST, LAST, Asked
 from reports.report import Report
-from reports.worth import WORTH, decimals_of, money
 
 _CHUNK = 2_000
-_STATEMENT = f"""
+_STATEMENT = """
 WITH leg AS (
-    SELECT (p.effective_at AT TIME ZONE 'UTC')::date AS day, p.asset_id, e.id AS entry,
+    SELECT (v.effective_at AT TIME ZONE 'UTC')::date AS day, v.asset_id, e.id AS entry,
            CASE WHEN a.code <> 'income:sales' THEN 'Fees'
                 WHEN e.kind = %(reverse)s THEN 'Taken back'
-                WHEN p.debit > 0 THEN 'Refunds' ELSE 'Sales' END AS what,
-           CASE WHEN a.code = 'income:sales' THEN p.credit - p.debit ELSE 0 END AS gross,
-           CASE WHEN a.code = 'income:sales' THEN 0 ELSE p.debit - p.credit END AS fees,
-           {WORTH.format(units="(p.credit - p.debit)")} AS worth,
+                WHEN v.debit > 0 THEN 'Refunds' ELSE 'Sales' END AS what,
+           CASE WHEN a.code = 'income:sales' THEN v.credit - v.debit ELSE 0 END AS gross,
+           CASE WHEN a.code = 'income:sales' THEN 0 ELSE v.debit - v.credit END AS fees,
+           -v.value AS worth,
            CASE WHEN a.code <> 'income:sales' OR told.meta -> 'tax' IS NULL THEN ''
                 ELSE told.meta ->> 'currency' END AS currency,
            CASE WHEN a.code <> 'income:sales' OR told.source <> 'invoice' THEN 0 ELSE
                 (CASE WHEN e.kind = %(reverse)s THEN -1 ELSE 1 END) *
                 (SELECT sum((part.value ->> 'tax')::numeric) FROM jsonb_each(told.meta -> 'tax') part) END AS tax
-    FROM ledger_posting p
-    JOIN ledger_account a ON a.book_id = p.book_id AND a.id = p.account_id
-    JOIN ledger_journalentry e ON e.book_id = p.book_id AND e.id = p.entry_id
-    JOIN ledger_asset asset ON asset.id = p.asset_id
+    FROM ledger_value v
+    JOIN ledger_account a ON a.book_id = v.book_id AND a.id = v.account_id
+    JOIN ledger_journalentry e ON e.book_id = v.book_id AND e.id = v.entry_id
     LEFT JOIN ledger_journalentry o ON o.book_id = e.book_id AND o.id = e.ref_id AND e.kind = %(reverse)s
-    LEFT JOIN ledger_rate rate ON rate.id = e.rate_id
     CROSS JOIN LATERAL (SELECT coalesce(o.meta, e.meta) AS meta, coalesce(o.source, e.source) AS source) told
-    WHERE p.book_id = %(book)s AND p.layer = %(posted)s AND p.effective_at >= %(first)s AND p.effective_at < %(end)s
+    WHERE v.book_id = %(book)s AND v.effective_at >= %(first)s AND v.effective_at < %(end)s
       AND (a.code = 'income:sales' OR a.code LIKE 'expense:network fees%%' OR a.code LIKE 'expense:fees%%')
 )
 SELECT day, asset_id, what, coalesce(currency, ''), count(DISTINCT entry), sum(gross), sum(fees),
        CASE WHEN count(worth) = count(*) THEN sum(worth) END, sum(tax)
 FROM leg GROUP BY 1, 2, 3, 4 ORDER BY day DESC, asset_id, what DESC, 4
-"""  # noqa: S608 - of our own words alone
+"""
 
 
 class _Line(NamedTuple):
@@ -65,15 +63,15 @@ class _Line(NamedTuple):
 def rows(asked: Asked) -> Iterator[Row]:
     """Newest day first, then the sums of each asset."""
     assets = Asset.objects.in_bulk()
-    decimals = decimals_of(asked.book.currency)
     sums: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    money_of(asked.book)  # without the currency's own asset nothing has a value
     with connection.cursor() as sql:
-        sql.execute(_STATEMENT, _values(asked, decimals))
+        sql.execute(_STATEMENT, _values(asked))
         while found := sql.fetchmany(_CHUNK):
             for line in map(_Line._make, found):
                 for place, units in enumerate((line.entries, line.gross, line.fees)):
                     sums[line.asset][place] += int(units)
-                yield _row(line, assets[line.asset], asked, decimals)
+                yield _row(line, assets[line.asset], asked)
     for pk in sorted(sums, key=lambda pk: (assets[pk].code, pk)):
         entries, gross, fees = sums[pk]
         unit = assets[pk]
@@ -81,9 +79,9 @@ def rows(asked: Asked) -> Iterator[Row]:
         yield Total([None, "Total", entries, unit.code, *cells, None, None, ""])
 
 
-def _row(line: _Line, unit: Asset, asked: Asked, decimals: int) -> Row:
+def _row(line: _Line, unit: Asset, asked: Asked) -> Row:
     gross, fees = int(line.gross), int(line.fees)
-    worth: Cell = None if line.worth is None else money(int(line.worth), asked.book, decimals)
+    worth: Cell = None if line.worth is None else valued.money(line.worth, asked)
     return [
         *(line.day, line.what, line.entries, unit.code),
         *(Money.of(units, unit) for units in (gross, fees, gross - fees)),
@@ -98,14 +96,11 @@ def tax_amount(value: object, currency: str) -> Money:
     return Money(int(whole + fraction), len(fraction), currency)
 
 
-def _values(asked: Asked, decimals: int) -> dict[str, int | str | datetime]:
+def _values(asked: Asked) -> dict[str, int | str | datetime]:
     return {
         "book": asked.book.pk,
-        "currency": asked.book.currency,
-        "decimals": decimals,
         "first": lines.begin_of(asked[FIRST]),
         "end": lines.end_of(asked[LAST]),
-        "posted": Posting.Layer.POSTED,
         "reverse": JournalEntry.Kind.REVERSE,
     }
 

@@ -35,6 +35,8 @@ REFUSALS = (
     "asset_unknown",
     "customer_unknown",
     "choice_invalid",
+    "threshold_invalid",
+    "entries_unpriced",
     "report_too_long",
 )
 

@@ -72,7 +72,18 @@ class ReportsGroup:
         """
         return self._sender.send(_list_reports())
 
-    def get(self, report_name: str, *, until: date | str | None = None) -> Report:
+    def get(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> Report:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -80,9 +91,24 @@ class ReportsGroup:
 
         Scope: `reports:read`.
         """
-        return self._sender.send(_get_report(report_name, until=until))
+        return self._sender.send(
+            _get_report(
+                report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+            )
+        )
 
-    def get_csv(self, report_name: str, *, until: date | str | None = None) -> str:
+    def get_csv(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> str:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -90,19 +116,27 @@ class ReportsGroup:
 
         Scope: `reports:read`.
         """
-        return self._sender.send(as_text(_get_report(report_name, until=until), "text/csv"))
+        return self._sender.send(
+            as_text(
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
+                "text/csv",
+            )
+        )
 
-    def get_pdf(self, report_name: str, *, until: date | str | None = None) -> bytes:
-        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
-
-        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
-        are; a PDF has 20,000 at most.
-
-        Scope: `reports:read`.
-        """
-        return self._sender.send(as_file(_get_report(report_name, until=until), "application/pdf"))
-
-    def get_xlsx(self, report_name: str, *, until: date | str | None = None) -> bytes:
+    def get_pdf(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -112,7 +146,37 @@ class ReportsGroup:
         """
         return self._sender.send(
             as_file(
-                _get_report(report_name, until=until),
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
+                "application/pdf",
+            )
+        )
+
+    def get_xlsx(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return self._sender.send(
+            as_file(
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             )
         )
@@ -131,7 +195,18 @@ class AsyncReportsGroup:
         """
         return await self._sender.send(_list_reports())
 
-    async def get(self, report_name: str, *, until: date | str | None = None) -> Report:
+    async def get(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> Report:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -139,9 +214,24 @@ class AsyncReportsGroup:
 
         Scope: `reports:read`.
         """
-        return await self._sender.send(_get_report(report_name, until=until))
+        return await self._sender.send(
+            _get_report(
+                report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+            )
+        )
 
-    async def get_csv(self, report_name: str, *, until: date | str | None = None) -> str:
+    async def get_csv(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> str:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -149,19 +239,27 @@ class AsyncReportsGroup:
 
         Scope: `reports:read`.
         """
-        return await self._sender.send(as_text(_get_report(report_name, until=until), "text/csv"))
+        return await self._sender.send(
+            as_text(
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
+                "text/csv",
+            )
+        )
 
-    async def get_pdf(self, report_name: str, *, until: date | str | None = None) -> bytes:
-        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
-
-        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
-        are; a PDF has 20,000 at most.
-
-        Scope: `reports:read`.
-        """
-        return await self._sender.send(as_file(_get_report(report_name, until=until), "application/pdf"))
-
-    async def get_xlsx(self, report_name: str, *, until: date | str | None = None) -> bytes:
+    async def get_pdf(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
@@ -171,7 +269,37 @@ class AsyncReportsGroup:
         """
         return await self._sender.send(
             as_file(
-                _get_report(report_name, until=until),
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
+                "application/pdf",
+            )
+        )
+
+    async def get_xlsx(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+    ) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return await self._sender.send(
+            as_file(
+                _get_report(
+                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                ),
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             )
         )
@@ -185,10 +313,20 @@ def _list_reports() -> Call[Reports]:
     )
 
 
-def _get_report(report_name: str, *, until: date | str | None = None) -> Call[Report]:
+def _get_report(
+    report_name: str,
+    *,
+    account: str | None = None,
+    by: str | None = None,
+    customer: str | None = None,
+    from_: date | str | None = None,
+    state: str | None = None,
+    to: date | str | None = None,
+    until: date | str | None = None,
+) -> Call[Report]:
     return Call(
         "GET",
         at("/reports/{}", report_name),
         Report,
-        query=given(until=until),
+        query=given(account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until),
     )

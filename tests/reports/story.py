@@ -43,13 +43,13 @@ def tell(name: str = "Shop") -> Story:
     rate = rates.record("BTC", "EUR", Decimal("119.005"), "test", FIRST, book.pk)
     story = Story(book, coin, rate, custody, customer, sales, fees, 0)
     seen = journal.record(_entry(story, "seen", FIRST, custody, customer, 3 * COIN, meta={"txid": TXID}))
-    journal.settle(_resolution(story, "settle", seen, FIRST, rate_id=rate.pk, meta={"txid": TXID}))
+    journal.settle(resolution(story, "settle", seen, FIRST, rate_id=rate.pk, meta={"txid": TXID}))
     tax = {"invoice": "inv_1", "order": FORMULA, "tax": {"19": {"net": "100", "tax": "19"}}, "currency": "EUR"}
     sold = journal.post(_sale(story, "sale:1", FIRST, meta=tax))
     waiting = journal.record(_entry(story, "open", FIRST, custody, customer, COIN // 2, description=EVIL))
     journal.post(_sale(story, "sale:2", SECOND, meta={"invoice": "inv_2"}))
     journal.post(_entry(story, "fee", SECOND, fees, custody, COIN // 10))
-    journal.reverse(_resolution(story, "sale:1:reverse", sold, THIRD))
+    journal.reverse(resolution(story, "sale:1:reverse", sold, THIRD))
     return Story(book, coin, rate, custody, customer, sales, fees, waiting)
 
 
@@ -66,6 +66,6 @@ def _entry(
     return Entry(book_id=story.book.pk, idem=idem, legs=legs, effective_at=at, rate_id=rate, **told)
 
 
-def _resolution(story: Story, idem: str, entry: int, at: datetime, **more: Any) -> Resolution:
+def resolution(story: Story, idem: str, entry: int, at: datetime, **more: Any) -> Resolution:
     told = {"description": idem, "source": "invoice", **more}
     return Resolution(book_id=story.book.pk, entry=entry, idem=idem, effective_at=at, **told)

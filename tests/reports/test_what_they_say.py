@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from ledger import balances
+from ledger import balances, journal, lots
 from ledger.models import Posting
 from monitor.models import Cursor, Deposit, WatchedAddress
 from reports import waiting
 from reports.cells import Money, Name, Total
-from reports.errors import ReportError
+from reports.errors import EntriesUnpriced, ReportError
 from reports.registry import REPORTS
-from tests.reports.story import COIN, EVIL, FIRST, FORMULA, TXID, Story, tell
+from tests.reports.story import COIN, EVIL, FIRST, FORMULA, SECOND, TXID, Story, resolution, tell
 
 PERIOD = {"from": "2026-11-20", "to": "2026-11-22"}
 
@@ -154,6 +154,45 @@ def test_tax_lines_come_to_nothing_where_the_sale_was_taken_back(story: Story) -
     assert len(rows(story, "tax-lines", **{"from": "2026-11-20", "to": "2026-11-20"})) == 2
 
 
+def test_the_balance_sheet_balances_and_its_result_is_the_income_statements(story: Story) -> None:
+    lots.derive(story.book)
+    sheet = rows(story, "balance-sheet", until="2026-11-22")
+    totals = {str(row[0]): str(row[4]) for row in sheet if isinstance(row, Total)}
+    assert totals["Total assets"] == totals["Total liabilities and equity"] == "345.12"
+    owed, left = Decimal(totals["Total liabilities"]), Decimal(totals["Total equity"])
+    assert owed + left == Decimal("345.12")
+    income = rows(story, "income-statement", **PERIOD)
+    summed = {str(row[0]): Decimal(str(row[4])) for row in income if isinstance(row, Total)}
+    assert summed["Total expenses"] == Decimal("11.90")
+    assert summed["Result"] == summed["Total income"] - summed["Total expenses"] == left
+    first = rows(story, "income-statement", **{"from": "2026-11-20", "to": "2026-11-21"})
+    later = rows(story, "income-statement", **{"from": "2026-11-22", "to": "2026-11-22"})
+    assert sum(Decimal(str(found[-1][4])) for found in (first, later)) == left > 100
+
+
+def test_what_waits_for_a_price_is_in_no_balance_sheet(story: Story) -> None:
+    journal.settle(resolution(story, "settle:open", story.waiting, SECOND))
+    lots.derive(story.book)
+    for name in ("balance-sheet", "income-statement", "carf"):
+        with pytest.raises(EntriesUnpriced):
+            rows(story, name)
+
+
+def test_carf_totals_are_of_users_assets_and_categories(story: Story) -> None:
+    lots.derive(story.book)
+    assert [plain(row)[:1] + plain(row)[3:] for row in rows(story, "carf", year="2026")] == [
+        ["ann", "(g) Transfers to the user", "1", "3.00000000", "357.02", "EUR"],
+        ["ann", "(h) Transfers by the user", "1", "1.00000000", "119.01", "EUR"],
+        ["Total", "(g) Transfers to the user", "1", "", "357.02", "EUR"],
+        ["Total", "(h) Transfers by the user", "1", "", "119.01", "EUR"],
+    ]
+    retail = rows(story, "carf", year="2026", threshold="119")
+    assert [str(row[3]) for row in retail if isinstance(row, Total)] == [
+        *("(f) Reportable retail payments", "(g) Transfers to the user")
+    ]
+    assert rows(story, "carf", year="2025") == []
+
+
 @pytest.mark.parametrize(
     ("name", "said", "code", "pointer"),
     [
@@ -164,6 +203,8 @@ def test_tax_lines_come_to_nothing_where_the_sale_was_taken_back(story: Story) -
         ("general-ledger", {"from": "2026-11-22", "to": "2026-11-21"}, "period_invalid", "?to"),
         ("general-ledger", {"from": "yesterday"}, "day_invalid", "?from"),
         ("journal", {"state": "lost"}, "choice_invalid", "?state"),
+        ("carf", {"year": "26"}, "year_invalid", "?year"),
+        ("carf", {"threshold": "-1"}, "threshold_invalid", "?threshold"),
         ("trial-balance", {"asset": "BTC"}, "unknown_parameter", "?asset"),
     ],
 )

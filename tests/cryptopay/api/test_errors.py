@@ -37,6 +37,7 @@ FAULTS = {
     "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "encryption_key_missing",
     "chain_busy", "node_error", "node_behind", "tip_stale", "reorg_too_deep",  # requests never speak to a node
     "chain_on", "receipt_not_assignable", "payer_unknown",  # of commands and of people in the back office
+    "entry_priced", "entry_derived", "closing_rates_missing",  # of commands and of people in the back office
     "team_refused", "invitation_ended",  # of people on their own pages
 }  # fmt: skip
 """Codes no request can cause. Should one arrive all the same, the answer is 500 and its text stays in the log."""
