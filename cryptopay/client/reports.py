@@ -81,8 +81,10 @@ class ReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> Report:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -93,7 +95,16 @@ class ReportsGroup:
         """
         return self._sender.send(
             _get_report(
-                report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                report_name,
+                account=account,
+                by=by,
+                customer=customer,
+                from_=from_,
+                state=state,
+                threshold=threshold,
+                to=to,
+                until=until,
+                year=year,
             )
         )
 
@@ -106,8 +117,10 @@ class ReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> str:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -119,7 +132,16 @@ class ReportsGroup:
         return self._sender.send(
             as_text(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "text/csv",
             )
@@ -134,8 +156,10 @@ class ReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -147,7 +171,16 @@ class ReportsGroup:
         return self._sender.send(
             as_file(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "application/pdf",
             )
@@ -162,8 +195,10 @@ class ReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -175,7 +210,16 @@ class ReportsGroup:
         return self._sender.send(
             as_file(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             )
@@ -204,8 +248,10 @@ class AsyncReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> Report:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -216,7 +262,16 @@ class AsyncReportsGroup:
         """
         return await self._sender.send(
             _get_report(
-                report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                report_name,
+                account=account,
+                by=by,
+                customer=customer,
+                from_=from_,
+                state=state,
+                threshold=threshold,
+                to=to,
+                until=until,
+                year=year,
             )
         )
 
@@ -229,8 +284,10 @@ class AsyncReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> str:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -242,7 +299,16 @@ class AsyncReportsGroup:
         return await self._sender.send(
             as_text(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "text/csv",
             )
@@ -257,8 +323,10 @@ class AsyncReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -270,7 +338,16 @@ class AsyncReportsGroup:
         return await self._sender.send(
             as_file(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "application/pdf",
             )
@@ -285,8 +362,10 @@ class AsyncReportsGroup:
         customer: str | None = None,
         from_: date | str | None = None,
         state: str | None = None,
+        threshold: str | None = None,
         to: date | str | None = None,
         until: date | str | None = None,
+        year: str | None = None,
     ) -> bytes:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
@@ -298,7 +377,16 @@ class AsyncReportsGroup:
         return await self._sender.send(
             as_file(
                 _get_report(
-                    report_name, account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until
+                    report_name,
+                    account=account,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
                 ),
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             )
@@ -321,12 +409,24 @@ def _get_report(
     customer: str | None = None,
     from_: date | str | None = None,
     state: str | None = None,
+    threshold: str | None = None,
     to: date | str | None = None,
     until: date | str | None = None,
+    year: str | None = None,
 ) -> Call[Report]:
     return Call(
         "GET",
         at("/reports/{}", report_name),
         Report,
-        query=given(account=account, by=by, customer=customer, from_=from_, state=state, to=to, until=until),
+        query=given(
+            account=account,
+            by=by,
+            customer=customer,
+            from_=from_,
+            state=state,
+            threshold=threshold,
+            to=to,
+            until=until,
+            year=year,
+        ),
     )

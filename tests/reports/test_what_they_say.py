@@ -1,6 +1,7 @@
 """Each report of a small story says what happened, and the same as the ledger."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
