@@ -89,6 +89,18 @@ class EntriesUnpriced(ReportError):
     code = "entries_unpriced"
 
 
+class FormatUnavailable(ReportError):
+    """The report does not come in that form."""
+
+    code = "format_unavailable"
+
+
+class EntryTooLong(ReportError):
+    """An entry has more lines than the program takes that the file is for."""
+
+    code = "entry_too_long"
+
+
 class ReportTooLong(ReportError):
     """More rows than that form is for; CSV, JSON and XLSX take any number."""
 

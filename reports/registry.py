@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from reports import (
     account_statement,
+    accounting_journal,
     aged_unconfirmed,
     balance_sheet,
     carf,
@@ -33,6 +34,7 @@ REPORTS: Mapping[str, Report] = {
         aged_unconfirmed.REPORT,
         balance_sheet.REPORT,
         income_statement.REPORT,
+        accounting_journal.REPORT,
         tax_lines.REPORT,
         carf.REPORT,
     )

@@ -16,7 +16,7 @@ def answer(sheet: Sheet, form: Format, *, as_file: bool = True) -> StreamingHttp
     pieces = _read_while_sent(sheet, form) if form.streams else _made(form.pieces(sheet))
     response = StreamingHttpResponse(pieces, content_type=form.media_type)
     if as_file:
-        response["Content-Disposition"] = f'attachment; filename="{sheet.file_name}.{form.name}"'
+        response["Content-Disposition"] = f'attachment; filename="{sheet.file_name}.{form.file_ending}"'
     return response
 
 

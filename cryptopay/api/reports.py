@@ -17,7 +17,7 @@ from cryptopay.api.fields import Parameters, TextField
 from cryptopay.api.ledger_fields import DayField
 from cryptopay.api.resource import Resource
 from cryptopay.merchants.models import ApiKey
-from reports.formats import FORMATS, Format
+from reports.formats import FORMATS, Format, form_of, forms_of
 from reports.parameters import Choice, Parameter, Year
 from reports.registry import REPORTS
 from reports.report import Report, Sheet
@@ -37,6 +37,8 @@ REFUSALS = (
     "choice_invalid",
     "threshold_invalid",
     "entries_unpriced",
+    "format_unavailable",
+    "entry_too_long",
     "report_too_long",
 )
 
@@ -171,17 +173,18 @@ class OneReport(Resource):
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there are; a
         PDF has 20,000 at most.
         """
-        asked = REPORTS[report_name].read(self.book, as_texts(self.query))
-        sheet = Sheet(REPORTS[report_name], asked, printed_by(self.api_key), timezone.now())
-        form = self._form(request)
+        report = REPORTS[report_name]
+        form = self._form(request, report)
+        asked = report.read(self.book, as_texts(self.query))
+        sheet = Sheet(report, asked, printed_by(self.api_key), timezone.now())
         response = answer(sheet, form, as_file=form.name != _JSON)
         response["Vary"] = "Accept"
         return response
 
-    def _form(self, request: Request) -> Format:
+    def _form(self, request: Request, report: Report) -> Format:
         if "format" in self.query:
-            return FORMATS[self.query["format"]]
-        by_type = {media(form): form for form in FORMATS.values()}
+            return form_of(report, self.query["format"])
+        by_type = {media(form): form for form in FORMATS.values() if not form.of}
         preferred = request.get_preferred_type([media(FORMATS[_JSON]), *by_type])
         return by_type.get(preferred or "", FORMATS[_JSON])
 
@@ -204,7 +207,7 @@ def _about(report: Report) -> dict[str, Any]:
         "section": report.section,
         "about": " ".join(report.about.split()),
         "columns": [column.key for column in report.columns],
-        "formats": list(FORMATS),
+        "formats": [form.name for form in forms_of(report)],
         "parameters": [_parameter(parameter) for parameter in report.parameters],
     }
 

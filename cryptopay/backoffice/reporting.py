@@ -18,7 +18,7 @@ from cryptopay.backoffice.scoping import books_where
 from ledger.models import Account, Book
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
 from reports.errors import ParameterMissing, ReportError
-from reports.formats import FORMATS
+from reports.formats import form_of, forms_of
 from reports.formats.words import plain_text
 from reports.parameters import FIRST, LAST, UNTIL, Asked, Parameter
 from reports.reading import as_of_one_moment
@@ -70,7 +70,7 @@ def report(request: HttpRequest, name: str) -> HttpResponse:
     if name not in REPORTS:
         raise Http404
     wanted, texts = REPORTS[name], request.GET.dict()
-    chosen, form = _book(request, texts.pop("book", "")), FORMATS.get(texts.pop("as", ""))
+    chosen, form = _book(request, texts.pop("book", "")), texts.pop("as", "")
     context = {**admin.site.each_context(request), "title": wanted.title, "report": wanted, "book": chosen}
     if chosen is None:
         return TemplateResponse(request, "backoffice/report.html", context)
@@ -79,8 +79,10 @@ def report(request: HttpRequest, name: str) -> HttpResponse:
     try:
         asked = wanted.read(chosen, texts)
         sheet = Sheet(wanted, asked, str(request.user), timezone.now())
-        if form is not None:
-            return cast(HttpResponse, answer(sheet, form))  # the site's pages are typed as if none streamed
+        if form:
+            return cast(
+                HttpResponse, answer(sheet, form_of(wanted, form))
+            )  # the site's pages are typed as if none streamed
     except ReportError as refused:
         context |= {"refused": refused, "asks": isinstance(refused, ParameterMissing)}
         return TemplateResponse(request, "backoffice/report.html", context, status=_status(refused))
@@ -116,7 +118,7 @@ def _form(request: HttpRequest, wanted: Report, chosen: Book, texts: Mapping[str
         for parameter in wanted.parameters
     ]
     asked = urlencode({"book": chosen.pk, **{name: text for name, text in texts.items() if text}})
-    return {"books": list(books), "fields": fields, "forms": FORMATS.values(), "query": asked}
+    return {"books": list(books), "fields": fields, "forms": forms_of(wanted), "query": asked}
 
 
 def _otherwise(parameter: Parameter[Any]) -> str:
