@@ -1,8 +1,10 @@
 # One image, three jobs: web (the default), worker, beat. See compose.yaml.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
-COPY requirements.txt .
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+COPY requirements.lock .
+# Each file must have the hash that is locked; wheels alone, so that nothing of a stranger's runs while we install.
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
+    --require-hashes --only-binary :all: -r requirements.lock
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -81,6 +81,7 @@ def _schedule() -> dict[str, dict[str, Any]]:
         "expire invoices": _entry("payments.sweep", 5),
         "take in what is left": _entry("payments.drain_switched_off", 60),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),
+        "tell owners of endpoints switched off": _entry("webhooks.tell_owners", 60),
         "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),
         **({"refresh demo prices": _entry("devnet.record_demo_prices", 300)} if settings.DEMO_SHOP_URL else {}),
     }

@@ -135,6 +135,9 @@ if not all(limit > 0 for limit in (*_RATE_LIMITS, RATE_JUMP_SECONDS, RATE_CONFIR
 if RATE_CONFIRM_SECONDS >= RATE_JUMP_SECONDS:
     raise ImproperlyConfigured("RATE_CONFIRM_SECONDS is less than RATE_JUMP_SECONDS: else a jump is forgotten first.")
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEVELOPMENT)
+WEBHOOKS_GIVE_UP_AFTER_DAYS = env.int("WEBHOOKS_GIVE_UP_AFTER_DAYS", default=5)
+if WEBHOOKS_GIVE_UP_AFTER_DAYS < 0:
+    raise ImproperlyConfigured("WEBHOOKS_GIVE_UP_AFTER_DAYS is 0 (never) or more.")
 
 INSTALLED_APPS = [
     "cryptopay.backoffice.apps.BackofficeConfig",

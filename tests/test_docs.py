@@ -70,7 +70,7 @@ def test_the_clients_examples_run(shop: Shop, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert "invoice.created" in done.stdout
-    assert "Book,Account," in done.stdout
+    assert "Account,Name,Asset," in done.stdout
 
 
 @pytest.mark.django_db(transaction=True)

@@ -45,6 +45,10 @@ class EndpointSchema(serializers.Serializer[Any]):
     event_types = serializers.ListField(child=serializers.CharField(), help_text="Empty: all.")
     disabled = serializers.BooleanField()
     disabled_reason = serializers.CharField(allow_blank=True)
+    failing_since = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Nothing was delivered since then. After days of it the endpoint is disabled, and the owners told.",
+    )
     former_secret_until = serializers.DateTimeField(
         allow_null=True, help_text="Until then deliveries carry the former secret's signature, too."
     )
@@ -115,7 +119,11 @@ class OneWebhookEndpoint(Resource):
 
     @extend_schema(operation_id="change_webhook_endpoint", request=ChangedEndpointBody, responses=EndpointSchema)
     def patch(self, request: Request, endpoint_id: str) -> Response:
-        """Change its URL or event types, disable or enable it."""
+        """Change its URL or event types, disable or enable it.
+
+        Enabled, it hears of events from now on. What was given up is sent again by `/redeliver`; what happened while it
+        was disabled is read with `GET /events?after=`.
+        """
         endpoint = self.find(Endpoint.objects.all(), endpoint_id)
         asked = self.body(ChangedEndpointBody)
         with transaction.atomic():
@@ -187,6 +195,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "event_types": endpoint.event_types,
         "disabled": endpoint.disabled_at is not None,
         "disabled_reason": endpoint.disabled_reason,
+        "failing_since": endpoint.failing_since,
         "former_secret_until": endpoint.former_secret_until,
         "created_at": endpoint.created_at,
     }

@@ -20,7 +20,7 @@ from cryptopay.payments import sharing
 from cryptopay.payments.models import IntakePosition, Invoice, Payment, UnassignedReceipt
 from cryptopay.payments.quotes import asked
 from cryptopay.payments.status import PaymentState, payment_states
-from cryptopay.webhooks.models import Delivery
+from cryptopay.webhooks.models import Delivery, Endpoint
 from keys.models import AddressAlarm
 from ledger import proposals
 from ledger.admin.asking import MAY_DECIDE
@@ -150,8 +150,17 @@ def _deliveries(request: HttpRequest) -> Need:
         (_page(row), row.event.type, row.endpoint.url, row.get_state_display(), f"{row.attempts} tries")
         for row in found
     ]
+    rows = [*_given_up(request), *rows]
     empty = "Every webhook was delivered."
     return Need("Failed deliveries", "outbox", empty, rows, _list(Delivery), urgent=bool(rows))
+
+
+def _given_up(request: HttpRequest) -> list[tuple[object, ...]]:
+    """Endpoints that failed for so long that we switched them off."""
+    if not _may_see(request, Endpoint):
+        return []
+    found = _mine(request, Endpoint).filter(given_up_at__isnull=False).order_by("-given_up_at")[:SHOWN]
+    return [(_page(row), row.url, "switched off", row.disabled_reason, _age(row.given_up_at)) for row in found]
 
 
 def _chains(request: HttpRequest) -> Need:

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 
 from .calls import Call, at, given
+from .kinds import Address
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """An address of one user's own."""
-
-    id: str
-    live: bool
-    chain: str
-    user: str
-    address: str | None
-    """Verified against your credential just now; null: it failed, do not pay. Where chains have accounts: the
-    account.
-    """
-    memo: str | None
-    """Must be sent along, where chains have accounts."""
-    uri: str | None
-    """For wallets and QR codes; null where a chain's URIs always name an amount."""
-    account: str
-    """Of the ledger, where what arrives is booked."""
-    metadata: Mapping[str, str]
-    created_at: datetime
 
 
 class AddressesGroup:
@@ -101,12 +78,7 @@ class AsyncAddressesGroup:
 
 
 def _list_addresses(*, chain: str | None = None, limit: int | None = None, user: str | None = None) -> Call[Address]:
-    return Call(
-        "GET",
-        "/addresses",
-        Address,
-        query=given(chain=chain, limit=limit, user=user),
-    )
+    return Call("GET", "/addresses", Address, query=given(chain=chain, limit=limit, user=user))
 
 
 def _create_address(
@@ -122,8 +94,4 @@ def _create_address(
 
 
 def _get_address(address_id: str) -> Call[Address]:
-    return Call(
-        "GET",
-        at("/addresses/{}", address_id),
-        Address,
-    )
+    return Call("GET", at("/addresses/{}", address_id), Address)

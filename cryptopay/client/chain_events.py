@@ -2,53 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import Literal
-
 from .calls import Call, at, given
+from .kinds import ChainEvent, ChainEventKind
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-
-ChainEventKind = Literal["seen", "confirmed", "dropped", "reversed"]
-
-
-@dataclass(frozen=True, slots=True)
-class ChainAmount:
-    """What moved. A token that is no asset here is told in its base units alone."""
-
-    asset: str | None
-    amount: Decimal | None
-    base_units: int
-    contract: str | None
-    """Of a token; null: the chain's own coin."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChainEvent:
-    """One event, as the webhook has it in `data.chain_event`, and its `sequence`."""
-
-    id: str
-    kind: ChainEventKind
-    subject: str
-    """The address (`adr_...`) or watch (`wat_...`) it is about."""
-    sequence: int
-    """Counts the events of one subject: 1, 2, 3..."""
-    user: str | None
-    chain: str
-    address: str | None
-    memo: str | None
-    txid: str
-    amount: ChainAmount | None
-    appearance: int
-    """2 and more: it comes again, after it was dropped or reversed."""
-    height: int | None
-    block_hash: str | None
-    required_confirmations: int | None
-    """Null: the chain itself says when a block is final."""
-    happened_at: datetime
-    metadata: Mapping[str, str]
 
 
 class ChainEventsGroup:
@@ -63,7 +19,7 @@ class ChainEventsGroup:
         address: str | None = None,
         after: str | None = None,
         chain: str | None = None,
-        kind: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+        kind: ChainEventKind | None = None,
         limit: int | None = None,
         subject: str | None = None,
     ) -> Listing[ChainEvent]:
@@ -97,7 +53,7 @@ class AsyncChainEventsGroup:
         address: str | None = None,
         after: str | None = None,
         chain: str | None = None,
-        kind: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+        kind: ChainEventKind | None = None,
         limit: int | None = None,
         subject: str | None = None,
     ) -> AsyncListing[ChainEvent]:
@@ -124,7 +80,7 @@ def _list_chain_events(
     address: str | None = None,
     after: str | None = None,
     chain: str | None = None,
-    kind: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+    kind: ChainEventKind | None = None,
     limit: int | None = None,
     subject: str | None = None,
 ) -> Call[ChainEvent]:
@@ -137,8 +93,4 @@ def _list_chain_events(
 
 
 def _get_chain_event(chain_event_id: str) -> Call[ChainEvent]:
-    return Call(
-        "GET",
-        at("/chain-events/{}", chain_event_id),
-        ChainEvent,
-    )
+    return Call("GET", at("/chain-events/{}", chain_event_id), ChainEvent)

@@ -3,49 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from .calls import Call, at, given
+from .kinds import Customer, Holdings, Statement
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-from .shared import Amount, Asset, Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """A customer. `customer_ref` of invoices and `user` of addresses are their `external_ref`."""
-
-    id: str
-    live: bool
-    external_ref: str
-    name: str
-    email: str
-    metadata: Mapping[str, str]
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What a customer holds with you in one asset."""
-
-    asset: Asset
-    account_id: str
-    """Of the ledger."""
-    posted: Amount
-    """Validated."""
-    pending_in: Amount
-    """Seen, not yet received."""
-    pending_out: Amount
-    """Promised away."""
-    available: Amount
-    """Posted, less what is promised away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """In every asset they ever paid in."""
-
-    data: tuple[Holding, ...]
 
 
 class CustomersGroup:
@@ -215,12 +177,7 @@ class AsyncCustomersGroup:
 def _list_customers(
     *, email: str | None = None, external_ref: str | None = None, limit: int | None = None
 ) -> Call[Customer]:
-    return Call(
-        "GET",
-        "/customers",
-        Customer,
-        query=given(email=email, external_ref=external_ref, limit=limit),
-    )
+    return Call("GET", "/customers", Customer, query=given(email=email, external_ref=external_ref, limit=limit))
 
 
 def _write_customer(
@@ -241,30 +198,19 @@ def _write_customer(
 
 
 def _get_customer(customer_id: str) -> Call[Customer]:
-    return Call(
-        "GET",
-        at("/customers/{}", customer_id),
-        Customer,
-    )
+    return Call("GET", at("/customers/{}", customer_id), Customer)
 
 
 def _change_customer(
     customer_id: str, *, name: str | None = None, email: str | None = None, metadata: Mapping[str, str] | None = None
 ) -> Call[Customer]:
     return Call(
-        "PATCH",
-        at("/customers/{}", customer_id),
-        Customer,
-        body=given(name=name, email=email, metadata=metadata),
+        "PATCH", at("/customers/{}", customer_id), Customer, body=given(name=name, email=email, metadata=metadata)
     )
 
 
 def _get_customer_balances(customer_id: str) -> Call[Holdings]:
-    return Call(
-        "GET",
-        at("/customers/{}/balances", customer_id),
-        Holdings,
-    )
+    return Call("GET", at("/customers/{}/balances", customer_id), Holdings)
 
 
 def _get_customer_statement(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .calls import Call, at
+from .kinds import Delivery
 from .sending import AsyncSender, Sender
-from .shared import Delivery
 
 
 class DeliveriesGroup:
@@ -36,9 +36,4 @@ class AsyncDeliveriesGroup:
 
 
 def _redeliver(delivery_id: str, *, idempotency_key: str | None = None) -> Call[Delivery]:
-    return Call(
-        "POST",
-        at("/deliveries/{}/redeliver", delivery_id),
-        Delivery,
-        idempotency_key=idempotency_key,
-    )
+    return Call("POST", at("/deliveries/{}/redeliver", delivery_id), Delivery, idempotency_key=idempotency_key)

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from .calls import Call, at, given
+from .kinds import Delivery, Event
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-from .shared import Delivery
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What a webhook carries, word for word."""
-
-    id: str
-    type: str
-    created_at: datetime
-    book: str
-    live: bool
-    subject: str
-    sequence: int
-    """Counts the events of one subject: 1, 2, 3..."""
-    data: Mapping[str, Mapping[str, Any]]
 
 
 class EventsGroup:
@@ -76,18 +56,8 @@ class AsyncEventsGroup:
 def _list_events(
     *, after: str | None = None, limit: int | None = None, subject: str | None = None, type: str | None = None
 ) -> Call[Event]:
-    return Call(
-        "GET",
-        "/events",
-        Event,
-        query=given(after=after, limit=limit, subject=subject, type=type),
-    )
+    return Call("GET", "/events", Event, query=given(after=after, limit=limit, subject=subject, type=type))
 
 
 def _list_deliveries(event_id: str, *, limit: int | None = None) -> Call[Delivery]:
-    return Call(
-        "GET",
-        at("/events/{}/deliveries", event_id),
-        Delivery,
-        query=given(limit=limit),
-    )
+    return Call("GET", at("/events/{}/deliveries", event_id), Delivery, query=given(limit=limit))

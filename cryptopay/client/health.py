@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .calls import Call
+from .kinds import Health
 from .sending import AsyncSender, Sender
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """All is well."""
-
-    status: str
 
 
 class HealthGroup:
@@ -44,8 +36,4 @@ class AsyncHealthGroup:
 
 
 def _get_health() -> Call[Health]:
-    return Call(
-        "GET",
-        "/health",
-        Health,
-    )
+    return Call("GET", "/health", Health)

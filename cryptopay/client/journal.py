@@ -2,56 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-
 from .calls import Call, at, given
+from .kinds import FullStory, Standing, Story
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-from .shared import Amount, Entry, Price, References
-
-Standing = Literal["unconfirmed", "validated", "dropped", "reversed"]
-
-
-@dataclass(frozen=True, slots=True)
-class FullStory:
-    """The same with every entry and its legs."""
-
-    id: str
-    """Of the entry that began it."""
-    standing: Standing
-    """Only `validated` moves balances."""
-    source: str
-    description: str
-    references: References
-    amounts: tuple[Amount, ...]
-    """What was debited, which is what was credited, in each asset."""
-    rate: Price | None
-    effective_at: datetime
-    recorded_at: datetime
-    entry_ids: tuple[str, ...]
-    """In the order of recording."""
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """A transaction or an entry, and where it stands."""
-
-    id: str
-    """Of the entry that began it."""
-    standing: Standing
-    """Only `validated` moves balances."""
-    source: str
-    description: str
-    references: References
-    amounts: tuple[Amount, ...]
-    """What was debited, which is what was credited, in each asset."""
-    rate: Price | None
-    effective_at: datetime
-    recorded_at: datetime
-    entry_ids: tuple[str, ...]
-    """In the order of recording."""
 
 
 class JournalGroup:
@@ -75,7 +28,7 @@ class JournalGroup:
         recorded_to: str | None = None,
         reference: str | None = None,
         source: str | None = None,
-        standing: Literal["unconfirmed", "validated", "dropped", "reversed"] | None = None,
+        standing: Standing | None = None,
         txid: str | None = None,
     ) -> Listing[Story]:
         """Every chain transaction, validated or not, and every entry; one row a story, newest recorded first.
@@ -131,7 +84,7 @@ class AsyncJournalGroup:
         recorded_to: str | None = None,
         reference: str | None = None,
         source: str | None = None,
-        standing: Literal["unconfirmed", "validated", "dropped", "reversed"] | None = None,
+        standing: Standing | None = None,
         txid: str | None = None,
     ) -> AsyncListing[Story]:
         """Every chain transaction, validated or not, and every entry; one row a story, newest recorded first.
@@ -180,7 +133,7 @@ def _list_journal(
     recorded_to: str | None = None,
     reference: str | None = None,
     source: str | None = None,
-    standing: Literal["unconfirmed", "validated", "dropped", "reversed"] | None = None,
+    standing: Standing | None = None,
     txid: str | None = None,
 ) -> Call[Story]:
     return Call(
@@ -207,8 +160,4 @@ def _list_journal(
 
 
 def _get_story(entry_id: str) -> Call[FullStory]:
-    return Call(
-        "GET",
-        at("/journal/{}", entry_id),
-        FullStory,
-    )
+    return Call("GET", at("/journal/{}", entry_id), FullStory)

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from .calls import Call
+from .kinds import Me
 from .sending import AsyncSender, Sender
-from .shared import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """A key, as a person knows it."""
-
-    merchant: str
-    live: bool
-    """Whether this key moves real money."""
-    label: str
-    hint: str
-    """The characters you know the key by."""
-    scopes: tuple[Scope, ...]
-    expires_at: datetime | None
 
 
 class MeGroup:
@@ -53,8 +36,4 @@ class AsyncMeGroup:
 
 
 def _get_me() -> Call[Me]:
-    return Call(
-        "GET",
-        "/me",
-        Me,
-    )
+    return Call("GET", "/me", Me)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from .calls import Call, at, given
+from .kinds import ChainEventKind, Payment
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-from .shared import Payment
 
 
 class PaymentsGroup:
@@ -26,7 +25,7 @@ class PaymentsGroup:
         order_id: str | None = None,
         seen_before: datetime | None = None,
         seen_from: datetime | None = None,
-        state: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+        state: ChainEventKind | None = None,
     ) -> Listing[Payment]:
         """Payments to your invoices, newest first.
 
@@ -70,7 +69,7 @@ class AsyncPaymentsGroup:
         order_id: str | None = None,
         seen_before: datetime | None = None,
         seen_from: datetime | None = None,
-        state: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+        state: ChainEventKind | None = None,
     ) -> AsyncListing[Payment]:
         """Payments to your invoices, newest first.
 
@@ -107,7 +106,7 @@ def _list_payments(
     order_id: str | None = None,
     seen_before: datetime | None = None,
     seen_from: datetime | None = None,
-    state: Literal["seen", "confirmed", "dropped", "reversed"] | None = None,
+    state: ChainEventKind | None = None,
 ) -> Call[Payment]:
     return Call(
         "GET",
@@ -127,8 +126,4 @@ def _list_payments(
 
 
 def _get_payment(payment_id: str) -> Call[Payment]:
-    return Call(
-        "GET",
-        at("/payments/{}", payment_id),
-        Payment,
-    )
+    return Call("GET", at("/payments/{}", payment_id), Payment)

@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from .calls import Call, given
+from .kinds import ImportedKey, PublicKey
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedKey:
-    """A key just imported."""
-
-    id: str
-    chain: str
-    label: str
-    address_form: str
-    """How addresses are made from it: p2wpkh."""
-    path: str
-    """Derivation path of the account."""
-    active: bool
-    """Gives out the addresses of its chain."""
-    addresses_issued: int
-    created_at: datetime
-    first_addresses: tuple[str, ...]
-    """Compare them with those your wallet shows, before you take payments."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A stored key, without the key."""
-
-    id: str
-    chain: str
-    label: str
-    address_form: str
-    """How addresses are made from it: p2wpkh."""
-    path: str
-    """Derivation path of the account."""
-    active: bool
-    """Gives out the addresses of its chain."""
-    addresses_issued: int
-    created_at: datetime
 
 
 class PublicKeysGroup:
@@ -132,12 +94,7 @@ class AsyncPublicKeysGroup:
 
 
 def _list_public_keys(*, limit: int | None = None) -> Call[PublicKey]:
-    return Call(
-        "GET",
-        "/public-keys",
-        PublicKey,
-        query=given(limit=limit),
-    )
+    return Call("GET", "/public-keys", PublicKey, query=given(limit=limit))
 
 
 def _import_public_key(

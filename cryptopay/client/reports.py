@@ -2,61 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from .calls import Call, as_file, as_text, at, given
+from .kinds import Report, Reports
 from .sending import AsyncSender, Sender
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A report's rows, and apart from them those that sum others. Amounts are {amount, base_units, asset}, all
-    texts; the asset may be a currency.
-    """
-
-    name: str
-    title: str
-    parameters: Mapping[str, str | None]
-    """As you asked."""
-    columns: tuple[str, ...]
-    data: tuple[Mapping[str, Any], ...]
-    totals: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportAbout:
-    """A report there is."""
-
-    name: str
-    title: str
-    section: str
-    """What it belongs to."""
-    about: str
-    columns: tuple[str, ...]
-    """As its rows name them."""
-    formats: tuple[str, ...]
-    parameters: tuple[ReportParameter, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportParameter:
-    """What may be asked of a report."""
-
-    name: str
-    about: str
-    required: bool
-    choices: tuple[str, ...]
-    """Empty: any text of its kind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reports:
-    """All of them."""
-
-    data: tuple[ReportAbout, ...]
 
 
 class ReportsGroup:
@@ -394,11 +344,7 @@ class AsyncReportsGroup:
 
 
 def _list_reports() -> Call[Reports]:
-    return Call(
-        "GET",
-        "/reports",
-        Reports,
-    )
+    return Call("GET", "/reports", Reports)
 
 
 def _get_report(

@@ -3,42 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from .calls import Call, at, given
+from .kinds import Watch
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-
-WatchedTransactionState = Literal["awaited", "confirmed", "dropped", "reversed", "seen"]
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A watch."""
-
-    id: str
-    chain: str
-    address: str | None
-    memo: str | None
-    transaction: WatchedTransaction | None
-    confirmations: int
-    since_height: int | None
-    metadata: Mapping[str, str]
-    created_at: datetime
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedTransaction:
-    """How a watched transaction stands."""
-
-    txid: str
-    state: WatchedTransactionState
-    height: int | None
-    confirmations: int
-    required_confirmations: int | None
-    """Null: the chain itself says when a block is final."""
 
 
 class WatchesGroup:
@@ -177,12 +145,7 @@ def _list_watches(
     open: bool | None = None,
     txid: str | None = None,
 ) -> Call[Watch]:
-    return Call(
-        "GET",
-        "/watches",
-        Watch,
-        query=given(address=address, chain=chain, limit=limit, open=open, txid=txid),
-    )
+    return Call("GET", "/watches", Watch, query=given(address=address, chain=chain, limit=limit, open=open, txid=txid))
 
 
 def _create_watch(
@@ -212,16 +175,8 @@ def _create_watch(
 
 
 def _get_watch(watch_id: str) -> Call[Watch]:
-    return Call(
-        "GET",
-        at("/watches/{}", watch_id),
-        Watch,
-    )
+    return Call("GET", at("/watches/{}", watch_id), Watch)
 
 
 def _end_watch(watch_id: str) -> Call[Watch]:
-    return Call(
-        "DELETE",
-        at("/watches/{}", watch_id),
-        Watch,
-    )
+    return Call("DELETE", at("/watches/{}", watch_id), Watch)

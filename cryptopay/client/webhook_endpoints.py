@@ -3,58 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from .calls import Call, at, given
+from .kinds import Endpoint, EndpointWithSecret, Redelivered, TestEvent
 from .sending import AsyncListing, AsyncSender, Listing, Sender
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An endpoint."""
-
-    id: str
-    url: str
-    event_types: tuple[str, ...]
-    """Empty: all."""
-    disabled: bool
-    disabled_reason: str
-    former_secret_until: datetime | None
-    """Until then deliveries carry the former secret's signature, too."""
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointWithSecret:
-    """An endpoint and its new secret, shown this once."""
-
-    id: str
-    url: str
-    event_types: tuple[str, ...]
-    """Empty: all."""
-    disabled: bool
-    disabled_reason: str
-    former_secret_until: datetime | None
-    """Until then deliveries carry the former secret's signature, too."""
-    created_at: datetime
-    secret: str
-    """`whsec_...`: verifies what we send (Standard Webhooks)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Redelivered:
-    """How many deliveries begin again."""
-
-    redelivered: int
-    """10000: there may be more, ask again."""
-
-
-@dataclass(frozen=True, slots=True)
-class TestEvent:
-    """The event that was sent."""
-
-    event: str
 
 
 class WebhookEndpointsGroup:
@@ -97,6 +50,9 @@ class WebhookEndpointsGroup:
         disabled: bool | None = None,
     ) -> Endpoint:
         """Change its URL or event types, disable or enable it.
+
+        Enabled, it hears of events from now on. What was given up is sent again by `/redeliver`; what happened
+        while it was disabled is read with `GET /events?after=`.
 
         Scope: `webhooks:write`.
         """
@@ -174,6 +130,9 @@ class AsyncWebhookEndpointsGroup:
     ) -> Endpoint:
         """Change its URL or event types, disable or enable it.
 
+        Enabled, it hears of events from now on. What was given up is sent again by `/redeliver`; what happened
+        while it was disabled is read with `GET /events?after=`.
+
         Scope: `webhooks:write`.
         """
         return await self._sender.send(
@@ -214,12 +173,7 @@ class AsyncWebhookEndpointsGroup:
 
 
 def _list_webhook_endpoints(*, limit: int | None = None) -> Call[Endpoint]:
-    return Call(
-        "GET",
-        "/webhook-endpoints",
-        Endpoint,
-        query=given(limit=limit),
-    )
+    return Call("GET", "/webhook-endpoints", Endpoint, query=given(limit=limit))
 
 
 def _create_webhook_endpoint(
@@ -235,11 +189,7 @@ def _create_webhook_endpoint(
 
 
 def _get_webhook_endpoint(endpoint_id: str) -> Call[Endpoint]:
-    return Call(
-        "GET",
-        at("/webhook-endpoints/{}", endpoint_id),
-        Endpoint,
-    )
+    return Call("GET", at("/webhook-endpoints/{}", endpoint_id), Endpoint)
 
 
 def _change_webhook_endpoint(
@@ -254,11 +204,7 @@ def _change_webhook_endpoint(
 
 
 def _disable_webhook_endpoint(endpoint_id: str) -> Call[Endpoint]:
-    return Call(
-        "DELETE",
-        at("/webhook-endpoints/{}", endpoint_id),
-        Endpoint,
-    )
+    return Call("DELETE", at("/webhook-endpoints/{}", endpoint_id), Endpoint)
 
 
 def _redeliver_failed(endpoint_id: str, *, since: datetime, idempotency_key: str | None = None) -> Call[Redelivered]:
@@ -273,17 +219,9 @@ def _redeliver_failed(endpoint_id: str, *, since: datetime, idempotency_key: str
 
 def _rotate_webhook_secret(endpoint_id: str, *, idempotency_key: str | None = None) -> Call[EndpointWithSecret]:
     return Call(
-        "POST",
-        at("/webhook-endpoints/{}/rotate", endpoint_id),
-        EndpointWithSecret,
-        idempotency_key=idempotency_key,
+        "POST", at("/webhook-endpoints/{}/rotate", endpoint_id), EndpointWithSecret, idempotency_key=idempotency_key
     )
 
 
 def _test_webhook_endpoint(endpoint_id: str, *, idempotency_key: str | None = None) -> Call[TestEvent]:
-    return Call(
-        "POST",
-        at("/webhook-endpoints/{}/test", endpoint_id),
-        TestEvent,
-        idempotency_key=idempotency_key,
-    )
+    return Call("POST", at("/webhook-endpoints/{}/test", endpoint_id), TestEvent, idempotency_key=idempotency_key)

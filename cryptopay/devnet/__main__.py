@@ -1,10 +1,10 @@
-"""`python -m cryptopay.devnet install|run|reset|check|messages|bench|torture|write`: behind the Makefile."""
+"""`python -m cryptopay.devnet install|run|reset|check|...`: behind the Makefile."""
 
 import argparse
 import subprocess
 import sys
 
-from cryptopay.devnet import checks, install, messages, places, stage, writing
+from cryptopay.devnet import checks, install, messages, places, stage, supply, writing
 from cryptopay.devnet.errors import DevnetError
 from monitor.connectors.base import NodeError
 
@@ -23,6 +23,11 @@ def main() -> int:
     bench.add_argument("parts", nargs="*", help="which, such as `ledger`; all if none is named")
     torture = orders.add_parser("torture", help="try to break the ledger")
     torture.add_argument("parts", nargs="*", help="which trials, such as `crash`; all if none is named")
+    lock = orders.add_parser("lock", help="write the locks of all packages, with their hashes")
+    lock.add_argument("--upgrade", action="store_true", help="to the newest that fit, instead of what is locked")
+    lock.add_argument("--sooner", nargs="*", default=[], help="packages that may be younger than a week")
+    orders.add_parser("audit", help="ask for known holes in what is locked")
+    orders.add_parser("sbom", help="list what the application consists of, in CycloneDX")
     given = parser.parse_args()
     try:
         return _obey(given)
@@ -43,15 +48,34 @@ def _obey(given: argparse.Namespace) -> int:
     if given.order == "reset":
         stage.reset()
         return 0
+    if given.order in ("bench", "torture"):
+        return _tests_program(given.order, given.parts)
+    return _keep(given)
+
+
+def _keep(given: argparse.Namespace) -> int:
+    """What is for those who work on the program itself."""
     if given.order == "messages":
         return _messages()
-    return checks.run() if given.order == "check" else _tests_program(given.order, given.parts)
+    return checks.run() if given.order == "check" else _supply(given)
 
 
 def _messages() -> int:
     missing = messages.refresh()
     print(f"{missing} to be translated: look for empty msgstr in */locale/*.po." if missing else "All is translated.")
     return 1 if missing else 0
+
+
+def _supply(given: argparse.Namespace) -> int:
+    if given.order == "lock":
+        supply.lock(given.sooner, upgrade=given.upgrade)
+        return 0
+    if given.order == "sbom":
+        print(supply.sbom())
+        return 0
+    complaints = supply.audit()
+    print("\n".join(complaints) or "Nothing that is locked has a known hole.")
+    return 1 if complaints else 0
 
 
 def _tests_program(name: str, parts: list[str]) -> int:

@@ -107,8 +107,8 @@ def _bring(program: programs.Program) -> None:
 def _npm_install(*, for_tests: bool) -> None:
     if not shutil.which("npm"):
         raise PartMissing("npm is not on this machine", fix="install Node.js with npm, then: make install")
-    # No lock file: it would name one registry for everybody. No scripts: the programs come ready-made.
-    command = ["npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"]
+    # What the lock names must have its hash. No scripts: the programs come ready-made.
+    command = ["npm", "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
     # bcoin stands under devDependencies, for it takes as long as everything else together.
     command.append("--include=dev" if for_tests else "--omit=dev")
     done = subprocess.run(command, cwd=places.CHECKOUT, capture_output=True, text=True, check=False)

@@ -1,6 +1,7 @@
 """Endpoints and what was delivered to them. An endpoint's secret is shown once, when it is made or rotated."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -8,6 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import date
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -23,6 +25,11 @@ from ledger.readonly import ReadOnlyAdmin, in_words, label, moment, page_of, tab
 
 STATE_COLOURS = {"waiting": "warning", "delivered": "success", "failed": "danger"}
 LATEST = 20
+SENT_AGAIN = timedelta(days=30)
+MEANWHILE = (
+    "Enabled. What was given up can be sent again from here (Send again what was given up). What happened while it was "
+    "disabled was not kept for it: your program reads that with GET /events?after= and the last event it knows."
+)
 VERIFY = "Your program verifies our signatures with it (Standard Webhooks)."
 
 
@@ -61,7 +68,7 @@ class EndpointAdmin(ModelAdmin):
     search_fields = ["url"]
     ordering = ["-id"]
     fields = ["url", "told_of", "state", "slow", "created", "latest", "book", "public_id"]
-    actions = ["rotate", "disable", "enable"]
+    actions = ["rotate", "disable", "enable", "send_again"]
 
     def get_form(self, request: HttpRequest, obj: Endpoint | None = None, change: bool = False, **options: Any) -> Any:
         if obj is None:
@@ -107,6 +114,17 @@ class EndpointAdmin(ModelAdmin):
     def enable(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
         for endpoint in chosen:
             endpoints.enable(endpoint)
+        self.message_user(request, MEANWHILE, messages.WARNING)
+
+    @admin.action(description="Send again what was given up", permissions=["keep"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Endpoint]) -> None:
+        for endpoint in chosen:
+            try:
+                begun = outbox.redeliver_failed(endpoint, timezone.now() - SENT_AGAIN)
+            except WebhooksError as error:
+                self.message_user(request, f"{endpoint}: {error}", messages.ERROR)
+                continue
+            self.message_user(request, f"{endpoint}: {begun} webhooks begin again, the oldest first.")
 
     @display(description="hears of")
     def told_of(self, endpoint: Endpoint) -> str:
@@ -114,6 +132,8 @@ class EndpointAdmin(ModelAdmin):
 
     @display(description="state")
     def state(self, endpoint: Endpoint) -> SafeString:
+        if endpoint.disabled_at is None and endpoint.failing_since:
+            return label(f"Failing since {date(endpoint.failing_since, 'j M Y, H:i')} UTC", "warning")
         if endpoint.disabled_at is None:
             return label("Active", "success")
         return label(f"Disabled {endpoint.disabled_reason}", "danger")

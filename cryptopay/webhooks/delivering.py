@@ -21,7 +21,7 @@ from django.db import DataError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from cryptopay.webhooks import egress, endpoints, retrying, signing
+from cryptopay.webhooks import egress, endpoints, failing, retrying, signing
 from cryptopay.webhooks.errors import SecretUnreadable, UrlRefused
 from cryptopay.webhooks.lease import Lease
 from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
@@ -253,6 +253,7 @@ def record(tried: Sequence[tuple[Parcel, Outcome]]) -> None:
         )
     for parcel, outcome in tried:
         _judge(parcel, outcome)
+    failing.note((parcel.endpoint_id, outcome.delivered) for parcel, outcome in tried)
 
 
 def _stands(parcel: Parcel, outcome: Outcome) -> tuple[Delivery.State, datetime | None]:
@@ -271,6 +272,6 @@ def _judge(parcel: Parcel, outcome: Outcome) -> None:
     if outcome.slow != parcel.slow:
         endpoint.filter(slow_since__isnull=outcome.slow).update(slow_since=Now() if outcome.slow else None)
     if outcome.status == _GONE:
-        endpoints.disable(endpoint.get(), "Answered 410")
+        endpoints.give_up(endpoint.get(), "Answered 410")
     if not outcome.delivered:
         log.info("webhooks.not_delivered", endpoint=parcel.endpoint, status=outcome.status, error=outcome.error)

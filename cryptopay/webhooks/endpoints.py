@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -67,10 +67,18 @@ def disable(endpoint: Endpoint, reason: str) -> None:
     endpoint.refresh_from_db(fields=["disabled_at", "disabled_reason"])
 
 
+def give_up(endpoint: Endpoint, reason: str) -> None:
+    """Disabled by ourselves: the merchant's owners are told (`failing.tell_owners`)."""
+    disable(endpoint, reason)
+    Endpoint.objects.filter(pk=endpoint.pk, disabled_reason=reason[:200]).update(given_up_at=F("disabled_at"))
+
+
 def enable(endpoint: Endpoint) -> None:
-    """Events from now on are sent again."""
-    Endpoint.objects.filter(pk=endpoint.pk).update(disabled_at=None, disabled_reason="")
-    endpoint.refresh_from_db(fields=["disabled_at", "disabled_reason"])
+    """Events from now on are sent again; what failed before is forgotten."""
+    Endpoint.objects.filter(pk=endpoint.pk).update(
+        disabled_at=None, disabled_reason="", failing_since=None, failures=0, given_up_at=None, owners_told_at=None
+    )
+    endpoint.refresh_from_db()
 
 
 def signing_secrets(endpoint: Endpoint) -> list[bytes]:

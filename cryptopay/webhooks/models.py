@@ -11,6 +11,12 @@ from ledger.models import Book
 from ledger.models.transactions import TransactionIdField
 from ledger.tracking import tracked
 
+OF_EVERY_PAYMENT = (
+    *("invoice.created", "invoice.processing", "invoice.settled"),
+    *("payment.detected", "payment.confirmed", "chain.seen", "chain.confirmed"),
+)
+"""Types of events that every payment has, or nearly."""
+
 
 def endpoint_id() -> str:
     return f"we_{ULID()}".lower()
@@ -43,10 +49,21 @@ class Endpoint(models.Model):
     slow_since = models.DateTimeField(
         null=True, editable=False, help_text="Its answers take so long that it is sent one at a time."
     )
+    failing_since = models.DateTimeField(null=True, editable=False, help_text="Nothing was delivered since then.")
+    failures = models.PositiveIntegerField(default=0, editable=False, help_text="Attempts since then.")
+    given_up_at = models.DateTimeField(null=True, editable=False, help_text="We disabled it ourselves; see `failing`.")
+    owners_told_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["book", "-id"], name="endpoint_of_book")]
+        indexes = [
+            models.Index(fields=["book", "-id"], name="endpoint_of_book"),
+            models.Index(
+                fields=["id"],
+                condition=Q(given_up_at__isnull=False, owners_told_at__isnull=True),
+                name="endpoint_to_tell_of",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.url
@@ -77,7 +94,16 @@ class Event(AppendOnly):
             models.UniqueConstraint(fields=["public_id"], name="event_id_once"),
             models.UniqueConstraint(fields=["book", "subject", "sequence"], name="event_in_sequence"),
         ]
-        indexes = [models.Index(fields=["book", "node", "xid", "id"], name="event_as_told")]
+        indexes = [
+            models.Index(fields=["book", "node", "xid", "id"], name="event_as_told"),
+            # A type that every payment tells of is never far in the index above; to keep it in one more would cost each
+            # payment. The others are found here, however rare they are.
+            models.Index(
+                fields=["book", "type", "node", "xid", "id"],
+                condition=~Q(type__in=OF_EVERY_PAYMENT),
+                name="event_of_rare_type",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.subject}"

@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from cryptopay.webhooks import delivering
+from cryptopay.webhooks import delivering, failing
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +18,12 @@ _QUIET_SECONDS = 5.0
 def deliver_due() -> None:
     """Send what is due; returns at once where another worker is at it."""
     delivering.deliver_due()
+
+
+@shared_task(name="webhooks.tell_owners", ignore_result=True)
+def tell_owners() -> None:
+    """Mail about endpoints that were switched off."""
+    failing.tell_owners()
 
 
 class _Doorbell:

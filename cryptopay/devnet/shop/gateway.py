@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from cryptopay.client import Client, CryptoPayError, Patience
 from cryptopay.client import Refused as RefusedByCryptoPay
-from cryptopay.client.invoices import Invoice, Method
+from cryptopay.client.kinds import Invoice, Method
 
 _TIMEOUT_SECONDS = 20
 _TRIES = 2

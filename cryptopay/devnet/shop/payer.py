@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import httpx
 
-from cryptopay.client.invoices import Method
+from cryptopay.client.kinds import Method
 from cryptopay.devnet.antelope import AntelopeNode
 from cryptopay.devnet.contracts import DEMO_DOLLAR, DEMO_DOLLAR_CODE, Contract
 from cryptopay.devnet.drive import BitcoinNode, EthereumNode

@@ -82,8 +82,9 @@ def run() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "cryptopay.settings"
     django.setup()
     wanted = files()
-    for path in CLIENT.glob("*.py"):
+    for path in CLIENT.rglob("*.py"):
         if path not in wanted and path.read_text().startswith(HEADER):
             path.unlink()
     for path, text in wanted.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)

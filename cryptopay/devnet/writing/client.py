@@ -1,11 +1,15 @@
-"""The Python client's modules, one for each group of operations: dataclasses, and their operations, sync and async."""
+"""The Python client's modules: what is sent and comes back (`kinds/`), and the operations on it, sync and async.
+
+A module for each group of operations. A group that is no resource itself, as `/ledger`, is a folder with a module for
+each resource in it, as the paths have it; to callers it is one group all the same.
+"""
 
 import keyword
 import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +30,9 @@ _OTHER_FORMS = {
 """Media type -> the operation's name there, how it is asked for, and what comes back."""
 _AFTER_A_PAGE = {"cursor"}
 """Parameters a listing sees to itself."""
+_SHARED = "shared"
+_NARROW = "lint.isort.split-on-trailing-comma=false"
+"""What fits into a line stands in one."""
 
 
 def modules(schema: Mapping[str, Any]) -> dict[str, str]:
@@ -34,10 +41,33 @@ def modules(schema: Mapping[str, Any]) -> dict[str, str]:
     for operation in operations(schema):
         groups.setdefault(_name(operation.tag), []).append(operation)
     writer = _Writer(schema["components"]["schemas"], groups)
-    found = {f"{group}.py": writer.module(group) for group in groups}
-    found["shared.py"] = writer.shared()
-    found["groups.py"] = _groups(groups)
+    found = {"groups.py": _groups(groups), **writer.kinds()}
+    for group, of_group in groups.items():
+        if parts := _parts(of_group):
+            found[f"{group}/__init__.py"] = _joined(group, parts)
+            found |= {f"{group}/{part}.py": writer.part(group, part, own) for part, own in parts.items()}
+        else:
+            found[f"{group}.py"] = writer.module(group)
     return _formatted(found)
+
+
+def _parts(of_group: Iterable[Operation]) -> dict[str, list[Operation]]:
+    """By resource; empty where the group is one itself: it has operations at its own path, or on one of its objects."""
+    found: dict[str, list[Operation]] = {}
+    for operation in of_group:
+        _, _, name = operation.path.removeprefix("/").partition("/")
+        found.setdefault(_name(name.partition("/")[0]), []).append(operation)
+    return {} if any(not part.isidentifier() for part in found) else dict(sorted(found.items()))
+
+
+def _joined(group: str, parts: Iterable[str]) -> str:
+    """One class for callers: each part brings its operations."""
+    names = {part: f"{_title(group)}{_title(part)}" for part in parts}
+    lines = [HEADER, *(f"from .{part} import Async{name}, {name}" for part, name in names.items())]
+    for prefix in ("", "Async"):
+        lines += [f"class {prefix}{_class(group)}({', '.join(f'{prefix}{name}' for name in names.values())}):"]
+        lines += [f'    """Operations of `/{group}/...`."""', ""]
+    return "\n".join(lines)
 
 
 def _groups(groups: Iterable[str]) -> str:
@@ -59,10 +89,10 @@ def _formatted(sources: Mapping[str, str]) -> dict[str, str]:
 
 def _run(ruff: Path, name: str, source: str) -> str:
     path = f"cryptopay/client/{name}"
-    fixed = [str(ruff), "check", "--quiet", "--select", "I,F401", "--fix-only", "--stdin-filename", path, "-"]
-    sorted_ = subprocess.run(fixed, input=source, capture_output=True, text=True, check=True).stdout
-    tidy = [str(ruff), "format", "--quiet", "--stdin-filename", path, "-"]
-    return subprocess.run(tidy, input=sorted_, capture_output=True, text=True, check=True).stdout
+    fixed = [str(ruff), "check", "--quiet", "--config", _NARROW, "--select", "I,F401", "--fix-only", "--stdin-filename"]
+    sorted_ = subprocess.run([*fixed, path, "-"], input=source, capture_output=True, text=True, check=True).stdout
+    tidy = [str(ruff), "format", "--quiet", "--config", "format.skip-magic-trailing-comma=true", "--stdin-filename"]
+    return subprocess.run([*tidy, path, "-"], input=sorted_, capture_output=True, text=True, check=True).stdout
 
 
 @dataclass(frozen=True)
@@ -80,23 +110,47 @@ class _Writer:
                     found.setdefault(name, set()).add(group)
         return found
 
-    def module(self, group: str) -> str:
-        own = sorted(name for name, users in self.users.items() if users == {group})
-        shared = sorted(name for name, users in self.users.items() if group in users and len(users) > 1)
-        of_group = self.groups[group]
-        parts = [HEADER, _IMPORTS, f"from .shared import {', '.join(map(_kind_name, shared))}" if shared else ""]
-        parts += self._kinds(own)
-        for prefix in ("", "Async"):
-            parts.append(f"class {prefix}{_class(group)}:")
-            parts.append(f'    """Operations of `/{of_group[0].tag}`."""\n')
-            parts.append(f"    def __init__(self, sender: {prefix}Sender) -> None:\n        self._sender = sender\n")
-            parts += [text for operation in of_group for text in self._methods(operation, group, prefix)]
-        parts += [self._call(operation, group) for operation in of_group]
-        return "\n".join(parts)
+    @cached_property
+    def words(self) -> Mapping[tuple[str, ...], str]:
+        """Components that are a choice of words, by those words: what is chosen from the same ones is of that kind."""
+        named = sorted((name, one["enum"]) for name, one in self.components.items() if "enum" in one)
+        return {tuple(words): name for name, words in reversed(named) if words != [None]}
 
-    def shared(self) -> str:
-        names = sorted(name for name, users in self.users.items() if len(users) > 1)
-        return "\n".join([HEADER, _IMPORTS, *self._kinds(names)])
+    def module(self, group: str) -> str:
+        return self._operations(group, _class(group), f"/{self.groups[group][0].tag}", self.groups[group], ".")
+
+    def part(self, group: str, part: str, own: Sequence[Operation]) -> str:
+        path = "/".join(own[0].path.split("/")[:3])
+        return self._operations(group, f"{_title(group)}{_title(part)}", path, own, "..")
+
+    def kinds(self) -> dict[str, str]:
+        """What is sent and comes back, by group; `shared` is of several. All of it can be imported from `kinds`."""
+        owners = {name: users.copy().pop() if len(users) == 1 else _SHARED for name, users in self.users.items()}
+        found: dict[str, str] = {}
+        lines, known = [HEADER], list[str]()
+        for owner in sorted(set(owners.values())):
+            own = sorted(name for name in owners if owners[name] == owner)
+            shared = sorted(_kind_name(name) for name in owners if owners[name] == _SHARED)
+            borrowed = f"from .{_SHARED} import {', '.join(shared)}" if owner != _SHARED else ""
+            found[f"kinds/{owner}.py"] = "\n".join([HEADER, _IMPORTS, borrowed, *self._kinds(own)])
+            lines.append(f"from .{owner} import {', '.join(map(_kind_name, own))}")
+            known += map(_kind_name, own)
+        names = ", ".join(f'"{name}"' for name in sorted(known))
+        found["kinds/__init__.py"] = "\n".join([*lines, f"__all__ = [{names}]"])
+        return found
+
+    def _operations(self, group: str, name: str, path: str, own: Sequence[Operation], up: str) -> str:
+        """A class for each kind of client, and what both send."""
+        known = sorted(_kind_name(kind) for kind, users in self.users.items() if group in users)
+        parts = [HEADER, _IMPORTS, _MACHINERY.format(up=up)]
+        parts += [f"from {up}kinds import {', '.join(known)}"] if known else []
+        for prefix in ("", "Async"):
+            parts.append(f"class {prefix}{name}:")
+            parts.append(f'    """Operations of `{path}`."""\n')
+            parts.append(f"    def __init__(self, sender: {prefix}Sender) -> None:\n        self._sender = sender\n")
+            parts += [text for operation in own for text in self._methods(operation, group, prefix)]
+        parts += [self._call(operation, group) for operation in own]
+        return "\n".join(parts)
 
     def _needed(self, operation: Operation) -> set[str]:
         """The components an operation's module names, those within them included."""
@@ -106,12 +160,27 @@ class _Writer:
             queue += self._component(operation.body["schema"])["properties"].values()
         queue += [parameter["schema"] for parameter in operation.parameters("query")]
         while queue:
-            text = str(queue.pop())
-            for name in re.findall(rf"{_REFERENCE}(\w+)", text):
+            schema = queue.pop()
+            for name in (*re.findall(rf"{_REFERENCE}(\w+)", str(schema)), *self._chosen(schema)):
                 if name not in found:
                     found.add(name)
                     queue.append(self.components[name])
         return {name for name in found if not _is_null(self.components[name]) and not _is_page(name)}
+
+    def _chosen(self, schema: Any) -> Iterator[str]:
+        """Components whose words stand in the schema once more."""
+        if isinstance(schema, list):
+            for inner in schema:
+                yield from self._chosen(inner)
+        elif isinstance(schema, Mapping):
+            if name := self._word(schema):
+                yield name
+            for inner in schema.values():
+                yield from self._chosen(inner)
+
+    def _word(self, schema: Mapping[str, Any]) -> str:
+        words = schema.get("enum")
+        return self.words.get(tuple(words), "") if isinstance(words, list) else ""
 
     def _component(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.components[schema["$ref"].removeprefix(_REFERENCE)]
@@ -168,6 +237,8 @@ class _Writer:
         return f"{found} | None" if nothing and found != "Any" else found
 
     def _of_type(self, kind: str, schema: Mapping[str, Any], given: bool) -> str:
+        if name := self._word(schema):
+            return _kind_name(name)
         if "enum" in schema:
             return f"Literal[{', '.join(map(repr, schema['enum']))}]"
         if kind == "array":
@@ -261,9 +332,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypedDict
-
-from .calls import Call, as_file, as_text, at, given
-from .sending import AsyncListing, AsyncSender, Listing, Sender
+"""
+_MACHINERY = """
+from {up}calls import Call, as_file, as_text, at, given
+from {up}sending import AsyncListing, AsyncSender, Listing, Sender
 """
 
 
@@ -287,8 +359,12 @@ def _name(tag: str) -> str:
     return tag.replace("-", "_")
 
 
+def _title(name: str) -> str:
+    return "".join(word.title() for word in name.split("_"))
+
+
 def _class(group: str) -> str:
-    return "".join(word.title() for word in group.split("_")) + "Group"
+    return f"{_title(group)}Group"
 
 
 def _kind_name(component: str) -> str:

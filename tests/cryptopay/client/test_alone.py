@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from cryptopay.devnet.writing import CLIENT
@@ -20,15 +21,23 @@ assert not foreign, foreign
 
 
 def test_it_imports_nothing_else() -> None:
-    modules = list(CLIENT.glob("*.py"))
+    modules = list(CLIENT.rglob("*.py"))
     assert len(modules) > 15
     for path in modules:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
-                assert node.level <= 1, path
+                assert node.level <= len(path.relative_to(CLIENT).parts), path
                 names = [node.module or ""] if node.level == 0 else []
             assert {name.partition(".")[0] for name in names} <= ALLOWED, path
+
+
+def test_the_package_has_every_folder_and_no_module_is_long() -> None:
+    told = tomllib.loads((CLIENT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(CLIENT.parent) for path in CLIENT.rglob("*.py")}
+    assert set(told) == {".".join(("cryptopay_client", *folder.parts[1:])) for folder in folders}
+    lengths = {path: len(path.read_text().splitlines()) for path in CLIENT.rglob("*.py")}
+    assert [path for path, lines in lengths.items() if lines > 500] == []
 
 
 def test_copied_elsewhere_it_works(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_what_is_checked_in_is_what_the_description_says() -> None:
     stale = sorted(path.name for path, text in wanted.items() if not path.exists() or path.read_text() != text)
     assert not stale, f"The API's description has changed. Run `make write` and commit: {', '.join(stale)}"
     header = writing.HEADER
-    written = {path for path in writing.CLIENT.glob("*.py") if path.read_text().startswith(header)}
+    written = {path for path in writing.CLIENT.rglob("*.py") if path.read_text().startswith(header)}
     assert written <= set(wanted), "These are written no more. Run `make write`"
 
 

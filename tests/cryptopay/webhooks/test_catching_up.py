@@ -151,3 +151,21 @@ def test_events_of_a_server_that_was_moved_come_before_the_new_ones_and_are_cert
     told = mine.get(sequence=2)
     assert (told.node, told.xid < 2**60) == (1, True)
     assert list(catching_up.newest_first(mine)) == [told, moved]
+
+
+def test_a_rare_type_is_found_without_reading_the_rest(book: Book) -> None:
+    """Among many of another type, which no index but the one of all events has: payments do not pay for it."""
+    with connection.cursor() as sql:
+        sql.execute(_MANY, [book.pk, "payment.confirmed", 20_000])
+        sql.execute(_MANY, [book.pk, "ledger.period_closed", 3])
+        sql.execute("ANALYZE webhooks_event")
+    for rows in (catching_up.since, catching_up.newest_first):
+        assert "event_of_rare_type" in rows(Event.objects.filter(book=book, type="ledger.period_closed")).explain()
+        assert "event_of_rare_type" not in rows(Event.objects.filter(book=book, type="payment.confirmed")).explain()
+
+
+_MANY = """
+INSERT INTO webhooks_event (book_id, public_id, type, subject, sequence, payload, created_at, node, xid)
+SELECT %s, 'evt_' || kind || n, kind, kind || n, 1, '{}', now(), ledger_node(), pg_current_xact_id()
+FROM (SELECT %s::text AS kind) told, generate_series(1, %s) n
+"""

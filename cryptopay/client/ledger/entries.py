@@ -3,222 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Literal, NotRequired, TypedDict
+from datetime import datetime
 
-from .calls import Call, at, given
-from .sending import AsyncListing, AsyncSender, Listing, Sender
-from .shared import Amount, Asset, Entry, Statement
-
-AccountKind = Literal["asset", "liability", "equity", "income", "expense"]
+from ..calls import Call, at, given
+from ..kinds import Entries, Entry, EntryKind, LegBody, NewEntryBody
+from ..sending import AsyncListing, AsyncSender, Listing, Sender
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account of the book, and what it holds."""
-
-    id: str
-    code: str
-    name: str
-    kind: AccountKind
-    asset: Asset
-    floor: Amount | None
-    clears_within_days: int | None
-    closed_at: datetime | None
-    balance: Balance
-
-
-@dataclass(frozen=True, slots=True)
-class AssetTotal:
-    """Of all accounts in one asset, whatever the page."""
-
-    asset: Asset
-    debit: Amount
-    credit: Amount
-    balanced: bool
-    """Debits are credits; the database would not have it otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """In the account's normal direction: debits raise assets and expenses, credits raise the others."""
-
-    posted: Amount
-    """Validated."""
-    pending_in: Amount | None
-    """Seen, not yet received."""
-    pending_out: Amount | None
-    """Promised away."""
-    available: Amount | None
-    """Posted, less what is promised away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """What a batch wrote, in its order."""
-
-    data: tuple[Entry, ...]
-
-
-class LegBody(TypedDict):
-    """A debit or a credit: one of the four amounts."""
-
-    account: str
-    """Its id, or its code."""
-    asset: NotRequired[str]
-    """Where the book has the code in several: EUR."""
-    debit: NotRequired[Decimal | str]
-    credit: NotRequired[Decimal | str]
-    debit_base_units: NotRequired[Decimal | str]
-    """The same in base units: an integer in a string."""
-    credit_base_units: NotRequired[Decimal | str]
-    """The same in base units: an integer in a string."""
-
-
-class NewEntryBody(TypedDict):
-    """An entry to post."""
-
-    legs: Sequence[LegBody]
-    description: NotRequired[str]
-    reference: NotRequired[str]
-    """Your own name for the fact: no second entry of the book gets it."""
-    effective_at: NotRequired[datetime]
-    """When it happened; now, where it is not said."""
-    pending: NotRequired[bool]
-    """Not yet certain: no balance moves before it is settled; what it takes is set aside."""
-    order_id: NotRequired[str]
-    """Your own number for an order."""
-    customer_ref: NotRequired[str]
-    """Your own name for a customer."""
-    metadata: NotRequired[Mapping[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class TrialBalance:
-    """The accounts by code, and the totals of each asset."""
-
-    as_of: date | None
-    totals: tuple[AssetTotal, ...] | None
-    """On the first page alone: they are summed anew."""
-    data: tuple[TrialBalanceRow, ...]
-    has_more: bool
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrialBalanceRow:
-    """All that was debited and credited to one account."""
-
-    account_id: str
-    code: str
-    name: str
-    kind: AccountKind
-    asset: Asset
-    debit: Amount
-    credit: Amount
-    balance: Amount
-    """Debit less credit."""
-
-
-class LedgerGroup:
-    """Operations of `/ledger`."""
+class LedgerEntries:
+    """Operations of `/ledger/entries`."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-
-    def list_accounts(
-        self,
-        *,
-        as_of: date | str | None = None,
-        asset: str | None = None,
-        code: str | None = None,
-        customer: str | None = None,
-        kind: Literal["asset", "liability", "equity", "income", "expense"] | None = None,
-        limit: int | None = None,
-        prefix: str | None = None,
-    ) -> Listing[Account]:
-        """Your accounts with their balances, by code.
-
-        Scope: `ledger:read`.
-        """
-        return Listing(
-            self._sender,
-            _list_accounts(
-                as_of=as_of, asset=asset, code=code, customer=customer, kind=kind, limit=limit, prefix=prefix
-            ),
-        )
-
-    def open_account(
-        self,
-        *,
-        code: str,
-        asset: str,
-        name: str | None = None,
-        kind: AccountKind | None = None,
-        floor: Decimal | str | None = None,
-        clears_within_days: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> Account:
-        """Open an account: one code in one asset. The one that is there is found again, if it is the same.
-
-        Scope: `ledger:write`.
-        """
-        return self._sender.send(
-            _open_account(
-                code=code,
-                asset=asset,
-                name=name,
-                kind=kind,
-                floor=floor,
-                clears_within_days=clears_within_days,
-                idempotency_key=idempotency_key,
-            )
-        )
-
-    def get_account(self, account_id: str, *, as_of: str | None = None, known_at: datetime | None = None) -> Account:
-        """One account: its balance now, as of any date, and as it was on record at any moment.
-
-        Scope: `ledger:read`.
-        """
-        return self._sender.send(_get_account(account_id, as_of=as_of, known_at=known_at))
-
-    def close_account(self, account_id: str, *, idempotency_key: str | None = None) -> Account:
-        """Close an empty account: it takes no more postings. Accounts that payments write to stay open.
-
-        Scope: `ledger:write`.
-        """
-        return self._sender.send(_close_account(account_id, idempotency_key=idempotency_key))
-
-    def get_statement(
-        self,
-        account_id: str,
-        *,
-        cursor: str | None = None,
-        from_: date | str | None = None,
-        limit: int | None = None,
-        to: date | str | None = None,
-    ) -> Statement:
-        """The account in a period: opening, its validated lines in order of date with running balance, closing.
-
-        Scope: `ledger:read`.
-        """
-        return self._sender.send(_get_statement(account_id, cursor=cursor, from_=from_, limit=limit, to=to))
-
-    def list_assets(self, *, limit: int | None = None) -> Listing[Asset]:
-        """What you can keep accounts in, by name: your chains' coins, tokens, currencies, and assets of your own.
-
-        Scope: `ledger:read`.
-        """
-        return Listing(self._sender, _list_assets(limit=limit))
-
-    def create_asset(self, *, code: str, decimals: int, idempotency_key: str | None = None) -> Asset:
-        """Make an asset of your own: points, vouchers, a currency we do not list. No other book sees it.
-
-        Scope: `ledger:write`.
-        """
-        return self._sender.send(_create_asset(code=code, decimals=decimals, idempotency_key=idempotency_key))
 
     def list_entries(
         self,
@@ -229,7 +25,7 @@ class LedgerGroup:
         effective_from: str | None = None,
         effective_to: str | None = None,
         invoice: str | None = None,
-        kind: Literal["post", "pending", "settle", "void", "reverse"] | None = None,
+        kind: EntryKind | None = None,
         limit: int | None = None,
         order: str | None = None,
         recorded_from: str | None = None,
@@ -387,121 +183,12 @@ class LedgerGroup:
         """
         return self._sender.send(_post_entries(entries=entries, idempotency_key=idempotency_key))
 
-    def get_trial_balance(
-        self,
-        *,
-        as_of: date | str | None = None,
-        asset: str | None = None,
-        cursor: str | None = None,
-        limit: int | None = None,
-    ) -> TrialBalance:
-        """Every account's debits and credits, now or as of any day, and their totals, which are equal in each
-        asset.
 
-        Scope: `ledger:read`.
-        """
-        return self._sender.send(_get_trial_balance(as_of=as_of, asset=asset, cursor=cursor, limit=limit))
-
-
-class AsyncLedgerGroup:
-    """Operations of `/ledger`."""
+class AsyncLedgerEntries:
+    """Operations of `/ledger/entries`."""
 
     def __init__(self, sender: AsyncSender) -> None:
         self._sender = sender
-
-    def list_accounts(
-        self,
-        *,
-        as_of: date | str | None = None,
-        asset: str | None = None,
-        code: str | None = None,
-        customer: str | None = None,
-        kind: Literal["asset", "liability", "equity", "income", "expense"] | None = None,
-        limit: int | None = None,
-        prefix: str | None = None,
-    ) -> AsyncListing[Account]:
-        """Your accounts with their balances, by code.
-
-        Scope: `ledger:read`.
-        """
-        return AsyncListing(
-            self._sender,
-            _list_accounts(
-                as_of=as_of, asset=asset, code=code, customer=customer, kind=kind, limit=limit, prefix=prefix
-            ),
-        )
-
-    async def open_account(
-        self,
-        *,
-        code: str,
-        asset: str,
-        name: str | None = None,
-        kind: AccountKind | None = None,
-        floor: Decimal | str | None = None,
-        clears_within_days: int | None = None,
-        idempotency_key: str | None = None,
-    ) -> Account:
-        """Open an account: one code in one asset. The one that is there is found again, if it is the same.
-
-        Scope: `ledger:write`.
-        """
-        return await self._sender.send(
-            _open_account(
-                code=code,
-                asset=asset,
-                name=name,
-                kind=kind,
-                floor=floor,
-                clears_within_days=clears_within_days,
-                idempotency_key=idempotency_key,
-            )
-        )
-
-    async def get_account(
-        self, account_id: str, *, as_of: str | None = None, known_at: datetime | None = None
-    ) -> Account:
-        """One account: its balance now, as of any date, and as it was on record at any moment.
-
-        Scope: `ledger:read`.
-        """
-        return await self._sender.send(_get_account(account_id, as_of=as_of, known_at=known_at))
-
-    async def close_account(self, account_id: str, *, idempotency_key: str | None = None) -> Account:
-        """Close an empty account: it takes no more postings. Accounts that payments write to stay open.
-
-        Scope: `ledger:write`.
-        """
-        return await self._sender.send(_close_account(account_id, idempotency_key=idempotency_key))
-
-    async def get_statement(
-        self,
-        account_id: str,
-        *,
-        cursor: str | None = None,
-        from_: date | str | None = None,
-        limit: int | None = None,
-        to: date | str | None = None,
-    ) -> Statement:
-        """The account in a period: opening, its validated lines in order of date with running balance, closing.
-
-        Scope: `ledger:read`.
-        """
-        return await self._sender.send(_get_statement(account_id, cursor=cursor, from_=from_, limit=limit, to=to))
-
-    def list_assets(self, *, limit: int | None = None) -> AsyncListing[Asset]:
-        """What you can keep accounts in, by name: your chains' coins, tokens, currencies, and assets of your own.
-
-        Scope: `ledger:read`.
-        """
-        return AsyncListing(self._sender, _list_assets(limit=limit))
-
-    async def create_asset(self, *, code: str, decimals: int, idempotency_key: str | None = None) -> Asset:
-        """Make an asset of your own: points, vouchers, a currency we do not list. No other book sees it.
-
-        Scope: `ledger:write`.
-        """
-        return await self._sender.send(_create_asset(code=code, decimals=decimals, idempotency_key=idempotency_key))
 
     def list_entries(
         self,
@@ -512,7 +199,7 @@ class AsyncLedgerGroup:
         effective_from: str | None = None,
         effective_to: str | None = None,
         invoice: str | None = None,
-        kind: Literal["post", "pending", "settle", "void", "reverse"] | None = None,
+        kind: EntryKind | None = None,
         limit: int | None = None,
         order: str | None = None,
         recorded_from: str | None = None,
@@ -670,111 +357,6 @@ class AsyncLedgerGroup:
         """
         return await self._sender.send(_post_entries(entries=entries, idempotency_key=idempotency_key))
 
-    async def get_trial_balance(
-        self,
-        *,
-        as_of: date | str | None = None,
-        asset: str | None = None,
-        cursor: str | None = None,
-        limit: int | None = None,
-    ) -> TrialBalance:
-        """Every account's debits and credits, now or as of any day, and their totals, which are equal in each
-        asset.
-
-        Scope: `ledger:read`.
-        """
-        return await self._sender.send(_get_trial_balance(as_of=as_of, asset=asset, cursor=cursor, limit=limit))
-
-
-def _list_accounts(
-    *,
-    as_of: date | str | None = None,
-    asset: str | None = None,
-    code: str | None = None,
-    customer: str | None = None,
-    kind: Literal["asset", "liability", "equity", "income", "expense"] | None = None,
-    limit: int | None = None,
-    prefix: str | None = None,
-) -> Call[Account]:
-    return Call(
-        "GET",
-        "/ledger/accounts",
-        Account,
-        query=given(as_of=as_of, asset=asset, code=code, customer=customer, kind=kind, limit=limit, prefix=prefix),
-    )
-
-
-def _open_account(
-    *,
-    code: str,
-    asset: str,
-    name: str | None = None,
-    kind: AccountKind | None = None,
-    floor: Decimal | str | None = None,
-    clears_within_days: int | None = None,
-    idempotency_key: str | None = None,
-) -> Call[Account]:
-    return Call(
-        "POST",
-        "/ledger/accounts",
-        Account,
-        body=given(code=code, asset=asset, name=name, kind=kind, floor=floor, clears_within_days=clears_within_days),
-        idempotency_key=idempotency_key,
-    )
-
-
-def _get_account(account_id: str, *, as_of: str | None = None, known_at: datetime | None = None) -> Call[Account]:
-    return Call(
-        "GET",
-        at("/ledger/accounts/{}", account_id),
-        Account,
-        query=given(as_of=as_of, known_at=known_at),
-    )
-
-
-def _close_account(account_id: str, *, idempotency_key: str | None = None) -> Call[Account]:
-    return Call(
-        "POST",
-        at("/ledger/accounts/{}/close", account_id),
-        Account,
-        idempotency_key=idempotency_key,
-    )
-
-
-def _get_statement(
-    account_id: str,
-    *,
-    cursor: str | None = None,
-    from_: date | str | None = None,
-    limit: int | None = None,
-    to: date | str | None = None,
-) -> Call[Statement]:
-    return Call(
-        "GET",
-        at("/ledger/accounts/{}/statement", account_id),
-        Statement,
-        query=given(cursor=cursor, from_=from_, limit=limit, to=to),
-    )
-
-
-def _list_assets(*, limit: int | None = None) -> Call[Asset]:
-    return Call(
-        "GET",
-        "/ledger/assets",
-        Asset,
-        query=given(limit=limit),
-    )
-
-
-def _create_asset(*, code: str, decimals: int, idempotency_key: str | None = None) -> Call[Asset]:
-    return Call(
-        "POST",
-        "/ledger/assets",
-        Asset,
-        body=given(code=code, decimals=decimals),
-        idempotency_key=idempotency_key,
-    )
-
 
 def _list_entries(
     *,
@@ -784,7 +366,7 @@ def _list_entries(
     effective_from: str | None = None,
     effective_to: str | None = None,
     invoice: str | None = None,
-    kind: Literal["post", "pending", "settle", "void", "reverse"] | None = None,
+    kind: EntryKind | None = None,
     limit: int | None = None,
     order: str | None = None,
     recorded_from: str | None = None,
@@ -847,11 +429,7 @@ def _post_entry(
 
 
 def _get_entry(entry_id: str) -> Call[Entry]:
-    return Call(
-        "GET",
-        at("/ledger/entries/{}", entry_id),
-        Entry,
-    )
+    return Call("GET", at("/ledger/entries/{}", entry_id), Entry)
 
 
 def _reverse_entry(
@@ -912,21 +490,4 @@ def _void_entry(
 
 
 def _post_entries(*, entries: Sequence[NewEntryBody], idempotency_key: str | None = None) -> Call[Entries]:
-    return Call(
-        "POST",
-        "/ledger/entries/batch",
-        Entries,
-        body=given(entries=entries),
-        idempotency_key=idempotency_key,
-    )
-
-
-def _get_trial_balance(
-    *, as_of: date | str | None = None, asset: str | None = None, cursor: str | None = None, limit: int | None = None
-) -> Call[TrialBalance]:
-    return Call(
-        "GET",
-        "/ledger/trial-balance",
-        TrialBalance,
-        query=given(as_of=as_of, asset=asset, cursor=cursor, limit=limit),
-    )
+    return Call("POST", "/ledger/entries/batch", Entries, body=given(entries=entries), idempotency_key=idempotency_key)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 AssetKind = Literal["chain", "currency", "own"]
+ChainEventKind = Literal["seen", "confirmed", "dropped", "reversed"]
 DeliveryState = Literal["waiting", "delivered", "failed"]
 EntryKind = Literal["post", "pending", "settle", "void", "reverse"]
 ExpectedReason = Literal["below_minimum", "long_queue", "base_fee_above", "tip_too_low", "earlier_missing"]
