@@ -34,7 +34,7 @@ def test_every_operation_has_a_method_in_both_clients() -> None:
             getattr(group, name)
             for group in vars(made).values()
             if type(group).__name__.endswith("Group")
-            for name in vars(type(group))
+            for name in dir(group)
             if not name.startswith("_")
         ]
         sources = "".join(inspect.getsource(method) for method in named)
