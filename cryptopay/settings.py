@@ -422,7 +422,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("backoffice/style.css")],
     "DASHBOARD_CALLBACK": "cryptopay.backoffice.today.dashboard",
     "SIDEBAR": {
-        "show_search": False,
+        "show_search": True,
         "show_all_applications": False,
         "navigation": "cryptopay.backoffice.navigation.sidebar",
     },

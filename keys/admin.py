@@ -179,7 +179,6 @@ class AddressAdmin(ReadOnlyAdmin):
     list_display = ["verified_text", "chain_title", "book", "issued"]
     list_filter = [period("issued_at"), "chain", "book"]
     list_select_related = ["book"]
-    search_fields = ["text__exact"]
     search_help_text = "The whole address"
     ordering = ["-id"]
     fields = ["verified_text", "chain_title", "book", "master_key", "index", "issued"]

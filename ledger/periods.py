@@ -64,9 +64,20 @@ def loose_ends(book: Book, through: date) -> LooseEnds:
     entries = JournalEntry.objects.filter(period, book=book)
     return LooseEnds(
         unconfirmed=_unconfirmed(entries).count(),
-        unpriced=_unpriced(book, entries).count(),
+        unpriced=unpriced(entries).count(),
         proposed=_proposed(book, through),
     )
+
+
+def unpriced(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
+    """Of these, what moved coins in the ledger without a rate, and was given no price since; a book's own currency
+    needs none.
+    """
+    coins = Posting.objects.filter(book=OuterRef("book"), entry=OuterRef("pk"), layer=Posting.Layer.POSTED)
+    priceless = coins.exclude(asset__chain="", asset__contract=OuterRef("book__currency"))
+    by_hand = EntryPrice.objects.filter(book=OuterRef("book"), entry=OuterRef("entry"), asset=OuterRef("asset"))
+    kinds = [JournalEntry.Kind.POST, JournalEntry.Kind.SETTLE]
+    return entries.filter(Exists(priceless.filter(~Exists(by_hand))), kind__in=kinds, rate=None)
 
 
 def on_change(listener: Listener) -> Listener:
@@ -121,15 +132,6 @@ def _days(now: date | None, through: date | None) -> dict[str, object]:
 def _unconfirmed(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     resolved = JournalEntry.objects.filter(book=OuterRef("book"), ref=OuterRef("pk"))
     return entries.filter(~Exists(resolved), kind=JournalEntry.Kind.PENDING)
-
-
-def _unpriced(book: Book, entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
-    coins = Posting.objects.filter(book=book, entry=OuterRef("pk"), layer=Posting.Layer.POSTED).exclude(
-        asset__chain="", asset__contract=book.currency
-    )
-    by_hand = EntryPrice.objects.filter(book=book, entry=OuterRef("entry"), asset=OuterRef("asset"))
-    kinds = [JournalEntry.Kind.POST, JournalEntry.Kind.SETTLE]
-    return entries.filter(Exists(coins.filter(~Exists(by_hand))), kind__in=kinds, rate=None)
 
 
 def _proposed(book: Book, through: date) -> int:

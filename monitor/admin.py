@@ -48,7 +48,6 @@ class DepositAdmin(ReadOnlyAdmin):
     list_display = ["seen", "transaction", "coins", "state_label", "depth", "chain_title", "book"]
     list_filter = ["state", ChainFilter, period("seen_at"), "book"]
     list_select_related = ["book", "watched"]
-    search_fields = ["txid__exact", "watched__address__exact"]
     search_help_text = "Transaction id or address"
     ordering = ["-id"]
     fields = [
@@ -124,7 +123,6 @@ class WatchedAddressAdmin(ReadOnlyAdmin):
     list_display = ["address_text", "chain_title", "watched_since", "book"]
     list_filter = [ChainFilter, "book"]
     list_select_related = ["book"]
-    search_fields = ["address__exact"]
     search_help_text = "The whole address"
     ordering = ["-id"]
     fields = ["address_text", "chain_title", "watched_since", "book"]
@@ -164,7 +162,6 @@ class WatchAdmin(ReadOnlyAdmin):
     list_display = ["target", "kind", "chain_title", "standing", "since", "book"]
     list_filter = [OpenFilter, ChainFilter, period("created_at"), "book"]
     list_select_related = ["book", "address", "transaction"]
-    search_fields = ["address__address__exact", "transaction__txid__exact", "public_id__exact"]
     search_help_text = "The whole address, transaction id or id of the watch"
     ordering = ["-id"]
     fields = [

@@ -28,49 +28,53 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
     "Accounting": (
         Desk("Journal", "menu_book", "ledger.journalentry"),
         Desk("Accounts", "account_balance", "ledger.account", "ledger_account_tree"),
+        Desk("Reports", "bar_chart", url_name="reports"),
         Desk("Approvals", "how_to_reg", "ledger.proposal"),
         Desk("Periods", "event_available", "ledger.periodchange"),
         Desk("Rates", "currency_exchange", "ledger.rate", "rates_now"),
-        Desk("Reports", "bar_chart", url_name="reports"),
         Desk("Books", "auto_stories", "ledger.book"),
     ),
     "Operations": (
         Desk("Invoices", "receipt_long", "payments.invoice"),
         Desk("Payments", "payments", "payments.payment"),
-        Desk("Terms", "percent", "payments.terms"),
         Desk("Unassigned", "help", "payments.unassignedreceipt"),
+        Desk("Customers", "person", "merchants.customer"),
         Desk("Deposits", "move_to_inbox", "monitor.deposit"),
-        Desk("Customers' addresses", "contact_page", "payments.customeraddress"),
-        Desk("Watches", "visibility", "monitor.watch"),
-        Desk("Chain events", "notifications", "payments.chainnotice"),
         Desk("Chains", "link", "monitor.cursor"),
-        Desk("Set aside", "report", "monitor.parkedtransaction"),
-        Desk("Read again", "history", "monitor.backfill"),
-        Desk("Confirmations", "layers", "monitor.confirmationtier"),
-        Desk("Tokens", "token", "monitor.token"),
-        Desk("Fee queues", "stacked_bar_chart", "monitor.cursor", "fee_queues"),
+        Desk("Deliveries", "outbox", "webhooks.delivery"),
     ),
     "Custody": (
         Desk("Addresses", "qr_code_2", "keys.address"),
+        Desk("Customers' addresses", "contact_page", "payments.customeraddress"),
         Desk("Public keys", "key", "keys.masterkey"),
+        Desk("Keys shown", "ios_share", "keys.keyexport"),
         Desk("Alarms", "warning", "keys.addressalarm"),
-        Desk("Exports", "ios_share", "keys.keyexport"),
-    ),
-    "Webhooks": (
-        Desk("Endpoints", "webhook", "webhooks.endpoint"),
-        Desk("Deliveries", "outbox", "webhooks.delivery"),
     ),
     "People": (
-        Desk("Merchants", "storefront", "merchants.merchant"),
-        Desk("Members", "group", "merchants.membership"),
-        Desk("Get started", "rocket_launch", "merchants.apikey", "people_start"),
         Desk("Team", "group_add", "merchants.membership", "people_team"),
-        Desk("Customers", "person", "merchants.customer"),
-        Desk("API keys", "vpn_key", "merchants.apikey"),
+        Desk("Members", "group", "merchants.membership"),
+        Desk("Merchants", "storefront", "merchants.merchant"),
         Desk("Users", "manage_accounts", "merchants.user"),
         Desk("Changes", "history", url_name="changes"),
     ),
+    "Set up": (
+        Desk("Get started", "rocket_launch", "merchants.apikey", "people_start"),
+        Desk("API keys", "vpn_key", "merchants.apikey"),
+        Desk("Endpoints", "webhook", "webhooks.endpoint"),
+        Desk("Terms", "percent", "payments.terms"),
+        Desk("Tokens", "token", "monitor.token"),
+        Desk("Confirmations", "layers", "monitor.confirmationtier"),
+    ),
+    "Chains in detail": (
+        Desk("Fee queues", "stacked_bar_chart", "monitor.cursor", "fee_queues"),
+        Desk("Watches", "visibility", "monitor.watch"),
+        Desk("Chain events", "notifications", "payments.chainnotice"),
+        Desk("Set aside", "report", "monitor.parkedtransaction"),
+        Desk("Read again", "history", "monitor.backfill"),
+    ),
 }
+OPEN = ("", "Accounting", "Operations")
+"""Sections of every day. The others are one line each, until they are opened or a page of theirs is."""
 
 
 _OPENS: Mapping[str, Callable[[HttpRequest], bool]] = {
@@ -86,7 +90,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     for title, desks in SECTIONS.items():
         items = [_item(request, desk) for desk in desks if _may_open(request, desk)]
         if items:
-            sections.append({"title": title, "items": items, "separator": False})
+            sections.append({"title": title, "items": items, "separator": False, "collapsible": title not in OPEN})
     return sections
 
 

@@ -20,7 +20,12 @@ from django.db import transaction
 from django.db.models import Field, ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse
+from unfold.paginator import InfinitePaginator
 
+from cryptopay.backoffice.guides import guide_of
+from cryptopay.backoffice.listing import BookPages
+from cryptopay.backoffice.searching.lookups import in_list, kind_of
+from cryptopay.backoffice.searching.term import read
 from cryptopay.merchants.models import User
 from cryptopay.merchants.permissions import book_ids_of, books_of
 from ledger import tenancy
@@ -156,6 +161,39 @@ class Scoped(admin.options.BaseModelAdmin[Any]):
 
 class ScopedPage(Scoped, admin.ModelAdmin[Any]):
     view_on_site = False  # its shortcut looks objects up by id alone
+    list_before_template = "backoffice/questions.html"
+
+    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *a: Any, **named: Any) -> Any:
+        """Lists of what grows without end count nothing; see `listing`."""
+        if self.paginator is not InfinitePaginator:
+            return super().get_paginator(request, queryset, per_page, *a, **named)
+        return BookPages(queryset, per_page, self._books_shown(request))
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """The box stands wherever there is a way to look."""
+        return super().get_search_fields(request) or (["pk"] if kind_of(self.model) else [])
+
+    def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], typed: str) -> tuple[QuerySet[Any], bool]:
+        """What has look-ups of its own is found by them: by their indexes, and in every spelling."""
+        kind, term = kind_of(self.model), read(typed)
+        if kind is None or self.search_fields or not typed:
+            return super().get_search_results(request, rows, typed)
+        books = self._books_shown(request)
+        whose = list(books_of(cast(User, request.user)).values_list("pk", flat=True)) if books is None else books
+        return rows.filter(pk__in=in_list(kind, term, whose) if term else []), False
+
+    def _books_shown(self, request: HttpRequest) -> list[int] | None:
+        """None: everybody's."""
+        if request.user.is_superuser:
+            return None
+        return list(books_where(request, permission_to("view", self.model)).values_list("pk", flat=True))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the questions that people ask of the list and, where it is empty, what it is for."""
+        guide = guide_of(self.model)
+        context: dict[str, Any] = {"guide": guide, "questions": guide.chips(request) if guide else []}
+        context["guide_link"] = guide.way_on(request) if guide else ""
+        return super().changelist_view(request, context | (extra_context or {}))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_open(request) and super().has_module_permission(request)

@@ -133,10 +133,10 @@ class MembershipAdmin(ReadOnlyAdmin):
 
 @admin.register(Customer)
 class CustomerAdmin(ReadOnlyAdmin):
+    search_help_text = "Reference or e-mail address, whole, or how the name begins"
     list_display = ["reference", "name", "since", "book"]
     list_filter = ["book"]
     list_select_related = ["book"]
-    search_fields = ["external_ref", "name", "email"]
     ordering = ["-id"]
     fields = ["reference", "name", "email", "notes", "since", "book"]
     readonly_fields = fields

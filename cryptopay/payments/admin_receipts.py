@@ -56,7 +56,6 @@ class UnassignedReceiptAdmin(ReadOnlyAdmin):
     list_display_links = ["seen"]
     list_filter = ["state", period("seen_at"), "book"]
     list_select_related = ["book", "asset", "deposit", "account__watched"]
-    search_fields = ["deposit__txid__exact", "deposit__memo__exact", "deposit__sender__exact"]
     search_help_text = "The whole transaction id, memo or sender"
     ordering = ["-id"]
     actions_detail = ["assign_page"]

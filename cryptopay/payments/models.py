@@ -19,6 +19,9 @@ from ledger.tracking import tracked
 from monitor.chains import CHAINS, Chain
 from monitor.models import Deposit, WatchedAddress
 
+LARGE = 1000
+"""Invoices over so much, in whatever currency, are few: they are found by an index of their own."""
+
 
 def invoice_id() -> str:
     return f"inv_{ULID()}".lower()
@@ -131,6 +134,7 @@ class Invoice(models.Model):
             models.Index(fields=["customer", "-id"], name="invoice_by_customer"),
             models.Index(fields=["expires_at"], condition=Q(status="new"), name="invoice_expiring"),
             models.Index(fields=["monitored_until"], condition=Q(status="processing"), name="invoice_monitored"),
+            models.Index(fields=["book", "-id"], condition=Q(amount__gte=LARGE), name="invoice_large"),
         ]
 
     def __str__(self) -> str:

@@ -164,7 +164,6 @@ class EndpointAdmin(ModelAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ["event_type", "subject", "endpoint", "state_label", "attempts", "last_answer", "next_attempt"]
     list_filter = ["state", "endpoint"]
-    search_fields = ["subject__exact", "event__public_id__exact"]
     search_help_text = "Invoice or event id"
     ordering = ["-id"]
     fields = ["event_type", "subject", "endpoint", "state_label", "fate", "tries", "payload"]

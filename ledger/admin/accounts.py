@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from ledger.admin import explanation, naming, statement, tree
 from ledger.admin.asking import MAY_ASK, books_where
-from ledger.admin.filters import AssetFilter, BranchFilter, ZeroFilter
+from ledger.admin.filters import AssetFilter, BranchFilter, ClearingFilter, ZeroFilter
 from ledger.admin.opening import OpeningDesk
 from ledger.models import Account
 from ledger.readonly import ReadOnlyAdmin, amount, url_of
@@ -28,7 +28,7 @@ OFFERED = 30
 @admin.register(Account)
 class AccountAdmin(OpeningDesk, ReadOnlyAdmin):
     list_display = ["name", "code", "kind", "validated", "pending_in", "pending_out", "book"]
-    list_filter = [BranchFilter, ZeroFilter, "kind", AssetFilter, "book"]
+    list_filter = [BranchFilter, ZeroFilter, ClearingFilter, "kind", AssetFilter, "book"]
     search_fields = ["code", "name"]
     search_help_text = "Account or customer"
     ordering = ["book", "code", "asset"]

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
+from ledger import clearing, periods
 from ledger.journal import Standing
-from ledger.models import Account, Asset, Posting
+from ledger.models import Account, Asset, JournalEntry, Posting
 
 ROOTS = ["assets:", "liabilities:", "equity:", "income:", "expense:"]
 
@@ -65,3 +67,29 @@ class ZeroFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         nothing = {"balance__posted": 0, "balance__pending_in": 0, "balance__pending_out": 0}
         return queryset.exclude(**nothing) if self.value() == "hide" else queryset
+
+
+class PricingFilter(admin.SimpleListFilter):
+    title = "rate"
+    parameter_name = "pricing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("none", "Without a rate")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Of a story that began as seen, the entry that validated it is the one that should have a rate."""
+        if self.value() != "none":
+            return queryset
+        heads = periods.unpriced(JournalEntry.objects.all()).values(head=Coalesce("ref", "pk"))
+        return queryset.filter(pk__in=heads)
+
+
+class ClearingFilter(admin.SimpleListFilter):
+    title = "clearing"
+    parameter_name = "clearing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "To be cleared")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return clearing.open_ones(queryset) if self.value() == "open" else queryset

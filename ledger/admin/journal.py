@@ -4,8 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, Q, QuerySet, TextField, prefetch_related_objects
-from django.db.models.functions import Cast
+from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -14,7 +13,7 @@ from unfold.views import ChangeList
 
 from ledger import evidence
 from ledger.admin.entering import EnteringDesk
-from ledger.admin.filters import AssetFilter, StandingFilter
+from ledger.admin.filters import AssetFilter, PricingFilter, StandingFilter
 from ledger.evidence import Fact
 from ledger.journal import Standing, story_heads
 from ledger.models import Asset, Block, JournalEntry, Posting
@@ -50,10 +49,9 @@ class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
     """One row a story: what was seen, with whether it is validated. What resolved it stands on its page."""
 
     list_display = ["date", "description", "reference", "amounts", "standing", "book"]
-    list_filter = [StandingFilter, AssetFilter, period("effective_at"), "book"]
+    list_filter = [StandingFilter, PricingFilter, AssetFilter, period("effective_at"), "book"]
     list_select_related = ["book"]
-    search_fields = ["description"]
-    search_help_text = "Order, invoice, customer, transaction id"
+    search_help_text = "Entry, order, invoice, customer, transaction id"
     ordering = ["-effective_at", "-id"]
     fields = [
         *("description", "standing", "amounts", "date", "recorded", "book", "rate_used", "references"),
@@ -73,15 +71,6 @@ class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return JournalPage
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[JournalEntry], search_term: str
-    ) -> tuple[QuerySet[JournalEntry], bool]:
-        """Every word must stand in the description or in one of the references."""
-        found = queryset.annotate(references_text=Cast("meta", TextField()))
-        for word in search_term.split():
-            found = found.filter(Q(description__icontains=word) | Q(references_text__icontains=word))
-        return found, False
 
     @display(description="date", ordering="effective_at")
     def date(self, entry: JournalEntry) -> SafeString | str:

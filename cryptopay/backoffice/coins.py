@@ -1,0 +1,148 @@
+"""The coins of *Today*: what lies on our addresses, and what came in day by day; validated beside not yet received.
+
+Each figure is read off rows that are kept small, balances and days, or off an index of what still waits: none of it
+grows with the history.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Collate, TruncDate
+
+from cryptopay.payments.models import Credit, Payment, UnassignedReceipt
+from ledger import spans
+from ledger.models import Account, Asset, Balance, Book, Day
+from ledger.readonly import amount
+from monitor.models import Deposit
+
+SPANS = (14, 30, 90)
+"""Days that a person may choose from; the first unless they do."""
+BOOKS_APART = 4
+"""So many books are shown each for itself; those of a whole installation are summed up."""
+_CUSTODY = "assets:custody:", "assets:custody;"
+"""The branch, and what follows it in bytes."""
+_ARRIVED: tuple[type[Payment | Credit | UnassignedReceipt], ...] = (Payment, Credit, UnassignedReceipt)
+"""Whatever a deposit of ours may be; each waits in the state SEEN."""
+
+_BARS = {"maxBarThickness": 24}
+
+Moved = dict[int, dict[date, list[int]]]
+"""Asset -> day -> validated and not yet received, in base units."""
+
+
+@dataclass(slots=True)
+class Chart:
+    """What came in of one asset; `rows` are the exact figures behind the bars, newest day first."""
+
+    asset: Asset
+    days: list[date]
+    moved: Mapping[date, list[int]]
+    data: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.data = json.dumps({"labels": [f"{day:%-d %b}" for day in self.days], "datasets": self._datasets()})
+
+    @property
+    def rows(self) -> list[tuple[date, list[Any]]]:
+        return [
+            (day, [amount(figure, self.asset) if figure else "" for figure in self.moved[day]])
+            for day in sorted(self.moved, reverse=True)
+        ]
+
+    @property
+    def totals(self) -> list[Any]:
+        return [amount(sum(figures), self.asset) for figures in zip(*self.moved.values(), strict=True)]
+
+    def _datasets(self) -> list[dict[str, Any]]:
+        series = (("Validated", "var(--color-primary-600)"), ("Not yet received", "var(--color-orange-500)"))
+        return [
+            {
+                "label": label,
+                "backgroundColor": colour,
+                "stack": "day",
+                "maxBarThickness": 24,
+                "data": self._bars(column),
+            }
+            for column, (label, colour) in enumerate(series)
+        ]
+
+    def _bars(self, column: int) -> list[int | float]:
+        """Heights, not amounts."""
+        scale = 10**self.asset.decimals
+        return [self.moved[day][column] / scale if day in self.moved else 0 for day in self.days]
+
+
+def balances(books: QuerySet[Book]) -> list[dict[str, Any]]:
+    """An asset a line, and of few books each for itself: validated beside not yet received, as shares of a bar."""
+    named = {book.pk: str(book) for book in books.order_by("pk")[: BOOKS_APART + 1]}
+    apart = ["account__book"] if len(named) <= BOOKS_APART else []
+    sums = Balance.objects.filter(account__in=_custody(books)).order_by().values(*apart, "account__asset")
+    sums = sums.annotate(validated=Sum("posted"), pending=Sum("pending_in")).order_by(*apart, "account__asset")
+    assets = Asset.objects.in_bulk()
+    return [
+        _bar(
+            named.get(row.get("account__book", 0), "All books"),
+            assets[row["account__asset"]],
+            int(row["validated"]),
+            int(row["pending"]),
+        )
+        for row in sums
+    ]
+
+
+def charts(books: QuerySet[Book], days: int) -> list[Chart]:
+    """Of the last days through today (UTC), in order of the assets' codes."""
+    shown = [spans.today() - timedelta(days=back) for back in reversed(range(days))]
+    moved = _moved(books, shown[0])
+    assets = Asset.objects.in_bulk(moved)
+    return [Chart(assets[pk], shown, moved[pk]) for pk in sorted(moved, key=lambda pk: (assets[pk].code, pk))]
+
+
+def days_asked(text: str) -> int:
+    """One of `SPANS`."""
+    return next((span for span in SPANS if str(span) == text), SPANS[0])
+
+
+def _custody(books: QuerySet[Book]) -> QuerySet[Account]:
+    accounts = Account.objects.filter(book__in=books).annotate(branch=Collate("code", "C"))
+    return accounts.filter(branch__gte=_CUSTODY[0], branch__lt=_CUSTODY[1])
+
+
+def _moved(books: QuerySet[Book], since: date) -> Moved:
+    """By the day it was seen what is not yet received, by the day it counts what is validated: as the report has it."""
+    moved: Moved = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    custody = Day.objects.filter(Q(book__in=books, account__in=_custody(books)), day__gte=since)
+    validated = custody.values("account__asset", "day").annotate(net=Sum(F("debit") - F("credit")))
+    _add(moved, 0, validated.values_list("account__asset", "day", "net"))
+    for model in _ARRIVED:
+        waiting = Q(state=Payment.State.SEEN, deposit__state=Deposit.State.SEEN)  # the latter has the index
+        seen = model._default_manager.filter(
+            waiting, book__in=books, seen_at__gte=datetime.combine(since, time.min, UTC)
+        )
+        by_day = seen.annotate(day=TruncDate("seen_at")).values("asset", "day").annotate(waiting=Sum("base_units"))
+        _add(moved, 1, by_day.values_list("asset", "day", "waiting"))
+    return moved
+
+
+def _add(moved: Moved, column: int, rows: Iterable[tuple[Any, ...]]) -> None:
+    for asset, day, base_units in rows:
+        if base_units:
+            moved[asset][day][column] += int(base_units)
+
+
+def _bar(book: str, asset: Asset, validated: int, pending: int) -> dict[str, Any]:
+    whole = max(validated, 0) + pending
+    percent = max(validated, 0) * 100 // whole if whole else 0
+    return {
+        "book": book,
+        "asset": asset,
+        "validated": amount(validated, asset),
+        "pending": amount(pending, asset),
+        "validated_percent": percent,
+        "pending_percent": 100 - percent if pending else 0,
+    }

@@ -1,0 +1,19 @@
+"""Entries that stand in the ledger without a rate: their worth is missing in every report in the book's currency."""
+
+from django.http import HttpRequest
+
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from ledger.models import JournalEntry
+from ledger.periods import unpriced
+
+
+def draw(request: HttpRequest) -> Need:
+    found = unpriced(mine(request, JournalEntry)).select_related("book").order_by("effective_at", "pk")[:SHOWN]
+    rows: list[Row] = [
+        (page(entry), entry.description, entry.book, "no rate was known", age(entry.effective_at)) for entry in found
+    ]
+    empty = "Every entry has its rate."
+    return Need("Entries without a rate", "money_off", empty, rows, listed(JournalEntry, "?pricing=none"))
+
+
+ASKED = Asked(JournalEntry, draw)

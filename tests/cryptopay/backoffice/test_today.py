@@ -1,0 +1,171 @@
+"""*Today*: what it lists, that its figures are the reports', and that it asks little of the database."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+from django.db import connection
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from cryptopay.backoffice import coins
+from cryptopay.backoffice.guides import guide_of
+from cryptopay.merchants.models import User
+from cryptopay.payments.models import Invoice, Payment
+from ledger import chart, clearing, journal, spans
+from ledger.journal import Entry, Leg
+from ledger.models import Account, Book, JournalEntry
+from monitor.models import Cursor
+from reports import receipts
+
+from .conftest import CHAIN, Shop, paid_invoice, registered, unassigned
+
+SignIn = Callable[[User], Client]
+
+
+@pytest.fixture
+def accountant(shops: dict[str, Shop], signed_in: SignIn) -> Client:
+    return signed_in(shops["Bob"].members["accountant"])
+
+
+def _written(shop: Shop, code: str, days_ago: int, *, back: bool = False) -> JournalEntry:
+    """An entry without a rate between custody and that account."""
+    coin = chart.asset("BTC", CHAIN.code, 8)
+    legs = [Leg(chart.find(shop.book.pk, code, coin), 500), Leg(chart.custody(shop.book.pk, coin), 0, 500)]
+    if back:
+        legs = [Leg(leg.account, leg.credit, leg.debit) for leg in legs]
+    at = datetime.combine(spans.today() - timedelta(days=days_ago), time(12), UTC)
+    idem = f"{code} {days_ago} {back}"
+    entry = Entry(
+        book_id=shop.book.pk, idem=idem, legs=legs, effective_at=at, description=f"Moved to {code}", source="test"
+    )
+    return JournalEntry.objects.get(pk=journal.post(entry))
+
+
+def test_the_charts_have_the_figures_of_the_report(shops: dict[str, Shop]) -> None:
+    unassigned(shops["Bob"], "Bob")
+    _written(shops["Bob"], "assets:in transit", 3)
+    for days in coins.SPANS:
+        books = Book.objects.filter(pk=shops["Bob"].book.pk)
+        reported = receipts.totals_by_day(books, since=spans.today() - timedelta(days=days - 1))
+        drawn = {
+            (day, chart.asset.pk): tuple(figures)
+            for chart in coins.charts(books, days)
+            for day, figures in chart.moved.items()
+        }
+        assert drawn == {(day, asset): figures for (day, _, asset), figures in reported.items()}
+        assert len(json.loads(coins.charts(books, days)[0].data)["labels"]) == days
+    assert len(drawn) >= 3  # two assets, and bitcoin on two days
+
+
+def test_unpriced_entries_are_listed_and_lead_to_their_list(shops: dict[str, Shop], accountant: Client) -> None:
+    assert "Every entry has its rate" in accountant.get(reverse("admin:index")).content.decode()
+    moved = _written(shops["Bob"], "assets:in transit", 2)
+    today = accountant.get(reverse("admin:index")).content.decode()
+    assert "Entries without a rate" in today
+    listed = accountant.get(reverse("admin:ledger_journalentry_changelist"), {"pricing": "none"})
+    assert [entry.pk for entry in listed.context["cl"].result_list] == [moved.pk]
+    assert "Moved to assets:in transit" in today
+
+
+def test_clearing_accounts_are_urgent_over_their_days(shops: dict[str, Shop], accountant: Client) -> None:
+    bob = shops["Bob"]
+    _written(bob, "assets:in transit", 9)
+    _written(bob, "assets:in transit", 8, back=True)
+    _written(bob, "assets:in transit", 2)
+    books = Book.objects.filter(pk=bob.book.pk)
+    (young,) = clearing.uncleared(books, limit=8)
+    assert (young.base_units, young.overdue) == (500, False)
+    assert young.since.date() == spans.today() - timedelta(days=2)
+    assert "to be zero within 3 days" in accountant.get(reverse("admin:index")).content.decode()
+    _written(bob, "suspense", 20)
+    assert [each.account.code for each in clearing.uncleared(books, limit=8)] == ["suspense", "assets:in transit"]
+    page = accountant.get(reverse("admin:index")).content.decode()
+    assert "over its 7 days" in page
+    assert 'need urgent" aria-label="To be cleared' in page
+    listed = accountant.get(reverse("admin:ledger_account_changelist"), {"clearing": "open"})
+    assert {account.code for account in listed.context["cl"].result_list} == {"suspense", "assets:in transit"}
+    assert Account.objects.filter(book=bob.book, clears_within_days__isnull=False).count() > 1
+
+
+def test_what_waits_says_how_long_and_why(shops: dict[str, Shop], accountant: Client) -> None:
+    payment = paid_invoice(shops["Bob"], "seen", order_id="Bob-old").payments.get()
+    type(payment).objects.filter(pk=payment.pk).update(seen_at=timezone.now() - timedelta(days=3))
+    page = accountant.get(reverse("admin:index")).content.decode()
+    assert 'need urgent" aria-label="Not yet received' in page
+    assert "3\xa0days" in page
+    assert "0 of 2, " in page
+
+
+@pytest.mark.parametrize("who", ["owner", "root"])
+def test_today_asks_few_questions_however_much_there_is(
+    shops: dict[str, Shop], root: User, signed_in: SignIn, who: str
+) -> None:
+    bob = shops["Bob"]
+    client = signed_in(root if who == "root" else bob.members[who])
+
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(reverse("admin:index"), {"days": "90"}).status_code == 200
+        return len([each for each in asked if not each["sql"].startswith(("SAVEPOINT", "RELEASE", "SET LOCAL"))])
+
+    unassigned(bob, "Bob")
+    _written(bob, "suspense", 20)
+    Cursor.objects.filter(chain_code=CHAIN.code).update(halted_at="2026-11-01T00:00Z", failure="a fork")
+    few = questions()
+    for number in range(10):
+        paid_invoice(bob, ("seen", "confirmed")[number % 2], customer_ref=f"customer-{number}")
+    assert questions() <= few
+    assert few < 40
+
+
+def test_every_empty_list_is_a_guide_and_leads_only_where_one_may_go(
+    root: User, shops: dict[str, Shop], signed_in: SignIn
+) -> None:
+    """Of every model with a page; a new one fails until somebody has said what its list is for."""
+    reader, stranger = signed_in(root), User.objects.create_user("stranger", is_staff=True)
+    for model in registered():
+        guide = guide_of(model)
+        assert guide is not None, f"Nobody has said what the list of {model._meta.label} is for: guides.py"
+        assert guide.stands.endswith("."), model
+        assert guide.empty.endswith((".", ")")), model
+        assert bool(guide.next) >= bool(guide.url_name) == bool(guide.link) == bool(guide.permission), model
+        if guide.url_name:
+            reached = reader.get(guide.way_on(_asked_by(root)))
+            assert reached.status_code == 200, model
+            assert not guide.way_on(_asked_by(stranger)), model
+    empty = reader.get(reverse("admin:monitor_backfill_changelist")).content.decode()
+    for words in ("What will stand here", "Why it is empty", "Nothing had to be read again."):
+        assert words in empty
+
+
+def test_every_question_of_a_list_is_answered(shops: dict[str, Shop], root: User, signed_in: SignIn) -> None:
+    """Not by an error, and not by a list that ignores it: each leaves a mark on the chip and on the query."""
+    client = signed_in(root)
+    for model in registered():
+        guide = guide_of(model)
+        address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        for question in guide.questions if guide else ():
+            answer = client.get(address, question.asked)
+            assert answer.status_code == 200, f"{model} {question.words}"
+            page = answer.context["cl"]
+            assert page.has_active_filters, f"{model} {question.words}"
+            assert str(page.queryset.query) != str(page.root_queryset.query), f"{model} {question.words}"
+            assert f'aria-current="true">{question.words}' in answer.content.decode()
+    paid = paid_invoice(shops["Bob"], "seen", order_id="Bob-old")
+    Payment.objects.filter(invoice=paid).update(seen_at=timezone.now() - timedelta(days=2))
+    Invoice.objects.filter(pk=paid.pk).update(amount=1000)
+    aged = client.get(reverse("admin:payments_payment_changelist"), {"waiting": "day"})
+    large = client.get(reverse("admin:payments_invoice_changelist"), {"size": "1000"})
+    assert [row.invoice_id for row in aged.context["cl"].result_list] == [paid.pk]
+    assert [row.pk for row in large.context["cl"].result_list] == [paid.pk]
+
+
+def _asked_by(user: User) -> HttpRequest:
+    request = RequestFactory().get("/")
+    request.user = user
+    return request
