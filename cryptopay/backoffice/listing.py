@@ -8,7 +8,7 @@ and sort them.
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.core.paginator import Page
 from django.db import connection
 from django.db.models import QuerySet
@@ -73,7 +73,10 @@ def _newest(rows: QuerySet[Any], order: list[str], books: Sequence[int] | None, 
     """The ids of that stretch, merged from as much of each book."""
     each = rows.filter(book=RawSQL('"each"."id"', ())).order_by(*order)[:last]
     names = [name.lstrip("-") for name in order]
-    inner, params = each.values_list("pk", *names).query.sql_with_params()
+    try:
+        inner, params = each.values_list("pk", *names).query.sql_with_params()
+    except EmptyResultSet:  # nothing can fit
+        return []
     heads = ", ".join(f"c{number}" for number in range(len(names)))
     sort = ", ".join(f"c{number}{' DESC' if name[0] == '-' else ''}" for number, name in enumerate(order))
     whose = "ledger_book AS each" if books is None else "unnest(%s::bigint[]) AS each(id)"

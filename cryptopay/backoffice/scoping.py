@@ -188,12 +188,13 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
             return None
         return list(books_where(request, permission_to("view", self.model)).values_list("pk", flat=True))
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
         """With the questions that people ask of the list and, where it is empty, what it is for."""
-        guide = guide_of(self.model)
-        context: dict[str, Any] = {"guide": guide, "questions": guide.chips(request) if guide else []}
-        context["guide_link"] = guide.way_on(request) if guide else ""
-        return super().changelist_view(request, context | (extra_context or {}))
+        shown: Any = super().get_changelist_instance(request)
+        shown.guide = guide_of(self.model)
+        shown.questions = shown.guide.chips(request) if shown.guide else []
+        shown.way_on = shown.guide.way_on(request) if shown.guide else ""
+        return shown
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_open(request) and super().has_module_permission(request)

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import changes, feequeues, pricing, reporting
+from cryptopay.backoffice import changes, feequeues, handbook, pricing, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
 from cryptopay.backoffice.searching import page as searching
 from cryptopay.merchants import second_factor
@@ -54,6 +54,8 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
         return [
             path("changes/", self.admin_view(changes.page), name="changes"),
             path("fee-queues/", self.admin_view(feequeues.page), name="fee_queues"),
+            path("handbook/<slug:name>/", self.admin_view(handbook.page), name="handbook"),
+            path("handbook/images/<slug:name>.png", self.admin_view(handbook.picture), name="handbook_picture"),
             path("rates/", self.admin_view(pricing.page), name="rates_now"),
             path("rates/sources/<slug:name>/", self.admin_view(pricing.leave_out), name="rate_source"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
@@ -65,8 +67,8 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
         return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def extra_context(self, context: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
-        """The theme would write its colours into the page; ours stand in `style.css`."""
-        return {**context, "colors": None}
+        """The theme would write its colours into the page; ours stand in `style.css`. Every page has its chapter."""
+        return {**context, "colors": None, "help_link": handbook.chapter(request)}
 
     def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
         checked: Callable[..., HttpResponse] = csp_update(THEME_POLICY)(super().admin_view(view, cacheable))

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from cryptopay.merchants import api_keys, onboarding, payment_page, second_factor
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
+from cryptopay.merchants.permissions import scopes_given_by
 from cryptopay.merchants.secrecy import shown_once
 from ledger.readonly import ReadOnlyAdmin, label, moment, table
 
@@ -168,6 +169,17 @@ class NewKeyForm(forms.ModelForm[ApiKey]):
         model = ApiKey
         fields = ["merchant", "label", "live", "scopes", "expires_at"]
 
+    maker: User
+    """Who asks; the page says it."""
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            beyond = set(said["scopes"]) - set(scopes_given_by(self.maker, said["merchant"]))
+            if beyond:
+                self.add_error("scopes", f"Only an accountant or the owner gives {', '.join(sorted(beyond))}.")
+        return said
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
@@ -186,7 +198,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:
         if obj is None:
-            options["form"] = NewKeyForm
+            options["form"] = type("NewKeyForm", (NewKeyForm,), {"maker": request.user})
         return super().get_form(request, obj, change=change, **options)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from cryptopay.merchants.errors import ApiKeyEnded, ExpiryRefused, ScopeExceeded, ScopeRefused
 from cryptopay.merchants.models import ApiKey, Merchant, User
+from cryptopay.merchants.permissions import scopes_given_by
 from ledger import tenancy
 from ledger.models import Book
 
@@ -44,8 +45,13 @@ def create(
 ) -> tuple[ApiKey, str]:
     """The key and its text, `sk_test_...` or `sk_live_...`, which reads and writes the test or the live book alone.
 
-    `made_by` a person or `made_with` another key, for the record. Raises `ScopeRefused`.
+    `made_by` a person or `made_with` another key, for the record. Raises `ScopeRefused`, and `ScopeExceeded` where a
+    person would give what they may not do themselves.
     """
+    known = _checked(scopes)
+    beyond = set(known) - set(scopes_given_by(made_by, merchant)) if made_by else set()
+    if beyond:
+        raise ScopeExceeded(f"Your role does not write into the books: {', '.join(sorted(beyond))}.", "/scopes")
     text = f"sk_{'live' if live else 'test'}_{secrets.token_hex(_SECRET_BYTES)}"
     key = ApiKey.objects.create(
         merchant=merchant,
@@ -53,7 +59,7 @@ def create(
         label=label,
         hint=f"{text[:8]}…{text[-4:]}",
         secret_hash=_hash(text),
-        scopes=_checked(scopes),
+        scopes=known,
         live=live,
         expires_at=expires_at,
         made_by=made_by,

@@ -26,7 +26,7 @@ class ApiKeyEnded(MerchantsError):
 
 
 class ScopeExceeded(MerchantsError):
-    """A program gives no right that its own key lacks, and ends no key that has more."""
+    """A program gives no right that its own key lacks, and ends no key that has more; a person none they lack."""
 
     code = "scope_exceeded"
 

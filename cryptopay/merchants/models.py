@@ -1,5 +1,6 @@
 """Who: people, merchants with their books, API keys, customers."""
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -187,6 +188,25 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         indexes = [models.Index(fields=["book", "-id"], name="api_key_of_book")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="key_within_its_makers_role",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func="""
+                    IF NEW.made_by_id IS NOT NULL
+                        AND jsonb_exists_any(NEW.scopes, ARRAY['ledger:write', 'invoices:mark', 'rates:write'])
+                        AND NOT EXISTS (SELECT 1 FROM merchants_user WHERE id = NEW.made_by_id AND is_superuser)
+                        AND NOT EXISTS (
+                            SELECT 1 FROM merchants_membership WHERE merchant_id = NEW.merchant_id
+                                AND user_id = NEW.made_by_id AND role IN ('owner', 'accountant'))
+                    THEN
+                        RAISE EXCEPTION 'who may not write into the books makes no key that does';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.label} ({self.hint})"

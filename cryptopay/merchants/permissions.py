@@ -13,7 +13,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
 
-from cryptopay.merchants.models import Membership, Merchant, User
+from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from ledger.models import Book
 
 _Role = Membership.Role
@@ -64,6 +64,21 @@ GRANTS[_Role.OWNER] = frozenset().union(*GRANTS.values())
 
 DECIDING = frozenset({_Role.OWNER, _Role.ACCOUNTANT, _Role.APPROVER})
 """Roles that may be the second of two people over money."""
+
+
+SCOPES_OF_MONEY = {
+    ApiKey.Scope.LEDGER_WRITE: "ledger.add_proposal",
+    ApiKey.Scope.INVOICES_MARK: "payments.mark_invoice",
+    ApiKey.Scope.RATES_WRITE: "ledger.add_rate",
+}
+"""What writes into the books, and the permission it takes: nobody makes a program do what they may not do themselves.
+The database holds whoever makes a key to it, too (`key_within_its_makers_role`)."""
+
+
+def scopes_given_by(user: User, merchant: Merchant) -> list[str]:
+    """The scopes of a key that this person may make there."""
+    lacking = {scope for scope, name in SCOPES_OF_MONEY.items() if not user.has_perm(name, merchant)}
+    return [scope for scope in ApiKey.Scope.values if scope not in lacking]
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[str]:

@@ -139,6 +139,10 @@ def _invoices_wide(term: Term, books: Books) -> list[Q]:
     return [*ways, Q(payments__deposit__in=_deposits_of(term, books))] if term.txids else ways
 
 
+def _customer_addresses_wide(term: Term, books: Books) -> list[Q]:
+    return [Q(customer__in=_of_a_customer(term, books))]
+
+
 def _payments_wide(term: Term, books: Books) -> list[Q]:
     invoices = Invoice.objects.filter(book__in=books)
     ways = [
@@ -197,7 +201,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("Invoices", "receipt_long", Invoice, _invoices, wide=_invoices_wide),
     Kind("Payments", "payments", Payment, _payments, wide=_payments_wide),
     Kind("Customers", "person", Customer, _customers, wide=_customers_wide),
-    Kind("Customers' addresses", "contact_page", CustomerAddress, _customer_addresses),
+    Kind("Customers' addresses", "contact_page", CustomerAddress, _customer_addresses, wide=_customer_addresses_wide),
     Kind("Unassigned", "help", UnassignedReceipt, _unassigned, wide=_unassigned_wide),
     Kind("Watches", "visibility", Watch, _watches, wide=_watches_wide),
     Kind("Accounts", "account_balance", Account, _accounts),

@@ -5,7 +5,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ledger", "0005_entries_without_a_rate"),
         ("merchants", "0007_team_and_changes_kept"),
         ("payments", "0010_changes_of_terms_kept"),
     ]
