@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("merchants", "0007_team_and_changes_kept"),
-        ("payments", "0010_changes_of_terms_kept"),
+        ("payments", "0011_fewer_indexes"),
     ]
 
     operations = [
