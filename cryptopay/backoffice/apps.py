@@ -7,10 +7,12 @@ class BackofficeConfig(AppConfig):
     verbose_name = "Back office"
 
     def ready(self) -> None:
+        from cryptopay.backoffice import awaited
         from cryptopay.backoffice.evidence import tell
-        from ledger import evidence
+        from ledger import evidence, waiting
 
         evidence.register(tell)
+        waiting.register(awaited.tell)
 
 
 class BackofficeAdminConfig(AdminConfig):

@@ -14,11 +14,10 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Collate, TruncDate
 
-from cryptopay.payments.models import Credit, Payment, UnassignedReceipt
+from cryptopay.backoffice.awaited import ARRIVED, SEEN
 from ledger import spans
 from ledger.models import Account, Asset, Balance, Book, Day
 from ledger.readonly import amount
-from monitor.models import Deposit
 
 SPANS = (14, 30, 90)
 """Days that a person may choose from; the first unless they do."""
@@ -26,8 +25,6 @@ BOOKS_APART = 4
 """So many books are shown each for itself; those of a whole installation are summed up."""
 _CUSTODY = "assets:custody:", "assets:custody;"
 """The branch, and what follows it in bytes."""
-_ARRIVED: tuple[type[Payment | Credit | UnassignedReceipt], ...] = (Payment, Credit, UnassignedReceipt)
-"""Whatever a deposit of ours may be; each waits in the state SEEN."""
 
 _BARS = {"maxBarThickness": 24}
 
@@ -119,11 +116,9 @@ def _moved(books: QuerySet[Book], since: date) -> Moved:
     custody = Day.objects.filter(Q(book__in=books, account__in=_custody(books)), day__gte=since)
     validated = custody.values("account__asset", "day").annotate(net=Sum(F("debit") - F("credit")))
     _add(moved, 0, validated.values_list("account__asset", "day", "net"))
-    for model in _ARRIVED:
-        waiting = Q(state=Payment.State.SEEN, deposit__state=Deposit.State.SEEN)  # the latter has the index
-        seen = model._default_manager.filter(
-            waiting, book__in=books, seen_at__gte=datetime.combine(since, time.min, UTC)
-        )
+    begin = datetime.combine(since, time.min, UTC)
+    for model in ARRIVED:
+        seen = model._default_manager.filter(SEEN, book__in=books, seen_at__gte=begin)
         by_day = seen.annotate(day=TruncDate("seen_at")).values("asset", "day").annotate(waiting=Sum("base_units"))
         _add(moved, 1, by_day.values_list("asset", "day", "waiting"))
     return moved

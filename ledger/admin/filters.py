@@ -7,10 +7,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from ledger import clearing, periods
+from ledger import clearing, periods, waiting
 from ledger.journal import Standing
 from ledger.models import Account, Asset, JournalEntry, Posting
 
+Kind = JournalEntry.Kind
 ROOTS = ["assets:", "liabilities:", "equity:", "income:", "expense:"]
 
 
@@ -22,7 +23,17 @@ class StandingFilter(admin.SimpleListFilter):
         return list(Standing.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(standing=self.value()) if self.value() else queryset
+        """What is rare is looked for where it is told, and not in the whole journal."""
+        match self.value():
+            case Standing.UNCONFIRMED:
+                return waiting.unconfirmed(queryset)
+            case Standing.DROPPED | Standing.REVERSED as taken_back:
+                kind = Kind.VOID if taken_back == Standing.DROPPED else Kind.REVERSE
+                heads = JournalEntry.objects.filter(kind=kind).values(head=Coalesce("ref__ref", "ref"))
+                return queryset.filter(pk__in=heads)
+            case Standing.VALIDATED:
+                return queryset.filter(standing=Standing.VALIDATED)
+        return queryset
 
 
 class AssetFilter(admin.SimpleListFilter):

@@ -85,6 +85,7 @@ class JournalEntry(AppendOnly):
             models.Index(fields=["book", "source", "recorded_at", "id"], name="entry_of_source"),
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
+            models.Index(fields=["book", "id"], condition=Q(kind__in=[4, 5]), name="entry_taking_back"),
             models.Index(  # what waits for a price: few
                 fields=["book", "effective_at", "id"],
                 condition=Q(rate=None, kind__in=[1, 3]),

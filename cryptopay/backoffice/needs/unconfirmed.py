@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.http import HttpRequest
 from django.utils import timezone
 
+from cryptopay.backoffice.awaited import SEEN
 from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
 from cryptopay.payments.models import Payment
 from cryptopay.payments.status import PaymentState, payment_states
@@ -17,7 +18,7 @@ AGED = timedelta(days=1)
 
 
 def draw(request: HttpRequest) -> Need:
-    waiting = mine(request, Payment).filter(state=Payment.State.SEEN).order_by("pk")
+    waiting = mine(request, Payment).filter(SEEN).order_by("pk")
     payments = list(waiting.select_related("deposit", "asset", "invoice")[:SHOWN])
     rows: list[Row] = [
         (page(each), each.invoice, amount(each.base_units, each.asset), why(state), age(each.seen_at))
