@@ -1,5 +1,5 @@
 """Every list asks few questions, and none that reads a table through: PostgreSQL is told that the tables hold a million
-rows, and says how it would answer. `make bench PARTS=admin` measures with as many rows in truth.
+rows, and says how it would answer.
 """
 
 import json
