@@ -16,7 +16,8 @@ _JUDGE = """(rules) => axe
   .then((judged) => judged.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`))"""
 
 
-def _judged(page: Page, *rules: str) -> list[str]:
+def judged(page: Page, *rules: str) -> list[str]:
+    """What axe-core, by these rules or all of its own, has to say of the page that it was loaded into."""
     found: list[str] = page.evaluate(_JUDGE, list(rules))
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append("It overflows sideways.")
@@ -42,13 +43,13 @@ def test_axe_core_finds_nothing_in_any_state(browser: Browser, live_server: Live
             page.goto(f"{live_server.url}/{address}?lang={language}")
             page.evaluate(axe)
             look = f"{name}-{size['width']}-{language}"
-            found[f"{look}-{scheme}"] = _judged(page)
+            found[f"{look}-{scheme}"] = judged(page)
             keep(page, f"{look}-{scheme}")
             page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
-            found[f"{look}-{other}"] = _judged(page, "color-contrast")
+            found[f"{look}-{other}"] = judged(page, "color-contrast")
             keep(page, f"{look}-{other}")
     page.evaluate("document.documentElement.removeAttribute('lang')")
-    assert _judged(page)[0].startswith("html-has-lang"), "it would say so if there were anything"
+    assert judged(page)[0].startswith("html-has-lang"), "it would say so if there were anything"
     context.close()
     assert {look: words for look, words in found.items() if words} == {}
     assert complaints == []
