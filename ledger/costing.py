@@ -58,14 +58,14 @@ class OpenLot:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A part of a lot that left, with its cost and what it was worth."""
+    """A part of a lot that left, with its cost and what it was worth; None: it became a part of a heap."""
 
     lot: OpenLot
     entry: int
     at: datetime
     quantity: int
     cost: int
-    value: int
+    value: int | None
 
 
 class Shelf(Protocol):
@@ -105,7 +105,7 @@ class Pool:
         """From this movement on: what lies in lots is one heap."""
         while (lot := self._oldest()) is not None:
             cost = lot.left_cost
-            self._record(Take(lot, move.entry, move.at, lot.left_quantity, cost, cost), 0, 0)
+            self._record(Take(lot, move.entry, move.at, lot.left_quantity, cost, None), 0, 0)
         self.counting = Counting.AVERAGE
         self._put_back()
 

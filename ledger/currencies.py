@@ -11,6 +11,7 @@ FIAT_DECIMALS = {
     "USD": 2, "ZAR": 2,
 }  # fmt: skip
 """Fiat currencies and their minor units, by ISO 4217."""
+_USUAL_DECIMALS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Fiat:
 
     @property
     def decimals(self) -> int:
-        return FIAT_DECIMALS[self.code]
+        return FIAT_DECIMALS.get(self.code, _USUAL_DECIMALS)
 
 
 def money_of(book: Book) -> Asset:
@@ -29,4 +30,4 @@ def money_of(book: Book) -> Asset:
 
     Of no chain, its contract the currency's code: no token that calls itself EUR is it.
     """
-    return chart.asset(book.currency, "", FIAT_DECIMALS.get(book.currency, 2), book.currency)
+    return chart.asset(book.currency, "", Fiat(book.currency).decimals, book.currency)

@@ -2,6 +2,7 @@
 
     derive(book)               count what was written since, or written earlier than was counted; then post the gains
     derive_all()               every book's, where something waits
+    is_as_counted_anew(book)   whether the journal gives what is kept
     up_to_date(book, day)      derive, and say whether all is counted through that day (UTC)
     unpriced(book, day)        entries nobody has priced: their pools wait for it
     positions(book, day)       what each pool held and its cost, by the end of a day
@@ -96,6 +97,26 @@ _LOOKED = """
     SELECT %(book)s, w.node, CASE w.node WHEN ledger_node() THEN %(xmin)s::xid8 ELSE '18446744073709551615' END, %(day)s
     FROM writer w WHERE w.node IS NOT NULL
     ON CONFLICT (book_id, node) DO UPDATE SET upto_xid = excluded.upto_xid, looked_on = excluded.looked_on
+"""
+# A sum of hashes needs no order and no memory.
+_FINGERPRINT = """
+    SELECT string_agg(concat_ws(' ', part, found, hash), ', ' ORDER BY part) FROM (
+        SELECT 'movements' AS part, count(*) AS found, sum(hashtextextended(concat_ws(',', asset_id, account_id,
+               entry_id, moved_at, quantity, value, cost, gain, quantity_after, cost_after), 0)) AS hash
+        FROM ledger_movement WHERE book_id = %(book)s
+        UNION ALL
+        SELECT 'lots', count(*), sum(hashtextextended(concat_ws(',', asset_id, entry_id, acquired_at, opened_at,
+               quantity, cost, left_quantity, left_cost), 0))
+        FROM ledger_lot WHERE book_id = %(book)s
+        UNION ALL
+        SELECT 'takings', count(*), sum(hashtextextended(concat_ws(',', t.asset_id, l.entry_id, l.acquired_at,
+               t.entry_id, t.moved_at, t.quantity, t.cost, t.value), 0))
+        FROM ledger_taking t JOIN ledger_lot l ON l.book_id = t.book_id AND l.id = t.lot_id
+        WHERE t.book_id = %(book)s
+        UNION ALL
+        SELECT 'gains', count(*), sum(hashtextextended(concat_ws(',', asset_id, held, day, movement_id, gain), 0))
+        FROM ledger_postedgain WHERE book_id = %(book)s
+    ) parts
 """
 _UNPRICED = """
     SELECT e.id, p.asset_id, sum(p.debit)
@@ -215,6 +236,23 @@ def count_anew(book: Book) -> None:
         for table in ("taking", "lot", "movement", "waitingpool", "valuedupto"):
             sql.execute(f"DELETE FROM ledger_{table} WHERE book_id = %s", [book.pk])  # noqa: S608 - our own names
         derive(book)
+
+
+def fingerprint(book: Book) -> str:
+    """The same whenever the same was counted, whatever numbers the rows have."""
+    with connection.cursor() as sql:
+        sql.execute(_FINGERPRINT, {"book": book.pk})
+        return str(sql.fetchone()[0])
+
+
+def is_as_counted_anew(book: Book) -> bool:
+    """Whether the journal gives what is kept, and what was posted; leaves all as it was."""
+    kept = fingerprint(book)
+    with transaction.atomic():
+        count_anew(book)
+        same = fingerprint(book) == kept
+        transaction.set_rollback(True)
+    return same
 
 
 def up_to_date(book: Book, day: date) -> bool:

@@ -1,6 +1,7 @@
 """Prices by hand: what one coin was worth in an entry, said by a person, with a reason.
 
     price(entry, asset, price, ...)    kept at once, or proposed to a second person
+    assets_of(entry)                 what there is to price in it
     choose_method(book, method, ...)   how the cost of what leaves is counted from a day on
 
 An entry without a rate may be priced, and one that was written by hand, whatever its rate: an opening balance carries
@@ -11,7 +12,7 @@ from datetime import UTC, date
 from decimal import Decimal, localcontext
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from ledger import asking, periods, rates
 from ledger.errors import EntryPriced, PeriodClosed, UnknownAccount
@@ -61,6 +62,13 @@ def write_price(proposal: Proposal, by: str) -> None:
         approved_by=by,
         proposal=proposal,
     )
+
+
+def assets_of(entry: JournalEntry) -> QuerySet[Asset]:
+    """The coins it moved: all but the book's own currency."""
+    legs = Posting.objects.filter(book_id=entry.book_id, entry=entry, layer=Posting.Layer.POSTED)
+    coins = Asset.objects.filter(pk__in=legs.values("asset"))
+    return coins.exclude(chain="", contract=entry.book.currency).order_by("code", "pk")
 
 
 def choose_method(book: Book, method: CostMethod.Method, from_day: date, *, reason: str, by: str) -> CostMethod:

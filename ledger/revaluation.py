@@ -94,7 +94,7 @@ def unrealised(book: Book, day: date) -> list[Unrealised]:
     prices = closing_rates(book, {asset for asset, _ in held}, day)
     scale = money_of(book).decimals
     return [
-        Unrealised(asset, is_held, quantity, cost, _worth(quantity, asset, prices[asset.pk], scale), prices[asset.pk])
+        Unrealised(asset, is_held, quantity, cost, worth(quantity, asset, prices[asset.pk], scale), prices[asset.pk])
         for (asset, is_held), (quantity, cost) in sorted(held.items(), key=lambda one: (one[0][0].pk, not one[0][1]))
     ]
 
@@ -107,13 +107,22 @@ def is_current(book: Book, day: date) -> bool:
 
 def closing_rates(book: Book, assets: set[Asset], day: date) -> dict[int, Rate]:
     """The newest of that day, by asset; or what was set by hand until then. Raises `ClosingRatesMissing`."""
-    end = gains.last_moment(day)
-    pairs = sorted({Pair(asset.code, book.currency) for asset in assets})
-    found = rates.in_line(book.pk, pairs, end - rates.CLOCK_SKEW)
-    missing = [pair for pair in pairs if pair not in found or not _closes(found[pair], end)]
+    found = rates_of_day(book, assets, day)
+    missing = sorted({Pair(asset.code, book.currency) for asset in assets if asset.pk not in found})
     if missing:
         raise ClosingRatesMissing(day, missing)
-    return {asset.pk: found[Pair(asset.code, book.currency)] for asset in assets}
+    return found
+
+
+def rates_of_day(book: Book, assets: set[Asset], day: date) -> dict[int, Rate]:
+    """The same, as far as they are known."""
+    end = gains.last_moment(day)
+    pairs = sorted({Pair(asset.code, book.currency) for asset in assets})
+    found = {
+        pair: rate for pair, rate in rates.in_line(book.pk, pairs, end - rates.CLOCK_SKEW).items() if _closes(rate, end)
+    }
+    of_assets = {asset.pk: found.get(Pair(asset.code, book.currency)) for asset in assets}
+    return {asset: rate for asset, rate in of_assets.items() if rate is not None}
 
 
 def _closes(rate: Rate, end: datetime) -> bool:
@@ -192,8 +201,8 @@ def _posted(book: Book, day: date) -> dict[_Key, _Posted]:
     return posted
 
 
-def _worth(quantity: int, asset: Asset, rate: Rate, decimals: int) -> int:
-    """In minor units, half away from zero."""
+def worth(quantity: int, asset: Asset, rate: Rate, decimals: int) -> int:
+    """So many base units in minor units of the rate's currency, half away from zero."""
     with localcontext(prec=_EXACT_DIGITS):
         value = Decimal(quantity) * rate.price
         return int(value.scaleb(decimals - asset.decimals).quantize(Decimal(1), ROUND_HALF_UP))

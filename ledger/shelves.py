@@ -26,7 +26,7 @@ _TAKEN_BY = """
     SELECT t.quantity, t.cost, t.value, t.moved_at, l.id, l.entry_id, l.acquired_at, l.opened_at,
            l.quantity, l.cost, l.left_quantity, l.left_cost
     FROM ledger_taking t JOIN ledger_lot l ON l.book_id = t.book_id AND l.id = t.lot_id
-    WHERE t.book_id = %s AND t.asset_id = %s AND t.entry_id = %s ORDER BY t.id
+    WHERE t.book_id = %s AND t.asset_id = %s AND t.entry_id = %s AND t.value IS NOT NULL ORDER BY t.id
 """
 _MOVED_BY = """
     SELECT quantity, cost FROM ledger_movement
@@ -189,7 +189,7 @@ class StoredShelf:
         return Taking(
             book_id=self.book.pk,
             asset_id=self.asset.pk,
-            lot_id=take.lot.pk,
+            lot_id=take.lot.pk,  # type: ignore[misc]  # it is stored by now
             entry_id=take.entry,
             moved_at=take.at,
             quantity=take.quantity,

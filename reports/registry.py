@@ -14,10 +14,12 @@ from reports import (
     general_ledger,
     income_statement,
     journal,
+    realised_gains,
     receipts,
     settlement_summary,
     tax_lines,
     trial_balance,
+    unrealised_gains,
 )
 from reports.report import Report
 
@@ -35,6 +37,8 @@ REPORTS: Mapping[str, Report] = {
         balance_sheet.REPORT,
         income_statement.REPORT,
         accounting_journal.REPORT,
+        realised_gains.REPORT,
+        unrealised_gains.REPORT,
         tax_lines.REPORT,
         carf.REPORT,
     )

@@ -152,6 +152,8 @@ def _enter(request: HttpRequest, book: Book, read: list[Leg], said: dict[str, An
 def reversible(head: JournalEntry) -> JournalEntry | None:
     """The entry of a story that a reversal would take back; None where nothing is posted, or it is taken back."""
     kinds = JournalEntry.Kind
+    if head.source in manual.DERIVED:
+        return None
     steps = JournalEntry.objects.filter(book=head.book_id).select_related("book")
     followed = list(steps.filter(ref=head.pk)) + list(steps.filter(ref__ref=head.pk))
     if any(step.kind == kinds.REVERSE for step in followed):

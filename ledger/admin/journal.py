@@ -14,6 +14,7 @@ from unfold.views import ChangeList
 from ledger import evidence
 from ledger.admin.entering import EnteringDesk
 from ledger.admin.filters import AssetFilter, PricingFilter, StandingFilter
+from ledger.admin.pricing import PricingDesk, said
 from ledger.evidence import Fact
 from ledger.journal import Standing, story_heads
 from ledger.models import Asset, Block, JournalEntry, Posting
@@ -45,9 +46,10 @@ class JournalPage(ChangeList):
 
 
 @admin.register(JournalEntry)
-class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
+class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
     """One row a story: what was seen, with whether it is validated. What resolved it stands on its page."""
 
+    actions_detail = [*EnteringDesk.actions_detail, "price_page"]
     list_display = ["date", "description", "reference", "amounts", "standing", "book"]
     list_filter = [StandingFilter, PricingFilter, AssetFilter, period("effective_at"), "book"]
     list_select_related = ["book"]
@@ -100,6 +102,8 @@ class JournalEntryAdmin(EnteringDesk, ReadOnlyAdmin):
 
     @display(description="rate")
     def rate_used(self, entry: JournalEntry) -> SafeString | str:
+        if prices := [price for step in self._story(entry) for price in said(step)]:
+            return prices[0]
         rates = [step.rate for step in self._story(entry) if step.rate]
         if not rates:
             return "Not priced"

@@ -142,8 +142,8 @@ def state_label(proposal: Proposal) -> SafeString:
 def drawn(proposal: Proposal) -> dict[str, Any]:
     """What the page is drawn from."""
     asked, decision = proposal.contents, getattr(proposal, "decision", None)
-    entry = _reversed_entry(proposal)
-    legs = _mirrored(entry) if entry else _asked_legs(proposal)
+    entry = _entry_concerned(proposal)
+    legs = _mirrored(entry) if entry and proposal.kind == Proposal.Kind.REVERSAL else _asked_legs(proposal)
     return {
         "title": title(proposal),
         "proposal": proposal,
@@ -162,8 +162,9 @@ def drawn(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _reversed_entry(proposal: Proposal) -> JournalEntry | None:
-    if proposal.kind != Proposal.Kind.REVERSAL:
+def _entry_concerned(proposal: Proposal) -> JournalEntry | None:
+    """That it would reverse, or price."""
+    if proposal.kind not in (Proposal.Kind.REVERSAL, Proposal.Kind.PRICE):
         return None
     return JournalEntry.objects.filter(book=proposal.book_id, pk=proposal.contents["entry"]).first()
 

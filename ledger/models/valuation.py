@@ -203,7 +203,8 @@ class Taking(models.Model):
     moved_at = models.DateTimeField()
     quantity = BaseUnitsField()
     cost = BaseUnitsField()
-    value = BaseUnitsField()
+    value = BaseUnitsField(null=True)  # type: ignore[misc]
+    """Null: it did not leave; when the average began, lots became one heap."""
 
     objects: ClassVar[models.Manager["Taking"]] = models.Manager()
 

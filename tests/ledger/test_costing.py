@@ -26,7 +26,7 @@ class Lists:
         return [lot for lot in self.lots if lot.entry == entry and lot.left_quantity]
 
     def taken_by(self, entry: int) -> Sequence[Take]:
-        return [take for take in self.takes if take.entry == entry]
+        return [take for take in self.takes if take.entry == entry and take.value is not None]
 
     def moved_by(self, entry: int) -> tuple[int, int] | None:
         return self.moves.get(entry)

@@ -1,11 +1,15 @@
 """Lots, gains and revaluation follow from the journal, in whatever order it was written."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from ledger import balances, chart, journal, lots, revaluation
 from ledger.currencies import money_of
@@ -16,12 +20,10 @@ from ledger.models import (
     CostMethod,
     EntryPrice,
     JournalEntry,
-    Lot,
     Movement,
     PeriodChange,
     PostedGain,
     Rate,
-    Taking,
 )
 from tests.ledger.conftest import Shop
 
@@ -91,22 +93,10 @@ class Books:
         accounts = Account.objects.filter(book=self.shop.book, code__startswith=code, asset=money_of(self.shop.book))
         return sum(balances.balance(account).posted for account in accounts)
 
-    def rows(self) -> Sequence[object]:
-        """All that was counted, without the numbers of the rows."""
-        book = self.shop.book
-        moves = Movement.objects.filter(book=book).order_by("asset", "account", "moved_at", "entry")
-        taken = Taking.objects.filter(book=book).order_by("moved_at", "entry", "lot__acquired_at", "lot__entry")
-        opened = Lot.objects.filter(book=book).order_by("acquired_at", "opened_at", "entry", "id")
-        return [
-            list(moves.values_list("entry", "account", "quantity", "value", "cost", "gain", "cost_after")),
-            list(opened.values_list("entry", "acquired_at", "quantity", "cost", "left_quantity", "left_cost")),
-            list(taken.values_list("lot__entry", "entry", "quantity", "cost", "value")),
-        ]
-
     def are_the_same_counted_anew(self) -> bool:
-        before, posted = self.rows(), PostedGain.objects.count()
+        before = lots.fingerprint(self.shop.book)
         lots.count_anew(self.shop.book)
-        return self.rows() == before and PostedGain.objects.count() == posted
+        return lots.fingerprint(self.shop.book) == before and lots.is_as_counted_anew(self.shop.book)
 
 
 @pytest.fixture
@@ -307,3 +297,67 @@ def test_values_of_many_legs_are_the_value_of_the_entry(books: Books) -> None:
     books.derive()
     movement = Movement.objects.get(book=books.shop.book, account=None, quantity=-3 * units)
     assert (movement.value, movement.cost) == (-100_00, -100_00)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE ledger_movement SET cost = cost + 1, gain = gain + 1 WHERE quantity < 0 AND account_id IS NULL",
+        "UPDATE ledger_lot SET left_cost = left_cost - 1 WHERE left_quantity <> 0",
+        "UPDATE ledger_taking SET value = value + 1",
+        "DELETE FROM ledger_movement WHERE account_id IS NULL AND quantity < 0",
+        "UPDATE ledger_lot SET acquired_at = acquired_at - interval '1 day'",
+    ],
+)
+def test_what_was_changed_behind_the_ledgers_back_is_found(books: Books, damage: str) -> None:
+    books.bought(100, 10_000, 1)
+    books.bought(100, 20_000, 2)
+    books.sold(150, 30_000, 3)
+    books.derive()
+    assert lots.is_as_counted_anew(books.shop.book)
+    with connection.cursor() as sql:
+        sql.execute(damage)
+    assert not lots.is_as_counted_anew(books.shop.book)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_finds_it_and_counts_anew(books: Books) -> None:
+    books.bought(100, 10_000, 1)
+    books.sold(50, 30_000, 3)
+    call_command("value_books", stdout=StringIO())
+    call_command("value_books", check=True, stdout=StringIO())
+    Movement.objects.filter(book=books.shop.book, account=None).update(cost_after=7)
+    with pytest.raises(CommandError, match="not what the journal gives: Alice"):
+        call_command("value_books", check=True)
+    call_command("value_books", anew=True, stdout=StringIO())
+    call_command("value_books", check=True, stdout=StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_commits_late_does_not_slip_under(books: Books) -> None:
+    """Written before, with an earlier date, and committed after what was counted."""
+    books.bought(100, 20_000, 2)
+    vault = chart.add_account(books.shop.book.pk, "assets:vault", "Vault", books.shop.coin)
+    gift = chart.add_account(books.shop.book.pk, "equity:gift", "Gift", books.shop.coin)
+    late = threading.Event(), threading.Event()
+
+    def write_slowly() -> None:
+        try:
+            with transaction.atomic():
+                books.entry(vault, gift, 100, 5_000, 1)  # no account that others write to meanwhile: they would wait
+                late[0].set()
+                assert late[1].wait(60)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    assert late[0].wait(60)
+    books.sold(100, 30_000, 5)
+    lots.derive_all()
+    assert books.posted("income:gains realised") == 10_000_00
+    late[1].set()
+    writer.join()
+    assert lots.derive_all() == 1
+    assert books.posted("income:gains realised") == 25_000_00
+    assert books.are_the_same_counted_anew()
