@@ -165,7 +165,7 @@ def verified_many(addresses: Iterable[Address]) -> dict[int, str]:
     by_key: dict[int, list[Address]] = defaultdict(list)
     for address in addresses:
         by_key[address.master_key_id].append(address)
-    master_keys = MasterKey.objects.in_bulk(by_key)
+    master_keys = {row.pk: row for row in MasterKey.objects.filter(pk__in=list(by_key)).order_by()}
     shown: dict[int, str] = {}
     alarms: list[AddressAlarm] = []
     for master_key_id, of_one_key in by_key.items():

@@ -6,6 +6,7 @@ database.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -74,21 +75,31 @@ def join(rows: Iterable[models.Model], name: str, model: type[_M], known: Mappin
 def insert(rows: Sequence[models.Model]) -> None:
     """Store new rows of one model, and give them their keys.
 
-    What the database has a default for may be left to it, in all of them or in none.
+    What the database has a default for may be left to it, in all of them or in none; they are given that, too.
     """
     if not rows:
         return
-    meta = rows[0]._meta
-    fields = [field for field in meta.concrete_fields if not _left_to_the_database(rows[0], field)]
-    stored = _run(
+    model = type(rows[0])
+    fields = [field for field in model._meta.concrete_fields if not _left_to_the_database(rows[0], field)]
+    statement, given = _insertion(model, tuple(fields))
+    stored = _run(statement, [_values(field, rows, adding=True) for field in fields])
+    for row, values in zip(rows, stored, strict=True):
+        for name, value in zip(given, values, strict=True):
+            setattr(row, name, value)
+        row._state.adding, row._state.db = False, connection.alias
+
+
+@cache
+def _insertion(model: type[models.Model], fields: tuple[_Field, ...]) -> tuple[str, list[str]]:
+    """The statement, and the names of what it answers."""
+    meta = model._meta
+    given = [field for field in meta.concrete_fields if field.primary_key or field not in fields]
+    statement = (
         f"INSERT INTO {_quoted(meta.db_table)} ({_names(fields)})"  # noqa: S608 - tables and columns of our own
         f" SELECT {_cells(fields)} FROM unnest({_arrays(fields)}) AS new ({_names(fields)})"
-        f" RETURNING {_column(_key(rows))}",
-        [_values(field, rows, adding=True) for field in fields],
+        f" RETURNING {_names(given)}"
     )
-    for row, (key,) in zip(rows, stored, strict=True):
-        row.pk = key
-        row._state.adding, row._state.db = False, connection.alias
+    return statement, [field.attname for field in given]
 
 
 def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
@@ -173,6 +184,7 @@ def _array_type(field: _Field) -> str:
     return "%b::bytea[]" if kind == "bytea" else f"%s::{kind}[]"
 
 
+@cache
 def _base_type(field: _Field) -> str:
     return str(field.db_type(connection)).partition("(")[0]
 

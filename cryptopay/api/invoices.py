@@ -281,7 +281,7 @@ class OneInvoice(Resource):
     @extend_schema(operation_id="get_invoice", responses=InvoiceSchema)
     def get(self, request: Request, invoice_id: str) -> Response:
         """One invoice, with its payments and their confirmations."""
-        invoice = self.find(Invoice.objects.all(), invoice_id)
+        invoice = self.find(Invoice.objects.select_related("customer"), invoice_id)
         return Response(invoice_json(state_of(invoice), self.api_key.live))
 
 

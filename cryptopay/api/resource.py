@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import structlog
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -99,10 +100,10 @@ class Resource(APIView):
 
     def find(self, rows: QuerySet[_M], public_id: str) -> _M:
         """The book's own row of that id. Raises 404 `not_found`, for another tenant's row, too."""
-        row = rows.filter(book_id=self.api_key.book_id, public_id=public_id).first()
-        if row is None:
-            raise NotFound
-        return row
+        try:
+            return rows.get(book_id=self.api_key.book_id, public_id=public_id)
+        except ObjectDoesNotExist:
+            raise NotFound from None
 
     def _failed(self, failure: DatabaseError, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The answer in place of the one that was made in a transaction that came to nothing."""

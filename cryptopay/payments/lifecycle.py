@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
@@ -32,7 +32,7 @@ from cryptopay.payments.quotes import price, quote
 from cryptopay.payments.status import Reading
 from cryptopay.webhooks import outbox
 from keys import issuing
-from ledger import chart, journal
+from ledger import chart, journal, rows
 from ledger.currencies import FIAT_DECIMALS, Fiat
 from ledger.models import Asset, Book
 from monitor import nodes, tokens
@@ -52,6 +52,9 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 60, 30 * 24 * 3600
 SWEPT_AT_ONCE = 500
 MOST_CONFIRMATIONS = 1000
 """Beyond that a merchant asks for what no payer waits for."""
+
+_TERMS_FIELDS = [field.attname for field in Terms._meta.concrete_fields]
+_TERMS = f"SELECT {', '.join(_TERMS_FIELDS)} FROM payments_terms WHERE book_id = %s"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,7 @@ def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
     amount = price(order.amount, unit)
     asked_for = lines.read(order.lines, amount, unit)
     deadline = timezone.now() + _duration(order.expires_in_seconds, terms)
-    invoice = Invoice.objects.create(
+    invoice = Invoice(
         book=book,
         customer=onboarding.customer(book, order.customer_ref) if order.customer_ref else None,
         order_id=order.order_id,
@@ -125,6 +128,7 @@ def open_invoice(book: Book, order: NewInvoice) -> status.InvoiceState:
         expires_at=deadline,
         monitored_until=deadline + MONITORING,
     )
+    rows.insert([invoice])
     lines.store(asked_for, invoice)
     chosen = dict.fromkeys(_offer(available, method) for method in order.methods)  # each once, in their order
     methods = [_priced(invoice, offer, terms) for offer in chosen]
@@ -243,7 +247,10 @@ def _due(now: datetime) -> QuerySet[Invoice]:
 
 def terms_of(book_id: int) -> Terms:
     """The book's, or those of whoever has said nothing."""
-    return Terms.objects.filter(book_id=book_id).first() or Terms(book_id=book_id)
+    with connection.cursor() as sql:  # plain: every invoice asks this
+        sql.execute(_TERMS, [book_id])
+        found = sql.fetchone()
+    return Terms.from_db("default", _TERMS_FIELDS, found) if found else Terms(book_id=book_id)
 
 
 def _priced(invoice: Invoice, offer: Offer, terms: Terms) -> PaymentMethod:
@@ -272,8 +279,7 @@ def _give_addresses(methods: Sequence[PaymentMethod]) -> None:
         method.address = issuing.issue_address(method.book_id, method.chain)
         destination, least = bytes(method.address.destination), method.invoice.least_confirmations
         method.watched = watch(method.book_id, method.chain, method.address.text, destination, least)
-    for method in methods:
-        method.save(force_insert=True)
+    rows.insert(methods)
 
 
 def _offer(available: Sequence[Offer], method: str) -> Offer:

@@ -9,10 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
+from operator import attrgetter
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import Model, QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from cryptopay.payments import uris
@@ -27,6 +29,8 @@ from monitor import confirmations, lookout
 from monitor.chains import Chain
 from monitor.expectation import Expected
 from monitor.models import Cursor, Deposit
+
+_M = TypeVar("_M", bound=Model)
 
 COUNTED = (Payment.State.SEEN, Payment.State.CONFIRMED)
 _NOTHING = Fraction(0)
@@ -148,7 +152,7 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     """The same for a page of invoices, in a constant number of queries."""
     prefetch_related_objects(invoices, "customer")
     methods = PaymentMethod.objects.select_related("asset", "rate", "address")
-    readings = read(invoices, methods, Payment.objects.select_related("deposit__expectation", "asset"))
+    readings = read(invoices, methods, Payment.objects.select_related("deposit__expectation", "asset"), to_show=True)
     addresses = [method.address for reading in readings for method in reading.methods] if with_addresses else []
     shown = issuing.verified_many(addresses) if addresses else {}
     by_hand = _interventions([invoice for invoice in invoices if invoice.ended_by_hand])
@@ -163,16 +167,31 @@ def states_of(invoices: Sequence[Invoice], *, with_addresses: bool = True) -> li
     ]
 
 
-def read(invoices: Sequence[Invoice], methods: QuerySet[PaymentMethod], payments: QuerySet[Payment]) -> list[Reading]:
-    """Their methods and payments, of these querysets, in the order in which they came; three queries."""
+def read(
+    invoices: Sequence[Invoice],
+    methods: QuerySet[PaymentMethod],
+    payments: QuerySet[Payment],
+    *,
+    to_show: bool = False,
+) -> list[Reading]:
+    """Their methods and payments, of these querysets, in the order in which they came; three queries.
+
+    `to_show`: how far chains were read is asked only if there are payments; the machine must know in any case.
+    """
     by_invoice: dict[int, list[PaymentMethod]] = {invoice.pk: [] for invoice in invoices}
-    for method in among(methods, "invoice", by_invoice).order_by("pk"):
+    for method in _as_they_came(among(methods, "invoice", by_invoice)):
         by_invoice[method.invoice_id].append(method)
     by_method: dict[int, list[Payment]] = {method.pk: [] for found in by_invoice.values() for method in found}
-    for payment in among(payments, "method", by_method).order_by("pk") if by_method else ():
+    paid = _as_they_came(among(payments, "method", by_method)) if by_method else []
+    for payment in paid:
         by_method[payment.method_id].append(payment)
-    cursors = _cursors()
+    cursors = _cursors() if paid or not to_show else {}
     return [Reading(invoice, by_invoice[invoice.pk], by_method, cursors) for invoice in invoices]
+
+
+def _as_they_came(rows: QuerySet[_M]) -> list[_M]:
+    """Sorted here: it is less work than to put the order into words."""
+    return sorted(rows.order_by(), key=attrgetter("pk"))
 
 
 def state(reading: Reading, shown: Mapping[int, str] = MappingProxyType({})) -> InvoiceState:
