@@ -158,6 +158,7 @@ class Deposit(models.Model):
             models.Index(fields=["chain_code", "block_height"], condition=Q(state="seen"), name="deposit_waiting"),
             models.Index(fields=["chain_code", "block_height", "state"], name="deposit_by_block"),
             models.Index(fields=["book", "txid"], name="deposit_by_txid"),
+            models.Index(fields=["id"], condition=Q(held_since__isnull=False), name="deposit_held"),  # few
         ]
         triggers = [pgtrigger.Protect(name="deposit_is_kept", operation=pgtrigger.Delete)]
 

@@ -70,18 +70,29 @@ def _columns(rows: QuerySet[Any]) -> list[str]:
 
 
 def _newest(rows: QuerySet[Any], order: list[str], books: Sequence[int] | None, first: int, last: int) -> list[int]:
-    """The ids of that stretch, merged from as much of each book."""
-    each = rows.filter(book=RawSQL('"each"."id"', ())).order_by(*order)[:last]
+    """The ids of that stretch, merged from as much of each book, and of what is the platform's."""
     names = [name.lstrip("-") for name in order]
-    try:
-        inner, params = each.values_list("pk", *names).query.sql_with_params()
-    except EmptyResultSet:  # nothing can fit
-        return []
-    heads = ", ".join(f"c{number}" for number in range(len(names)))
+    heads = ", ".join(["pk", *(f"c{number}" for number in range(len(names)))])
     sort = ", ".join(f"c{number}{' DESC' if name[0] == '-' else ''}" for number, name in enumerate(order))
     whose = "ledger_book AS each" if books is None else "unnest(%s::bigint[]) AS each(id)"
-    statement = f"SELECT x.pk FROM {whose}, LATERAL ({inner}) AS x(pk, {heads}) ORDER BY {sort} LIMIT %s OFFSET %s"  # noqa: S608
-    given = [] if books is None else [list(books)]
+    given: list[Any] = [] if books is None else [list(books)]
+    each = rows.filter(book=RawSQL('"each"."id"', ()))
+    parts = [(f"SELECT one.* FROM {whose}, LATERAL (", each, f") AS one({heads})", given)]
+    if rows.model._meta.get_field("book").null:
+        parts.append(("(", rows.filter(book__isnull=True), ")", []))
+    said: list[str] = []
+    values: list[Any] = []
+    for before, found, after, beforehand in parts:
+        try:
+            inner, params = found.order_by(*order)[:last].values_list("pk", *names).query.sql_with_params()
+        except EmptyResultSet:  # nothing can fit
+            continue
+        said.append(f"{before}{inner}{after}")
+        values += [*beforehand, *params]
+    if not said:
+        return []
+    found_in = " UNION ALL ".join(said)
+    statement = f"SELECT x.pk FROM ({found_in}) AS x({heads}) ORDER BY {sort} LIMIT %s OFFSET %s"  # noqa: S608
     with connection.cursor() as sql:
-        sql.execute(statement, [*given, *params, last - first, first])
+        sql.execute(statement, [*values, last - first, first])
         return [pk for (pk,) in sql]

@@ -9,9 +9,13 @@ from django.contrib.staticfiles import finders
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from cryptopay.merchants.models import User
+from ledger import chart, journal
+from ledger.journal import Entry, Leg
+from ledger.manual import SOURCE
 from ledger.models import Account, JournalEntry, Proposal
 
 from .conftest import Shop
@@ -63,6 +67,17 @@ def looking(browser: Browser, shops: dict[str, Shop], signed_in: SignIn) -> Look
     return Looking(browser.new_page(), signed_in(shops["Bob"].members["accountant"]))
 
 
+def _written_by_hand(custody: Account) -> int:
+    """An entry a person may price."""
+    opening = chart.find(custody.book_id, "equity:opening", custody.asset)
+    at = timezone.now()
+    legs = [Leg(custody, debit=5), Leg(opening, credit=5)]
+    entry = Entry(
+        book_id=custody.book_id, idem="opening", legs=legs, effective_at=at, description="What was there", source=SOURCE
+    )
+    return journal.post(entry)
+
+
 def pages_of(shop: Shop) -> dict[str, str]:
     """The books' pages, by what they are."""
     custody = Account.objects.get(book=shop.book, code__startswith="assets:custody:")
@@ -79,7 +94,7 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "entry": reverse("admin:ledger_journalentry_change", args=[settled.pk]),
         "new entry": f"{reverse('admin:ledger_journalentry_enter_page')}?book={shop.book.pk}",
         "reverse": reverse("admin:ledger_journalentry_reverse_page", args=[settled.pk]),
-        "price": reverse("admin:ledger_journalentry_price_page", args=[settled.pk]),
+        "price": reverse("admin:ledger_journalentry_price_page", args=[_written_by_hand(custody)]),
         "realised gains": f"{reverse('admin:report', args=['realised-gains'])}?book={shop.book.pk}",
         "unrealised gains": f"{reverse('admin:report', args=['unrealised-gains'])}?book={shop.book.pk}",
         "proposals": reverse("admin:ledger_proposal_changelist"),
