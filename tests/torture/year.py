@@ -14,6 +14,7 @@ from cryptopay.devnet.year.seeding import Year
 from ledger import balances, lots, revaluation
 from ledger.carrying import carried
 from ledger.checking import check
+from ledger.checking.invariants import INVARIANTS
 from ledger.models import Book, JournalEntry, Movement, PostedGain
 from reports.plaintext.names import account_name, commodity_name
 from tests import year_oracle
@@ -39,7 +40,8 @@ def run(payments: int | None) -> None:
         for tool in TOOLS:
             _compare(book, tool, Path(folder))
     _count_anew(book)
-    broken = [str(one) for outcome in check([book.pk]) for one in outcome.violations]
+    found = [outcome for outcome in check([book.pk]) if outcome.invariant in INVARIANTS]  # no chain is behind them
+    broken = [str(one) for outcome in found for one in outcome.violations]
     assert not broken, broken[:3]
 
 
@@ -67,7 +69,7 @@ def _ask_beancount_for_gains(book: Book, folder: Path) -> None:
 
 def _compare(book: Book, tool: Tool, folder: Path) -> None:
     path = folder / f"books.{tool.format}"
-    call_command("export_journal", book=book.pk, format=tool.format, output=str(path))
+    call_command("export_journal", book=book.pk, format=tool.format, output=path)
     tool.check(path)
     ours, decimals = _ours(book, tool.punctuation)
     theirs = tool.balances(path, decimals)
