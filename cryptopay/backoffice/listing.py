@@ -51,10 +51,16 @@ class BookPages(InfinitePaginator):  # type: ignore[misc]  # the theme is untype
     def _rows(self, first: int, last: int) -> list[Any]:
         order = _columns(self.object_list)
         by_number = self._books is None and order[:1] in (["-id"], ["-pk"])
-        if not order or by_number or (self._books is not None and len(self._books) < 2):  # noqa: PLR2004
+        if not order or self.object_list.model._meta.get_field("book").null:  # some are the platform's: they are few
             return list(self.object_list[first:last])
-        found = self.object_list.filter(pk__in=_newest(self.object_list, order, self._books, first, last))
-        return list(found)
+        if by_number or (self._books is not None and len(self._books) < 2):  # noqa: PLR2004
+            if not first:
+                return list(self.object_list[:last])
+            # What is joined to the rows that are passed over would be read for nothing.
+            keys = list(self.object_list.values_list("pk", flat=True)[first:last])
+        else:
+            keys = _newest(self.object_list, order, self._books, first, last)
+        return list(self.object_list.filter(pk__in=keys))
 
 
 def _columns(rows: QuerySet[Any]) -> list[str]:
@@ -70,29 +76,18 @@ def _columns(rows: QuerySet[Any]) -> list[str]:
 
 
 def _newest(rows: QuerySet[Any], order: list[str], books: Sequence[int] | None, first: int, last: int) -> list[int]:
-    """The ids of that stretch, merged from as much of each book, and of what is the platform's."""
+    """The ids of that stretch, merged from as much of each book."""
+    each = rows.filter(book=RawSQL('"each"."id"', ())).order_by(*order)[:last]
     names = [name.lstrip("-") for name in order]
-    heads = ", ".join(["pk", *(f"c{number}" for number in range(len(names)))])
+    try:
+        inner, params = each.values_list("pk", *names).query.sql_with_params()
+    except EmptyResultSet:  # nothing can fit
+        return []
+    heads = ", ".join(f"c{number}" for number in range(len(names)))
     sort = ", ".join(f"c{number}{' DESC' if name[0] == '-' else ''}" for number, name in enumerate(order))
     whose = "ledger_book AS each" if books is None else "unnest(%s::bigint[]) AS each(id)"
-    given: list[Any] = [] if books is None else [list(books)]
-    each = rows.filter(book=RawSQL('"each"."id"', ()))
-    parts = [(f"SELECT one.* FROM {whose}, LATERAL (", each, f") AS one({heads})", given)]
-    if rows.model._meta.get_field("book").null:
-        parts.append(("(", rows.filter(book__isnull=True), ")", []))
-    said: list[str] = []
-    values: list[Any] = []
-    for before, found, after, beforehand in parts:
-        try:
-            inner, params = found.order_by(*order)[:last].values_list("pk", *names).query.sql_with_params()
-        except EmptyResultSet:  # nothing can fit
-            continue
-        said.append(f"{before}{inner}{after}")
-        values += [*beforehand, *params]
-    if not said:
-        return []
-    found_in = " UNION ALL ".join(said)
-    statement = f"SELECT x.pk FROM ({found_in}) AS x({heads}) ORDER BY {sort} LIMIT %s OFFSET %s"  # noqa: S608
+    statement = f"SELECT x.pk FROM {whose}, LATERAL ({inner}) AS x(pk, {heads}) ORDER BY {sort} LIMIT %s OFFSET %s"  # noqa: S608
+    given = [] if books is None else [list(books)]
     with connection.cursor() as sql:
-        sql.execute(statement, [*values, last - first, first])
+        sql.execute(statement, [*given, *params, last - first, first])
         return [pk for (pk,) in sql]
