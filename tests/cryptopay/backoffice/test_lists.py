@@ -32,7 +32,7 @@ GROW = (
 )
 ROWS = 1_000_000
 DEAREST = 120_000
-"""Of a plan, in PostgreSQL's own units: a million rows read and sorted cost more than twice as much."""
+"""Of a plan, in PostgreSQL's own units: a million rows read and sorted cost more."""
 MOST_QUESTIONS = 20
 OF_MANY = (f"{reverse('admin:index')}?", reverse("admin:search"))
 """Pages of many lists may ask twice as much."""
