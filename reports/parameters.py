@@ -8,6 +8,7 @@ A report lists its parameters; what was said of them is read here, once, and eve
     ASSET, CUSTOMER, YEAR
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -38,7 +39,7 @@ _OFFERED = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Parameter(Generic[T]):
+class Parameter(ABC, Generic[T]):
     """One of them. `read` makes of its text what the report works with; what was not said is `otherwise`."""
 
     name: str
@@ -47,8 +48,9 @@ class Parameter(Generic[T]):
     control: ClassVar[str] = "text"
     required: bool = field(default=False, kw_only=True)
 
+    @abstractmethod
     def read(self, text: str, book: Book) -> T:
-        raise NotImplementedError
+        """Raises what the API may refuse a parameter with."""
 
     def otherwise(self) -> T:
         return cast(T, None)
