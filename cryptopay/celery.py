@@ -31,7 +31,7 @@ app.conf.update(
     task_time_limit=300,
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
-    task_routes={"monitor.*": {"queue": "chains"}, "feeds.ask": {"queue": "chains"}},
+    task_routes={task: {"queue": "chains"} for task in ("monitor.*", "feeds.ask", "monthend.reconcile")},
     timezone="UTC",
 )
 app.autodiscover_tasks()
@@ -70,14 +70,20 @@ def _schedule() -> dict[str, dict[str, Any]]:
     again = {f"read {code} again": _entry("monitor.read_again", 2, code) for code in settings.NODE_URLS}
     asks = {f"ask {name} for prices": _entry("feeds.ask", 15, name) for name in settings.RATE_SOURCES}
     medians = {"agree on rates": _entry("feeds.agree", settings.RATE_FETCH_SECONDS)} if asks else {}
+    reconciles = {
+        f"reconcile {code}": _entry("monthend.reconcile", settings.RECONCILE_SECONDS, code)
+        for code in settings.NODE_URLS
+    }
     return {
         **steps,
         **looks,
+        **reconciles,
         **again,
         **asks,
         **medians,
         "seal the journal": _entry("ledger.seal", 60),
         "count what coins cost": _entry("ledger.value", 60),
+        "make period packages": _entry("monthend.make_packages", 60),
         "expire invoices": _entry("payments.sweep", 5),
         "take in what is left": _entry("payments.drain_switched_off", 60),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),

@@ -6,6 +6,7 @@ Outside development a missing or weak secret refuses to boot: there are no defau
 
 import base64
 import binascii
+import hmac
 import logging
 from decimal import Decimal
 from pathlib import Path
@@ -63,8 +64,23 @@ def _keys_encryption_key() -> bytes:
     return key
 
 
+def _period_signing_key(encryption_key: bytes) -> bytes:
+    """The seed of the Ed25519 key that signs period packages: 32 bytes, in base64. It may follow from the other key."""
+    value = env.str("PERIOD_SIGNING_KEY", default="")
+    if not value:
+        return hmac.digest(encryption_key, b"cryptopay period packages, Ed25519, 1", "sha256")
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ImproperlyConfigured("PERIOD_SIGNING_KEY is not base64.") from error
+    if len(key) != 32 or len(set(key)) < 10:  # noqa: PLR2004
+        raise ImproperlyConfigured("PERIOD_SIGNING_KEY must be 32 random bytes, in base64.")
+    return key
+
+
 SECRET_KEY = _secret_key()
 KEYS_ENCRYPTION_KEY = _keys_encryption_key()
+PERIOD_SIGNING_KEY = _period_signing_key(KEYS_ENCRYPTION_KEY)
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEVELOPMENT else "")
 """Where payers and integrators reach this installation; stands in checkout links."""
@@ -134,6 +150,10 @@ if not all(limit > 0 for limit in (*_RATE_LIMITS, RATE_JUMP_SECONDS, RATE_CONFIR
     raise ImproperlyConfigured("RATE_..._SECONDS and RATE_..._PERCENT are more than 0.")
 if RATE_CONFIRM_SECONDS >= RATE_JUMP_SECONDS:
     raise ImproperlyConfigured("RATE_CONFIRM_SECONDS is less than RATE_JUMP_SECONDS: else a jump is forgotten first.")
+RECONCILE_SECONDS = env.int("RECONCILE_SECONDS", default=3600)
+"""How often each node is asked what our addresses hold."""
+if RECONCILE_SECONDS < 60:  # noqa: PLR2004
+    raise ImproperlyConfigured("RECONCILE_SECONDS is at least 60: a node searches all it has each time.")
 WEBHOOKS_TO_PRIVATE_ADDRESSES = env.bool("WEBHOOKS_TO_PRIVATE_ADDRESSES", default=DEVELOPMENT)
 WEBHOOKS_GIVE_UP_AFTER_DAYS = env.int("WEBHOOKS_GIVE_UP_AFTER_DAYS", default=5)
 if WEBHOOKS_GIVE_UP_AFTER_DAYS < 0:
@@ -167,6 +187,7 @@ INSTALLED_APPS = [
     "cryptopay.merchants",
     "cryptopay.webhooks",
     "cryptopay.payments",
+    "cryptopay.monthend",
     "cryptopay.testmode",
     "cryptopay.api",
     "cryptopay.checkout",

@@ -5,6 +5,7 @@ LedgerError
     AccountCodeInvalid  AccountNotEmpty  AccountStaysOpen
     IdempotencyConflict  NotPending  AlreadyResolved  NotReversible  AlreadyReversed  PeriodClosed
     SecondPersonNeeded  AlreadyDecided  ReasonMissing  SealedAhead  PeriodNotOver  PeriodAlreadyClosed  PeriodNotClosed
+    ReviewMissing
     BooksHidden  BatchInvalid  BalanceTooLarge
     EntriesUnpriced  EntryPriced  EntryDerived  ClosingRatesMissing
     RateError: RateMissing  RateStale  RateSuspect  RateInvalid
@@ -134,6 +135,13 @@ class PeriodNotOver(LedgerError):
 
     code = "period_not_over"
     sqlstate = "LG014"
+
+
+class ReviewMissing(LedgerError):
+    """The books are closed through a day that was reviewed: collected, priced, reconciled, looked at."""
+
+    code = "review_missing"
+    sqlstate = "LG016"
 
 
 class PeriodAlreadyClosed(LedgerError):

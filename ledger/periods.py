@@ -11,9 +11,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from ledger import asking
-from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver
+from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver, ReviewMissing
 from ledger.journal import ledger_errors
-from ledger.models import Book, EntryPrice, JournalEntry, PeriodChange, Posting, Proposal
+from ledger.models import Book, EntryPrice, JournalEntry, PeriodChange, PeriodReview, Posting, Proposal
 
 Listener = Callable[[PeriodChange, date | None], object]
 """Is given the row that closed or reopened, and the day through which the books were closed before."""
@@ -38,12 +38,16 @@ def closed_through(book_id: int) -> date | None:
     return PeriodChange.objects.filter(book_id=book_id).order_by("-pk").values_list("closed_through", flat=True).first()
 
 
-def ask_to_close(book: Book, through: date, *, reason: str, by: str) -> Proposal:
-    """Propose to close the books through a day that is over. Raises `PeriodNotOver`, `PeriodAlreadyClosed`,
-    `ReasonMissing`."""
+def ask_to_close(book: Book, through: date, *, reason: str, by: str, review: PeriodReview) -> Proposal:
+    """Propose to close the books through a day that is over and was reviewed.
+
+    Raises `PeriodNotOver`, `PeriodAlreadyClosed`, `ReviewMissing`, `ReasonMissing`.
+    """
     now = closed_through(book.pk)
     _refuse_to_close(now, through)
-    contents = {**_days(now, through), **asdict(loose_ends(book, through))}
+    if (review.book_id, review.through) != (book.pk, through):
+        raise ReviewMissing(f"the books were not reviewed through {through}")
+    contents = {**_days(now, through), **asdict(loose_ends(book, through)), "review": review.pk}
     return asking.ask(book.pk, Proposal.Kind.CLOSE, contents, reason=reason, by=by)
 
 
@@ -103,6 +107,7 @@ def change(proposal: Proposal, by: str) -> None:
             reason=proposal.reason,
             asked_by=proposal.asked_by,
             approved_by=by,
+            review_id=proposal.contents.get("review"),
         )
     for listener in _listeners:
         listener(row, now)

@@ -9,7 +9,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from ulid import ULID
 
-import monitor.tokens  # noqa: F401 - a subject of its own, whose model is one of ours
+import monitor.reconciliations
+import monitor.tokens  # noqa: F401 - subjects of their own, whose models are ours
 from ledger.appendonly import AppendOnly, AppendOnlyQuerySet
 from ledger.money import BaseUnitsField
 from ledger.tracking import tracked

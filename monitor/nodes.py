@@ -7,8 +7,10 @@ from django.conf import settings
 from monitor import tokens
 from monitor.chains import CHAINS, Chain
 from monitor.connectors import connect, fee_queue
+from monitor.connectors import holdings as holdings_of
 from monitor.connectors.base import Connector
 from monitor.connectors.fees import FeeQueue
+from monitor.connectors.holdings import Holdings
 from monitor.errors import ChainOff
 
 
@@ -48,6 +50,11 @@ def agreement_above(chain: Chain) -> int | None:
 def fees(chain: Chain) -> FeeQueue | None:
     """The fee queue of this chain's node; None where there is no such queue. Raises `NodeError`: the URL is no URL."""
     return fee_queue(chain, settings.NODE_URLS[chain.code])
+
+
+def holdings(chain: Chain) -> Holdings:
+    """What this chain's node says our addresses hold. Raises `NodeError`: the URL is no URL."""
+    return holdings_of(chain, settings.NODE_URLS[chain.code])
 
 
 @cache

@@ -16,6 +16,7 @@ from reports import (
     journal,
     realised_gains,
     receipts,
+    reconciliation,
     settlement_summary,
     tax_lines,
     trial_balance,
@@ -41,5 +42,6 @@ REPORTS: Mapping[str, Report] = {
         unrealised_gains.REPORT,
         tax_lines.REPORT,
         carf.REPORT,
+        reconciliation.REPORT,
     )
 }

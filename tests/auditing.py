@@ -29,7 +29,10 @@ _CREDITED = """
     SELECT a.book_id, sum(p.debit - p.credit) FROM ledger_posting p
     JOIN ledger_account a ON a.id = p.account_id AND a.book_id = p.book_id
     JOIN ledger_asset s ON s.id = a.asset_id
-    WHERE s.chain = %s AND s.contract = %s AND a.code = 'assets:custody:' || s.chain AND p.layer = 0
+    WHERE s.chain = %s AND s.contract = %s AND a.code = 'assets:custody:' || s.chain AND p.layer = 0 AND NOT EXISTS (
+        SELECT FROM ledger_journalentry e LEFT JOIN ledger_journalentry back ON back.id = e.ref_id
+        WHERE e.id = p.entry_id AND 'reconciliation' IN (e.source, back.source)
+    )
     GROUP BY a.book_id
 """
 

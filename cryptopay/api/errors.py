@@ -79,6 +79,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_not_reversible",
         "entry_already_reversed",
         "period_closed",
+        "package_not_ready",
         "api_key_ended",
         "entries_unpriced",
         "faucet_refused",

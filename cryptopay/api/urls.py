@@ -22,6 +22,7 @@ from cryptopay.api.ledger_statements import AccountStatement, TrialBalance
 from cryptopay.api.me import Me
 from cryptopay.api.payment_methods import PaymentMethods
 from cryptopay.api.payments import OnePayment, Payments
+from cryptopay.api.periods import PeriodId, PeriodPackage, Periods
 from cryptopay.api.public_keys import PublicKeys
 from cryptopay.api.rates import OneRate, RateHistory, RateId, Rates
 from cryptopay.api.reports import OneReport, ReportName, Reports
@@ -49,6 +50,7 @@ register_converter(ReportName, "report")
 register_converter(EntryId, "journal_entry")
 register_converter(AccountId, "account")
 register_converter(RateId, "rate")
+register_converter(PeriodId, "period")
 
 v1 = [
     path("invoices", Invoices.as_view(), name="invoices"),
@@ -92,6 +94,8 @@ v1 = [
     path("ledger/entries/<journal_entry:entry_id>/void", VoidedEntry.as_view(), name="voided-entry"),
     path("ledger/entries/<journal_entry:entry_id>/reverse", ReversedEntry.as_view(), name="reversed-entry"),
     path("ledger/trial-balance", TrialBalance.as_view(), name="trial-balance"),
+    path("periods", Periods.as_view(), name="periods"),
+    path("periods/<period:period_id>/package", PeriodPackage.as_view(), name="period-package"),
     path("api-keys", ApiKeys.as_view(), name="api-keys"),
     path("api-keys/rotate", RotatedApiKey.as_view(), name="rotated-api-key"),
     path("api-keys/<public_id:api_key_id>", OneApiKey.as_view(), name="api-key"),

@@ -97,10 +97,19 @@ GUIDES: Mapping[str, Guide] = {
     "ledger.periodchange": Guide(
         "Through which day your books are closed, who closed or reopened them, and why.",
         "No period has been closed yet: every day may still be written on.",
-        "Close a month when its figures are final.",
-        "Close a period",
-        "ledger_periodchange_ask_page",
-        "ledger.add_proposal",
+        "Close a month when its figures are final: a page tells what is left to do before.",
+        "Close the month",
+        "closing",
+        "ledger.view_periodchange",
+    ),
+    "monthend.case": Guide(
+        "Differences between what lies on your addresses and what the books say, each until somebody says what it was.",
+        "What every node says is what the books say, or none has been asked yet.",
+        "Each chain is asked by the hour.",
+        "See how it stands",
+        "reconciliation",
+        "monitor.view_reconciliation",
+        (Question("Open", {"state": "open"}), Question("Closed", {"state": "closed"})),
     ),
     "ledger.rate": Guide(
         "Every price that ever valued an entry, with its source and time. They are kept for good.",

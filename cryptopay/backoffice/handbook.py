@@ -17,7 +17,17 @@ from django.utils.text import slugify
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-PAGES = ("accountant", "valuation", "merchant", "integrator", "events", "keys", "finality", "rounding")
+PAGES = (
+    "accountant",
+    "valuation",
+    "merchant",
+    "integrator",
+    "events",
+    "keys",
+    "finality",
+    "rounding",
+    "reconciliation",
+)
 """For those who work here; what is for operators and engineers alone stays in the repository."""
 CHAPTERS: Mapping[str, str] = {
     "ledger_account_explain": "accountant#why-is-this-balance-what-it-is",
@@ -25,7 +35,11 @@ CHAPTERS: Mapping[str, str] = {
     "ledger_journalentry_enter": "accountant#entries-by-hand",
     "ledger_journalentry": "accountant#journal-and-ledger",
     "ledger_proposal": "accountant#entries-by-hand",
-    "ledger_periodchange": "accountant#closing-a-period",
+    "ledger_periodchange": "accountant#closing-the-month",
+    "closing": "accountant#closing-the-month",
+    "import": "accountant#import",
+    "reconciliation": "accountant#reconciliation",
+    "monthend_case": "accountant#reconciliation",
     "ledger_book": "accountant#entries-by-hand",
     "ledger_rate": "accountant#accounts",
     "rates_now": "accountant#accounts",

@@ -9,7 +9,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from cryptopay.backoffice import changes
+from cryptopay.backoffice.closing import READS_PERIODS
+from cryptopay.backoffice.reconciliation import READS_RECONCILIATIONS
 from cryptopay.backoffice.reporting import READS_THE_BOOKS
+from ledger.admin.asking import MAY_ASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,9 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Reports", "bar_chart", url_name="reports"),
         Desk("Approvals", "how_to_reg", "ledger.proposal"),
         Desk("Periods", "event_available", "ledger.periodchange"),
+        Desk("Close the month", "task_alt", url_name="closing"),
+        Desk("Import", "upload_file", url_name="import"),
+        Desk("Reconciliation", "balance", url_name="reconciliation"),
         Desk("Rates", "currency_exchange", "ledger.rate", "rates_now"),
         Desk("Books", "auto_stories", "ledger.book"),
     ),
@@ -79,6 +85,9 @@ OPEN = ("", "Accounting", "Operations")
 
 _OPENS: Mapping[str, Callable[[HttpRequest], bool]] = {
     "reports": lambda request: request.user.has_perm(READS_THE_BOOKS),
+    "import": lambda request: request.user.has_perm(MAY_ASK),
+    "closing": lambda request: request.user.has_perm(READS_PERIODS),
+    "reconciliation": lambda request: request.user.has_perm(READS_RECONCILIATIONS),
     "changes": lambda request: bool(changes.kinds(request)),
 }
 """Pages of our own that not everybody opens."""

@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import changes, feequeues, handbook, pricing, reporting
+from cryptopay.backoffice import changes, feequeues, handbook, pricing, reconciliation, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
 from cryptopay.backoffice.searching import page as searching
 from cryptopay.merchants import second_factor
@@ -51,13 +51,21 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
         super().register(models, scoped(page), **options)
 
     def extra_urls(self) -> list[URLPattern]:
+        from cryptopay.backoffice import (  # it uses what `ledger.admin` shares, which registers on this site
+            closing,
+            importing,
+        )
+
         return [
             path("changes/", self.admin_view(changes.page), name="changes"),
+            path("closing/", self.admin_view(closing.page), name="closing"),
+            path("import/", self.admin_view(importing.page), name="import"),
             path("fee-queues/", self.admin_view(feequeues.page), name="fee_queues"),
             path("handbook/<slug:name>/", self.admin_view(handbook.page), name="handbook"),
             path("handbook/images/<slug:name>.png", self.admin_view(handbook.picture), name="handbook_picture"),
             path("rates/", self.admin_view(pricing.page), name="rates_now"),
             path("rates/sources/<slug:name>/", self.admin_view(pricing.leave_out), name="rate_source"),
+            path("reconciliation/", self.admin_view(reconciliation.page), name="reconciliation"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
             path("reports/<slug:name>/", self.admin_view(reporting.report), name="report"),
         ]

@@ -13,6 +13,7 @@ from .journal import AsyncJournalGroup, JournalGroup
 from .ledger import AsyncLedgerGroup, LedgerGroup
 from .me import AsyncMeGroup, MeGroup
 from .payments import AsyncPaymentsGroup, PaymentsGroup
+from .periods import AsyncPeriodsGroup, PeriodsGroup
 from .public_keys import AsyncPublicKeysGroup, PublicKeysGroup
 from .rates import AsyncRatesGroup, RatesGroup
 from .reports import AsyncReportsGroup, ReportsGroup
@@ -39,6 +40,7 @@ class Groups:
         self.ledger = LedgerGroup(sender)
         self.me = MeGroup(sender)
         self.payments = PaymentsGroup(sender)
+        self.periods = PeriodsGroup(sender)
         self.public_keys = PublicKeysGroup(sender)
         self.rates = RatesGroup(sender)
         self.reports = ReportsGroup(sender)
@@ -64,6 +66,7 @@ class AsyncGroups:
         self.ledger = AsyncLedgerGroup(sender)
         self.me = AsyncMeGroup(sender)
         self.payments = AsyncPaymentsGroup(sender)
+        self.periods = AsyncPeriodsGroup(sender)
         self.public_keys = AsyncPublicKeysGroup(sender)
         self.rates = AsyncRatesGroup(sender)
         self.reports = AsyncReportsGroup(sender)

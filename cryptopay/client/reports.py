@@ -101,6 +101,47 @@ class ReportsGroup:
             )
         )
 
+    def get_zip(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        asset: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        threshold: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+        year: str | None = None,
+    ) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return self._sender.send(
+            as_file(
+                _get_report(
+                    report_name,
+                    account=account,
+                    asset=asset,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
+                ),
+                "application/zip",
+            )
+        )
+
     def get_pdf(
         self,
         report_name: str,
@@ -273,6 +314,47 @@ class AsyncReportsGroup:
                     year=year,
                 ),
                 "text/csv",
+            )
+        )
+
+    async def get_zip(
+        self,
+        report_name: str,
+        *,
+        account: str | None = None,
+        asset: str | None = None,
+        by: str | None = None,
+        customer: str | None = None,
+        from_: date | str | None = None,
+        state: str | None = None,
+        threshold: str | None = None,
+        to: date | str | None = None,
+        until: date | str | None = None,
+        year: str | None = None,
+    ) -> bytes:
+        """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
+
+        All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
+        are; a PDF has 20,000 at most.
+
+        Scope: `reports:read`.
+        """
+        return await self._sender.send(
+            as_file(
+                _get_report(
+                    report_name,
+                    account=account,
+                    asset=asset,
+                    by=by,
+                    customer=customer,
+                    from_=from_,
+                    state=state,
+                    threshold=threshold,
+                    to=to,
+                    until=until,
+                    year=year,
+                ),
+                "application/zip",
             )
         )
 

@@ -44,6 +44,7 @@ const Coin = require(`${PACKAGE}/lib/primitives/coin`);
 const KeyRing = require(`${PACKAGE}/lib/primitives/keyring`);
 const MTX = require(`${PACKAGE}/lib/primitives/mtx`);
 const Output = require(`${PACKAGE}/lib/primitives/output`);
+const Script = require(`${PACKAGE}/lib/script/script`);
 const TX = require(`${PACKAGE}/lib/primitives/tx`);
 const { BufferReader } = require('bufio');
 
@@ -213,13 +214,30 @@ async function generateBlock(node, address, transactions) {
 /** Core's answer in short, for descriptors of the form addr(...): coins of the chain alone, whatever waits. */
 async function scan(node, descriptors) {
   const coins = node.addrindex || node.chain;
+  const unspents = [];
   let total = 0;
   for (const descriptor of descriptors) {
-    const address = Address.fromString(/^addr\((.+)\)$/.exec(descriptor)[1], node.network);
-    for (const { value } of await coins.getCoinsByAddress([address]))
-      total += value;
+    for (const coin of await coins.getCoinsByAddress([described(node, descriptor)])) {
+      total += coin.value;
+      unspents.push({
+        txid: coin.rhash(),
+        vout: coin.index,
+        scriptPubKey: coin.script.toRaw().toString('hex'),
+        amount: coin.value / 1e8,
+        height: coin.height,
+      });
+    }
   }
-  return { success: true, height: node.chain.height, total_amount: total / 1e8 };
+  const { height, tip } = node.chain;
+  return { success: true, height, bestblock: tip.rhash(), unspents, total_amount: total / 1e8 };
+}
+
+/** addr(...) or raw(...), as Core's descriptors have them. */
+function described(node, descriptor) {
+  const [, kind, content] = /^(addr|raw)\((.+)\)$/.exec(descriptor);
+  return kind === 'addr'
+    ? Address.fromString(content, node.network)
+    : Address.fromScript(Script.fromRaw(Buffer.from(content, 'hex')));
 }
 
 /**

@@ -24,7 +24,7 @@ _SALES = frozenset(
         *("monitor.view_deposit", "monitor.view_cursor", "monitor.view_watch"),
     }
 )
-_BOOKS = frozenset({"ledger.view_*", "reports.view_*"})
+_BOOKS = frozenset({"ledger.view_*", "reports.view_*", "monthend.view_*", "monitor.view_reconciliation"})
 
 GRANTS: dict[str, frozenset[str]] = {
     _Role.VIEWER: _SALES,

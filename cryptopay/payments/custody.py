@@ -3,7 +3,8 @@
 from ledger.checking import Invariant
 
 # What the monitor told and the intake took in: of each deposit to an invoice's, a customer's or nobody's address, the
-# last event up to the intake's position. What people enter by hand is no chain fact and is left out of the account.
+# last event up to the intake's position. What people enter by hand is no chain fact and is left out of the account,
+# and so is what reconciliation took to suspense.
 _HELD_IS_RECEIVED = """
     SELECT 'ledger_account', h.account_id, coalesce(c.book_id, h.book_id), h.account_id, NULL::bigint,
            format('%%s base units received on %%s', coalesce(c.coins, 0), coalesce(c.chain, h.chain)),
@@ -29,7 +30,7 @@ _HELD_IS_RECEIVED = """
         JOIN ledger_asset s ON s.id = a.asset_id AND a.code = 'assets:custody:' || s.chain
         JOIN posting p ON p.book_id = a.book_id AND p.account_id = a.id AND p.layer = 0
         LEFT JOIN entry e ON e.book_id = p.book_id AND e.id = p.entry_id
-        WHERE coalesce(e.source, '') <> 'manual'
+        WHERE coalesce(e.source, '') NOT IN ('manual', 'reconciliation')
         GROUP BY a.book_id, a.id, s.chain, s.contract
     ) h ON h.book_id = c.book_id AND h.chain = c.chain AND h.contract = c.contract
     WHERE coalesce(c.coins, 0) <> coalesce(h.coins, 0)

@@ -115,6 +115,27 @@ class PeriodTold(TypedDict):
     approved_by: str
 
 
+class DriftTold(TypedDict):
+    """A difference between what a chain's node says your addresses hold and what your books say."""
+
+    chain: str
+    node: Annotated[AmountTold, Meta(description="What the node says.")]
+    custody: Annotated[AmountTold, Meta(description="What the custody account holds.")]
+    on_its_way: Annotated[AmountTold, Meta(description="On chain by that block, and not yet in the books.")]
+    difference: Annotated[
+        AmountTold, Meta(description="Node less custody less on its way; negative: coins are missing.")
+    ]
+    height: Annotated[int, Meta(description="Of the block.")]
+    block_hash: str
+    asked_at: Moment
+
+
+class DriftData(TypedDict):
+    """Of events about reconciliation."""
+
+    drift: DriftTold
+
+
 class InvoiceData(TypedDict):
     """Of events about invoices."""
 

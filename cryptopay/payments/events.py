@@ -5,12 +5,22 @@ from datetime import date
 from typing import ClassVar
 
 from cryptopay.payments import representation
-from cryptopay.payments.event_data import ChainData, InvoiceData, InvoiceWithMethods, PaymentData, PeriodData
+from cryptopay.payments.event_data import (
+    AmountTold,
+    ChainData,
+    DriftData,
+    InvoiceData,
+    InvoiceWithMethods,
+    PaymentData,
+    PeriodData,
+)
 from cryptopay.payments.models import ChainNotice, Invoice
 from cryptopay.payments.status import InvoiceState
 from cryptopay.webhooks import outbox
 from cryptopay.webhooks.outbox import Hold, Told
 from ledger.models import PeriodChange
+from ledger.money import to_text
+from monitor.reconciliations import Reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,29 @@ class PeriodReopened(PeriodEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class DriftFound:
+    """A node's balance of your addresses and your books differ: your accountants have a case to resolve."""
+
+    type: ClassVar[str] = "reconciliation.drift"
+    run: Reconciliation
+
+    def data(self) -> DriftData:
+        run = self.run
+        return {
+            "drift": {
+                "chain": run.chain_code,
+                "node": _amount(run, run.node_base_units),
+                "custody": _amount(run, run.custody_base_units),
+                "on_its_way": _amount(run, run.on_its_way_base_units),
+                "difference": _amount(run, run.difference),
+                "height": run.height,
+                "block_hash": run.block_hash,
+                "asked_at": representation.moment(run.asked_at),
+            }
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class ChainNoticeEvent:
     """Something happened at an address or to a transaction that a program asked for; `data.chain_event` says what."""
 
@@ -213,6 +246,17 @@ def tell_of_period(change: PeriodChange, closed_before: date | None) -> Told:
     closes = change.closed_through is not None and (closed_before is None or change.closed_through > closed_before)
     event = (PeriodClosed if closes else PeriodReopened)(change, closed_before)
     return outbox.enqueue(change.book_id, event.type, f"book_{change.book_id}", event.data())
+
+
+def tell_of_drift(run: Reconciliation, case: int) -> Told:
+    """In the commit that opens the case, or finds another difference for it; those of one case keep their order."""
+    event = DriftFound(run)
+    return outbox.enqueue(run.book_id, event.type, f"case_{case}", event.data())
+
+
+def _amount(run: Reconciliation, base_units: int) -> AmountTold:
+    asset = run.asset
+    return {"asset": asset.code, "amount": to_text(base_units, asset.decimals), "base_units": str(base_units)}
 
 
 def _day(day: date | None) -> str | None:

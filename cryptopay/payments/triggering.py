@@ -24,6 +24,7 @@ from ledger.models import Asset, Book, PeriodChange
 from ledger.money import Amount
 from monitor.chains import CHAINS
 from monitor.models import Deposit
+from monitor.reconciliations import Reconciliation
 
 _CHAIN = CHAINS["bitcoin-regtest"]
 _BASE_UNITS = 50_000
@@ -56,6 +57,8 @@ def trigger(book: Book, name: str) -> list[tuple[str, str]]:
         return _of_an_invoice(book, kind)
     if issubclass(kind, events.PeriodEvent):
         return [_tell(book, kind(_period(book), None), f"book_{book.pk}")]
+    if kind is events.DriftFound:
+        return [_tell(book, kind(_drift(book)), "case_0")]
     notice = _notice(book, _KINDS[kind])
     return [_tell(book, events.HEARD[notice.kind](notice), notice.subject)]
 
@@ -133,6 +136,21 @@ def _period(book: Book) -> PeriodChange:
     yesterday = timezone.now().date() - timedelta(days=1)
     return PeriodChange(
         book=book, closed_through=yesterday, reason="An example", asked_by="an accountant", approved_by="another"
+    )
+
+
+def _drift(book: Book) -> Reconciliation:
+    return Reconciliation(
+        book=book,
+        asset=_asset(),
+        chain_code=_CHAIN.code,
+        height=_HEIGHT,
+        block_hash=secrets.token_hex(32),
+        asked_at=timezone.now(),
+        node_base_units=0,
+        custody_base_units=_BASE_UNITS,
+        on_its_way_base_units=0,
+        difference=-_BASE_UNITS,
     )
 
 

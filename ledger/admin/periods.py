@@ -1,4 +1,7 @@
-"""Periods: through which day a book is closed, who closed or reopened it and why, and the page where that is asked."""
+"""Periods: through which day a book is closed, who closed or reopened it and why, and where reopening is asked.
+
+Closing is asked on a page of the back office, which knows the chains.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -12,18 +15,13 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from ledger import periods, proposals, spans
+from ledger import periods, proposals
 from ledger.admin.asking import MAY_ASK, DateInput, ReasonForm, books_where, chosen, leads_on
 from ledger.admin.entering import sentence
 from ledger.admin.proposals import title
 from ledger.errors import LedgerError
 from ledger.models import Book, PeriodChange, Proposal
 from ledger.readonly import ReadOnlyAdmin, moment, url_of
-
-
-class CloseForm(ReasonForm):
-    through = forms.DateField(label="Close through", widget=DateInput(), help_text="The last closed day, UTC.")
-    field_order = ["through", "reason"]
 
 
 class ReopenForm(ReasonForm):
@@ -49,24 +47,24 @@ class PeriodChangeAdmin(ReadOnlyAdmin):
     def has_ask_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         return bool(books_where(self, request, MAY_ASK))
 
-    @action(description="Close or reopen", url_path="ask", icon="event_available", permissions=["ask"])
+    @action(description="Reopen", url_path="ask", icon="event_busy", permissions=["ask"])
     def ask_page(self, request: HttpRequest) -> HttpResponse:
-        """How a book stands, and the two forms; each becomes a proposal."""
+        """How a book stands, and the form that asks for reopening; it becomes a proposal."""
         books = books_where(self, request, MAY_ASK)
         asked = request.POST if request.method == "POST" else request.GET
         book = chosen(books, asked.get("book"))
         if book is None:
             raise PermissionDenied
-        close, reopen = _forms(request, book)
-        form, ask = (reopen, periods.ask_to_reopen) if "reopen" in request.POST else (close, periods.ask_to_close)
+        form = _form(request, book)
         if request.method == "POST" and form.is_valid():
             said, by = form.cleaned_data, request.user.get_username()
             try:
-                return leads_on(request, ask(book, said["through"], reason=said["reason"], by=by))
+                asking = periods.ask_to_reopen(book, said["through"], reason=said["reason"], by=by)
+                return leads_on(request, asking)
             except LedgerError as refused:
                 form.add_error(None, sentence(refused))
-        context = self.admin_site.each_context(request) | {"books": books, "book": book, "close": close}
-        return TemplateResponse(request, "ledger/period.html", context | {"reopen": reopen} | _state(book, close))
+        context = self.admin_site.each_context(request) | {"books": books, "book": book, "reopen": form}
+        return TemplateResponse(request, "ledger/period.html", context | _state(book))
 
     @display(description="closed through")
     def closed(self, change: PeriodChange) -> str:
@@ -77,33 +75,18 @@ class PeriodChangeAdmin(ReadOnlyAdmin):
         return moment(change.recorded_at)
 
 
-def _forms(request: HttpRequest, book: Book) -> tuple[CloseForm, ReopenForm]:
+def _form(request: HttpRequest, book: Book) -> ReopenForm:
     closed = periods.closed_through(book.pk)
-    month_end = spans.today().replace(day=1) - timedelta(days=1)
-    through = spans.day_of(request.GET.get("through", "")) or month_end
+    earlier = closed and closed.replace(day=1) - timedelta(days=1)
     sent = request.POST if request.method == "POST" else None
-    return (
-        CloseForm(
-            sent if sent and "close" in sent else None,
-            auto_id="close_%s",
-            initial={"through": through, "token": uuid4().hex},
-        ),
-        ReopenForm(
-            sent if sent and "reopen" in sent else None,
-            auto_id="reopen_%s",
-            initial={"through": closed and closed.replace(day=1) - timedelta(days=1), "token": uuid4().hex},
-        ),
-    )
+    return ReopenForm(sent, auto_id="reopen_%s", initial={"through": earlier, "token": uuid4().hex})
 
 
-def _state(book: Book, close: CloseForm) -> dict[str, Any]:
-    """The present state, and what is unfinished through the day that is asked for."""
-    through = spans.day_of(str(close["through"].value() or "")) or spans.today()
+def _state(book: Book) -> dict[str, Any]:
+    """The present state, and what is asked already."""
     waiting = proposals.waiting(Proposal.objects.filter(book=book, kind__in=["close", "reopen"]))
     return {
-        "title": "Close or reopen a period",
+        "title": "Reopen a period",
         "closed_through": periods.closed_through(book.pk),
-        "through": through,
-        "loose": periods.loose_ends(book, through),
         "waiting": [(url_of(row), title(row), row.asked_by) for row in waiting.order_by("pk")],
     }

@@ -8,7 +8,7 @@ journal (`models.valuation`) is written anew where the journal says something el
 from ledger.models.accounts import Account, AccountDay, Asset, Balance, Book, Day
 from ledger.models.chain import Block
 from ledger.models.journal import JournalEntry, Posting
-from ledger.models.periods import Decision, PeriodChange, Proposal
+from ledger.models.periods import Decision, PeriodChange, PeriodReview, Proposal
 from ledger.models.rates import Rate
 from ledger.models.valuation import (
     CostMethod,
@@ -36,6 +36,7 @@ __all__ = [
     "Lot",
     "Movement",
     "PeriodChange",
+    "PeriodReview",
     "PostedGain",
     "Posting",
     "Proposal",

@@ -11,10 +11,33 @@ from ledger.models.accounts import Book
 from ledger.models.journal import JournalEntry
 
 
+class PeriodReview(AppendOnly):
+    """What was found, and by whom it was looked at, before the books were closed through a day. A closing names one."""
+
+    book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="+", db_index=False)
+    through = models.DateField()
+    findings = models.JSONField()
+    """By the name of each check, what it found: of whoever checks, for the ledger knows no chains."""
+    looked_by = models.CharField(max_length=150)
+    looked_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = AppendOnlyQuerySet["PeriodReview"].as_manager()
+
+    class Meta(AppendOnly.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["book", "id"], name="review_of_closing"),
+            models.CheckConstraint(condition=~Q(looked_by=""), name="review_by_somebody"),
+        ]
+
+    def __str__(self) -> str:
+        return f"through {self.through:%d %b %Y}, looked at by {self.looked_by}"
+
+
 class PeriodChange(AppendOnly):
     """From here on nothing may be effective on `closed_through` or before; null: everything is open again.
 
-    The newest row of a book counts. Two people stand behind each, with a reason.
+    The newest row of a book counts. Two people stand behind each, with a reason. Whatever closes further names the
+    review of that very day.
     """
 
     book = models.ForeignKey(Book, on_delete=models.PROTECT, related_name="periods", db_index=False)
@@ -22,6 +45,7 @@ class PeriodChange(AppendOnly):
     reason = models.CharField(max_length=300)
     asked_by = models.CharField(max_length=150)
     approved_by = models.CharField(max_length=150)
+    review = models.ForeignKey(PeriodReview, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = AppendOnlyQuerySet["PeriodChange"].as_manager()
@@ -46,6 +70,15 @@ class PeriodChange(AppendOnly):
                     NEW.recorded_at := clock_timestamp();  -- behind the lock: what it waited for was recorded before
                     IF NEW.closed_through >= (now() AT TIME ZONE 'UTC')::date THEN
                         RAISE EXCEPTION 'a day is closed when it is over' USING ERRCODE = 'LG014';
+                    END IF;
+                    IF NEW.closed_through > coalesce((
+                        SELECT closed_through FROM ledger_periodchange
+                        WHERE book_id = NEW.book_id ORDER BY id DESC LIMIT 1
+                    ), '-infinity') AND NOT EXISTS (
+                        SELECT FROM ledger_periodreview
+                        WHERE book_id = NEW.book_id AND id = NEW.review_id AND through = NEW.closed_through
+                    ) THEN
+                        RAISE EXCEPTION 'what closes names the review of that day' USING ERRCODE = 'LG016';
                     END IF;
                     RETURN NEW;
                 """,

@@ -243,6 +243,15 @@ class MoneroConnector:
     def waiting(self, txids: AbstractSet[str]) -> AbstractSet[str]:
         return {entry.tx_hash for entry in self._entries(txids) if entry.in_pool and not entry.double_spend_seen}
 
+    def mined_transfers(self, txids: Sequence[str], watched: AbstractSet[bytes]) -> list[Transfer]:
+        """What those transactions brought to those destinations, read anew; of what is in no block, nothing."""
+        found = [entry for entry in self._entries(txids) if not entry.in_pool]
+        transactions, unread = _read(found)
+        if unread:
+            raise NodeError(f"{len(unread)} transactions are of a form not known here")
+        least = self._chain.minimum_base_units
+        return [t for t in self._scan(transactions).transfers_to(watched) if t.base_units >= least]
+
     def _scan(self, transactions: Sequence[Transaction]) -> _Scanned:
         if not transactions:
             return _Scanned(self._chain, ())

@@ -18,7 +18,8 @@ from ledger import balances, chart, journal
 from ledger.balances import AccountBalance
 from ledger.errors import LedgerError
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Account, Balance, Book, JournalEntry, PeriodChange
+from ledger.models import Account, Balance, Book, JournalEntry
+from tests.closing import change
 from tests.ledger.small_ledger import Refused, Slip, SmallAccount, SmallLedger
 
 _KINDS = Account.Kind
@@ -175,9 +176,7 @@ class Books(RuleBasedStateMachine):
     @rule(through=st.one_of(st.none(), st.none(), days))
     def close_the_books(self, through: date | None) -> None:
         """Or open them again, wholly or in part."""
-        PeriodChange.objects.create(
-            book=self.book, closed_through=through, reason="Why not", asked_by="alice", approved_by="bob"
-        )
+        change(self.book.pk, through, reason="Why not")
         self.small.closed_through = through
 
     @rule(name=st.sampled_from([None, None, *_CHART]))

@@ -24,6 +24,7 @@ from ledger.models import (
     Proposal,
 )
 from tests import database
+from tests.closing import change
 from tests.ledger.breaking import Story, broken, look_at_the_constraints, rows, tamper, tell
 from tests.ledger.conftest import NOON, Shop
 
@@ -263,13 +264,7 @@ def test_a_carried_entry_is_hashed_by_its_own_time(shop: Shop) -> None:
 
 def _close(shop: Shop, through: str | None, by: str = "ben") -> PeriodChange:
     look_at_the_constraints()
-    return PeriodChange.objects.create(
-        book=shop.book,
-        closed_through=date.fromisoformat(through) if through else None,
-        reason="it is over",
-        asked_by="ann",
-        approved_by=by,
-    )
+    return change(shop.book.pk, date.fromisoformat(through) if through else None, asked_by="ann", approved_by=by)
 
 
 def test_what_was_slipped_into_a_closed_period_is_named(story: Story) -> None:

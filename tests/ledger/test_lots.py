@@ -21,10 +21,10 @@ from ledger.models import (
     EntryPrice,
     JournalEntry,
     Movement,
-    PeriodChange,
     PostedGain,
     Rate,
 )
+from tests.closing import change
 from tests.ledger.conftest import Shop
 
 pytestmark = pytest.mark.django_db
@@ -157,9 +157,7 @@ def test_what_a_closed_period_says_stays_and_its_correction_falls_into_the_open_
     books.sold(100, 30_000, 3)
     assert lots.up_to_date(books.shop.book, day(9))
     assert books.posted("income:gains realised") == 20_000_00
-    PeriodChange.objects.create(
-        book=books.shop.book, closed_through=day(5), reason="r", asked_by="ann", approved_by="bob"
-    )
+    change(books.shop.book.pk, day(5), reason="r")
     EntryPrice.objects.create(
         book=books.shop.book, entry_id=bought, asset=books.shop.coin, price=12_000, reason="r", by="ann"
     )
@@ -273,9 +271,7 @@ def test_a_closed_month_is_not_revalued_again(books: Books) -> None:
     books.bought(100, 10_000, 1)
     books.rate(13_000, 31)
     revaluation.revalue(books.shop.book, day(31), by="ann")
-    PeriodChange.objects.create(
-        book=books.shop.book, closed_through=day(31), reason="r", asked_by="ann", approved_by="bob"
-    )
+    change(books.shop.book.pk, day(31), reason="r")
     assert revaluation.revalue(books.shop.book, day(31), by="ann") == []
     books.rate(14_000, 31)
     with pytest.raises(PeriodClosed):

@@ -14,6 +14,7 @@ from ledger import chart, errors, journal, manual, periods, proposals, rates
 from ledger.journal import Leg
 from ledger.models import Balance, JournalEntry, Posting, Proposal
 from ledger.money import to_text
+from tests.closing import reviewed
 from tests.ledger.conftest import NOON, Shop
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,10 @@ def rows() -> list[Any]:
 
 
 def close(shop: Shop, through: date) -> None:
-    proposals.approve(periods.ask_to_close(shop.book, through, reason="It is over", by="Bob"), by="Alice")
+    proposals.approve(
+        periods.ask_to_close(shop.book, through, reason="It is over", by="Bob", review=reviewed(shop.book.pk, through)),
+        by="Alice",
+    )
 
 
 def test_up_to_the_limit_it_is_written_at_once_and_says_who_and_why(shop: Shop) -> None:

@@ -14,6 +14,7 @@ from ledger import balances, chart, errors, journal, manual, periods, proposals,
 from ledger.appendonly import RowIsPermanent
 from ledger.journal import Leg
 from ledger.models import Decision, JournalEntry, PeriodChange, Proposal
+from tests.closing import reviewed
 from tests.ledger.conftest import NOON, Shop
 
 pytestmark = pytest.mark.django_db
@@ -23,13 +24,16 @@ DAY = NOON.date()
 NEXT_DAY = DAY + timedelta(days=1)
 FIRST_OPEN = datetime(2026, 3, 2, tzinfo=UTC)
 
-CHANGE = """INSERT INTO ledger_periodchange (book_id, closed_through, reason, asked_by, approved_by, recorded_at)
-    VALUES (%s, %s, %s, %s, %s, now())"""
+CHANGE = """INSERT INTO ledger_periodchange
+    (book_id, closed_through, reason, asked_by, approved_by, review_id, recorded_at)
+    VALUES (%s, %s, %s, %s, %s, %s, now())"""
 WRITE = "SELECT ledger_transfer(%s, 'raw', 1::smallint, %s, %s, null, 'sql', 'by hand', '{}', %s, %s, 1)"
 
 
 def asked(shop: Shop, through: date = DAY) -> Proposal:
-    return periods.ask_to_close(shop.book, through, reason="The month is over", by="Bob")
+    return periods.ask_to_close(
+        shop.book, through, reason="The month is over", by="Bob", review=reviewed(shop.book.pk, through)
+    )
 
 
 def close(shop: Shop, through: date = DAY) -> None:
@@ -81,7 +85,7 @@ def test_a_day_is_closed_when_it_is_over(shop: Shop, days: int) -> None:
     with pytest.raises(errors.PeriodNotOver) as refusal:
         asked(shop, day)
     assert refusal.value.code == "period_not_over"
-    assert _state(CHANGE, shop.book.pk, day, "raw", "Bob", "Alice") == "LG014"
+    assert _state(CHANGE, shop.book.pk, day, "raw", "Bob", "Alice", reviewed(shop.book.pk, day).pk) == "LG014"
 
 
 @pytest.mark.parametrize("day", [DAY, DAY - timedelta(days=1)])
@@ -127,7 +131,7 @@ def test_a_reopening_asked_twice_is_done_once(shop: Shop) -> None:
 def test_both_need_a_reason_and_a_name(shop: Shop) -> None:
     for reason, by, error in (("", "Bob", errors.ReasonMissing), ("Why", "", ValueError)):
         with pytest.raises(error):
-            periods.ask_to_close(shop.book, DAY, reason=reason, by=by)
+            periods.ask_to_close(shop.book, DAY, reason=reason, by=by, review=reviewed(shop.book.pk, DAY))
     close(shop)
     for reason, by, error in (("", "Bob", errors.ReasonMissing), ("Why", "", ValueError)):
         with pytest.raises(error):
@@ -140,7 +144,8 @@ def test_both_need_a_reason_and_a_name(shop: Shop) -> None:
 def test_the_database_asks_for_two_people_and_a_reason(
     shop: Shop, reason: str, asked_by: str, approved_by: str
 ) -> None:
-    assert _state(CHANGE, shop.book.pk, DAY, reason, asked_by, approved_by) == "23514"
+    review = reviewed(shop.book.pk, DAY).pk
+    assert _state(CHANGE, shop.book.pk, DAY, reason, asked_by, approved_by, review) == "23514"
 
 
 def test_the_history_is_permanent(shop: Shop) -> None:
@@ -230,7 +235,9 @@ def test_what_is_unfinished_is_counted_and_hinders_nobody(shop: Shop) -> None:
     for moment in (NOON, FIRST_OPEN):
         manual.enter(shop.book, legs, effective_at=moment, description="Opening", reason="We begin", by="Bob")
     proposal = asked(shop)
-    assert proposal.contents == {
+    told = dict(proposal.contents)
+    assert told.pop("review")
+    assert told == {
         "closed_through": "2026-03-01",
         "closed_before": "2026-02-28",
         "unconfirmed": 3,

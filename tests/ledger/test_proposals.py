@@ -13,6 +13,7 @@ from ledger import asking, chart, errors, journal, manual, periods, proposals
 from ledger.appendonly import RowIsPermanent
 from ledger.journal import Leg
 from ledger.models import Decision, JournalEntry, PeriodChange, Proposal
+from tests.closing import reviewed
 from tests.ledger.conftest import NOON, Shop
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,9 @@ def _reversal(shop: Shop) -> Proposal:
 
 
 def _closing(shop: Shop) -> Proposal:
-    return periods.ask_to_close(shop.book, NOON.date(), reason="The month is over", by="Bob")
+    return periods.ask_to_close(
+        shop.book, NOON.date(), reason="The month is over", by="Bob", review=reviewed(shop.book.pk, NOON.date())
+    )
 
 
 def _reopening(shop: Shop) -> Proposal:

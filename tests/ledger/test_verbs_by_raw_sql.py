@@ -8,7 +8,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from ledger import chart, journal
-from ledger.models import Book, JournalEntry, PeriodChange, Posting, Rate
+from ledger.models import Book, JournalEntry, Posting, Rate
+from tests.closing import change
 from tests.ledger.conftest import NOON, Shop
 
 pytestmark = pytest.mark.django_db
@@ -287,9 +288,7 @@ def test_a_batch_names_entries_and_accounts_of_its_own_book_in_one_way(open_shop
 
 
 def test_a_batch_into_a_closed_period_or_account_is_refused(shop: Shop) -> None:
-    PeriodChange.objects.create(
-        book=shop.book, closed_through=NOON.date(), reason="Over", asked_by="alice", approved_by="bob"
-    )
+    change(shop.book.pk, NOON.date())
     late = NOON + timedelta(days=1)
     assert _batch_state(_batch(shop, effective_at=[late, NOON])) == "LG011"
     assert _batch_state(_batch(shop, effective_at=[late, NOON], carry=[True, None])) == "LG011"

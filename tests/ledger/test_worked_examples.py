@@ -14,6 +14,7 @@ from ledger.balances import AccountBalance
 from ledger.errors import AlreadyReversed, BelowFloor, PeriodClosed, SecondPersonNeeded
 from ledger.journal import Entry, Leg, Standing, story_heads
 from ledger.models import Account, Asset, JournalEntry, Posting, Proposal
+from tests.closing import reviewed
 from tests.ledger.conftest import Shop
 
 pytestmark = pytest.mark.django_db
@@ -177,7 +178,13 @@ def _statement(account: Account, first: str, last: str) -> tuple[int, list[int],
 
 
 def _close(shop: Shop, through: str) -> None:
-    asked = periods.ask_to_close(shop.book, date.fromisoformat(through), reason="The month is over", by="bob")
+    asked = periods.ask_to_close(
+        shop.book,
+        date.fromisoformat(through),
+        reason="The month is over",
+        by="bob",
+        review=reviewed(shop.book.pk, date.fromisoformat(through)),
+    )
     proposals.approve(asked, by="alice")
 
 

@@ -17,7 +17,8 @@ from django.core.management import call_command, get_commands
 from django.db import connection
 
 from cryptopay.devnet import places
-from ledger.models import JournalEntry, PeriodChange
+from ledger.models import JournalEntry
+from tests.closing import change
 from tests.torture import attempts, audit, books, server, writers
 from tests.torture.attempts import Attempt
 from tests.torture.books import TrialBook
@@ -105,9 +106,7 @@ def _keep_closing(book_id: int, stop: Event) -> None:
     rng, today = random.Random(book_id), datetime.now(UTC).date()
     while not stop.wait(0.2):
         through = today - timedelta(days=rng.randint(1, 360)) if rng.random() < 0.7 else None
-        PeriodChange.objects.create(
-            book_id=book_id, closed_through=through, reason="A trial", asked_by="alice", approved_by="bob"
-        )
+        change(book_id, through, reason="A trial")
 
 
 def demand_nothing_wrong(trial_books: Sequence[TrialBook], seen: list[Attempt]) -> None:

@@ -26,7 +26,8 @@ from psycopg import sql
 
 from ledger import chart, checking, journal, rates, sealing, verifying
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Account, Asset, Balance, Block, Book, JournalEntry, PeriodChange, Rate
+from ledger.models import Account, Asset, Balance, Block, Book, JournalEntry, Rate
+from tests.closing import change
 
 CASES = 1_000
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -392,13 +393,7 @@ class _Shop:
                 journal.reverse(self._resolution(settled))
 
     def close_a_month(self) -> None:
-        PeriodChange.objects.create(
-            book=self.book,
-            closed_through=date(2026, 1, 31),
-            reason="January is over",
-            asked_by="ann",
-            approved_by="ben",
-        )
+        change(self.book.pk, date(2026, 1, 31), reason="January is over", asked_by="ann", approved_by="ben")
 
     def _spend(self, ending: str, customer: Account, coin: Asset, base_units: int) -> None:
         legs = [Leg(customer, debit=base_units), Leg(chart.sales(self.book.pk, coin), credit=base_units)]

@@ -3,6 +3,7 @@
 from cryptopay.backoffice.needs import (
     alarms,
     approvals,
+    cases,
     chains,
     clearing,
     deliveries,
@@ -17,6 +18,7 @@ NEEDS: tuple[Asked, ...] = (
     approvals.ASKED,
     unconfirmed.ASKED,
     unpriced.ASKED,
+    cases.ASKED,
     clearing.ASKED,
     unassigned.ASKED,
     invoices.ASKED,

@@ -37,6 +37,7 @@ from .ledger import (
     TrialBalanceRow,
 )
 from .me import Me
+from .periods import Package, Period, Periods
 from .public_keys import ImportedKey, PublicKey
 from .rates import CurrentRate, PriceSource, RateOrigin, RateRefusal, RateRefusalCode, RecordedRate
 from .reports import Report, ReportAbout, ReportParameter, Reports
@@ -124,9 +125,12 @@ __all__ = [
     "NewApiKey",
     "NewEntryBody",
     "Offer",
+    "Package",
     "Payment",
     "PaymentState",
     "Payments",
+    "Period",
+    "Periods",
     "Price",
     "PriceSource",
     "PublicInvoice",

@@ -24,6 +24,7 @@ _GIVEN = {"Decimal": "Decimal | str", "date": "date | str"}
 _REFERENCE = "#/components/schemas/"
 _OTHER_FORMS = {
     "text/csv": ("csv", "as_text", "str"),
+    "application/zip": ("zip", "as_file", "bytes"),
     "application/pdf": ("pdf", "as_file", "bytes"),
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ("xlsx", "as_file", "bytes"),
 }
@@ -257,7 +258,7 @@ class _Writer:
         if is_page:
             yield f"    def {name}(self{arguments}) -> {prefix}Listing[{kind}]:\n{_docstring(operation.told, 8)}"
             yield f"        return {prefix}Listing(self._sender, {call})\n"
-        else:
+        elif kind != "bytes":  # what gives a file alone has its form's name
             yield f"    {asynchronous}def {name}(self{arguments}) -> {kind}:\n{_docstring(operation.told, 8)}"
             yield f"        return {wait}self._sender.send({call})\n"
         for media, (ending, form, answer) in _OTHER_FORMS.items():
@@ -287,7 +288,7 @@ class _Writer:
         """What comes back, and whether it is a page of it."""
         schema = operation.answer()
         if schema is None:
-            return "None", False
+            return "bytes" if any(map(operation.answer, _OTHER_FORMS)) else "None", False
         name = schema.get("$ref", "").removeprefix(_REFERENCE)
         if _is_page(name):
             return self._kind(self.components[name]["properties"]["data"]["items"]), True

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryptopay.api.models import IdempotencyKey
-from ledger.models import Account, JournalEntry, PeriodChange, Posting
+from ledger.models import Account, JournalEntry, Posting
+from tests.closing import change
 from tests.cryptopay.api.conftest import Caller, code, pay
 from tests.cryptopay.api.ledger_programs import BANK, CREDIT, RENT, SALES, entry, holds, made, open_books, queries
 from tests.cryptopay.api.test_invoices import rows
@@ -229,8 +230,7 @@ def test_wrong_resolutions(alice: Caller, books: dict[str, str], verb: str) -> N
 def test_closed_periods(alice: Caller, books: dict[str, str]) -> None:
     pending = made(alice, "/ledger/entries", entry(BANK, SALES, "1", pending=True, effective_at=AT))
     posted = made(alice, "/ledger/entries", entry(BANK, SALES, "2", effective_at=AT, reference="kept"))
-    closed = {"closed_through": date(2026, 3, 31), "reason": "March", "asked_by": "ann", "approved_by": "ben"}
-    PeriodChange.objects.create(book=alice.book, **closed)
+    change(alice.book.pk, date(2026, 3, 31))
     expected = (409, "period_closed", "/effective_at")
     late = entry(BANK, SALES, "1", effective_at="2026-03-31T23:59:59Z")
     assert fault(alice.post("/ledger/entries", late)) == expected

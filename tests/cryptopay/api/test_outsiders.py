@@ -16,9 +16,11 @@ from cryptopay.api.authentication import PUBLIC
 from cryptopay.api.resource import Resource
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import Customer
+from cryptopay.monthend import packages
 from cryptopay.payments.models import ChainNotice, Payment
 from cryptopay.webhooks.models import Delivery, Event
 from ledger.models import Account, JournalEntry
+from tests.closing import change
 from tests.cryptopay.api.conftest import Caller, code, pay
 from tests.cryptopay.api.test_invoices import rows
 
@@ -28,7 +30,7 @@ NOT_RESOURCES = {"schema", "docs", "no-such-route"}
 """The API's own description, and the 404."""
 ASKED = {"rate-history": {"asset": "BTC", "currency": "EUR"}}
 """What a GET must be asked with, by route."""
-OPEN_PAGES = {"": {"start"}, "pay/": {"invoice", "state", "method"}}
+OPEN_PAGES = {"": {"start"}, ".well-known/": {"period_key"}, "pay/": {"invoice", "state", "method"}}
 """Pages that need no key, by prefix: the start page, and the checkout, for whoever was given an invoice's id."""
 
 
@@ -86,7 +88,10 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
     target = {"chain": "bitcoin-regtest", "address": invoice["methods"][0]["address"]}
     watch = alice.post("/watches", target).json()["id"]
     pay(alice)
+    closed = change(alice.book.pk, timezone.now().date() - timedelta(days=400))
+    packages.make(closed)
     return {
+        "period_id": f"per_{closed.pk}",
         "api_key_id": alice.key.public_id,
         "invoice_id": invoice["id"],
         "address_id": address,

@@ -19,6 +19,8 @@ from cryptopay.backoffice.scoping import scope_of
 from cryptopay.merchants import api_keys
 from cryptopay.merchants.models import ApiKey, Membership, Merchant, User
 from cryptopay.merchants.onboarding import create_merchant
+from cryptopay.monthend import cases
+from cryptopay.monthend.models import Case
 from cryptopay.payments import addresses, intake, lifecycle
 from cryptopay.payments.lifecycle import NewInvoice
 from cryptopay.payments.models import Invoice, Terms
@@ -34,8 +36,10 @@ from monitor.chains import CHAINS
 from monitor.connectors.base import BlockRef, Transfer
 from monitor.deposits import Sighting
 from monitor.models import Cursor
+from monitor.reconciliations import AddressDifference, Reconciliation
 from monitor.watching import watched
 from tests.browsing import chromium_of_ours
+from tests.closing import reviewed
 
 CHAIN = CHAINS["bitcoin-regtest"]
 EOS = CHAINS["eos-dev"]
@@ -98,10 +102,43 @@ def _shop(name: str) -> Shop:
         paid_invoice(shop, fate, order_id=f"{name}-{fate}", customer_ref=f"{name}-customer")
     served(shop, name)
     Terms.objects.create(book=shop.book)
-    closing = periods.ask_to_close(shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant")
+    closing = periods.ask_to_close(
+        shop.book, LONG_AGO, reason="Audited", by=f"{name}-accountant", review=reviewed(shop.book.pk, LONG_AGO)
+    )
     proposals.approve(closing, by=f"{name}-approver")
     proposed(shop)
+    differing(shop)
     return shop
+
+
+def differing(shop: Shop) -> Case:
+    """A node said that there are fewer coins than the books have."""
+    run = Reconciliation.objects.create(
+        book=shop.book,
+        asset=chart.asset("BTC", CHAIN.code, 8),
+        chain_code=CHAIN.code,
+        height=100,
+        block_hash="00" * 32,
+        asked_at=timezone.now(),
+        way="balances",
+        addresses=1,
+        node_base_units=0,
+        custody_base_units=7,
+        on_its_way_base_units=0,
+        difference=-7,
+    )
+    cases.look_at(run)
+    address = f"{shop.merchant.name}, address"
+    AddressDifference.objects.create(
+        book=shop.book,
+        reconciliation=run,
+        place=b"1",
+        address=address,
+        node_base_units=0,
+        books_base_units=7,
+        difference=-7,
+    )
+    return Case.objects.get(run=run)
 
 
 def served(shop: Shop, name: str) -> None:

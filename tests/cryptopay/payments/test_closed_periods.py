@@ -10,6 +10,7 @@ from cryptopay.webhooks.models import Event
 from ledger import balances, chart, manual, periods, proposals
 from ledger.journal import Leg
 from ledger.models import Account, Asset, Book, JournalEntry, Proposal
+from tests.closing import reviewed
 from tests.cryptopay.payments.conftest import Ticker
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,10 @@ def yesterday() -> date:
 
 
 def close(book: Book, through: date) -> None:
-    proposals.approve(periods.ask_to_close(book, through, reason="The month is over", by="Bob"), by="Alice")
+    proposals.approve(
+        periods.ask_to_close(book, through, reason="The month is over", by="Bob", review=reviewed(book.pk, through)),
+        by="Alice",
+    )
 
 
 def reverse(entry: JournalEntry) -> None:

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class MonthEndConfig(AppConfig):
+    name = "cryptopay.monthend"
+    verbose_name = "Month end"
+
+    def ready(self) -> None:
+        from cryptopay.monthend import closing
+        from ledger import periods
+
+        periods.on_change(closing.look_again)

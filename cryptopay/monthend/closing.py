@@ -1,0 +1,236 @@
+"""Closing the month: four steps, each with what is left to do, and the one way to ask for it.
+
+    collected     the chains are read past the last day, and nothing of them waits for a person
+    priced        no entry without a price, and a rate of the last day for whatever is held
+    reconciled    asked after the last day, every node says what the books say, and no case is open
+    reviewed      nothing waits for a second person, clearing accounts are at zero or explained
+
+What is unconfirmed hinders nobody: it will be received in the period that is open then. The steps are looked at when
+closing is asked and once more when it is approved.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+
+from cryptopay.monthend import cases
+from cryptopay.monthend.errors import MonthNotReady
+from cryptopay.payments.models import IntakePosition
+from ledger import asking, balances, chart, periods, revaluation
+from ledger.errors import ClosingRatesMissing
+from ledger.models import Account, Balance, Book, PeriodChange, PeriodReview, Proposal
+from ledger.money import to_text
+from monitor.chains import CHAINS
+from monitor.models import ChainEvent, Cursor, Deposit, ParkedTransaction, WatchedAddress
+from monitor.reconciliations import newest
+from monitor.standing import standing
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """What hinders closing, what to do about it, and where; `name` is of the admin's page."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the four. `explainable`: a person may say why it is right as it is."""
+
+    name: str
+    title: str
+    about: str
+    to_do: Sequence[ToDo]
+    explainable: Sequence[ToDo] = ()
+
+    @property
+    def is_done(self) -> bool:
+        return not self.to_do
+
+
+def steps(book: Book, through: date) -> list[Step]:
+    """How closing through that day stands now. Reads only, but for cases whose last part was approved since."""
+    with transaction.atomic():
+        cases.tidy([book.pk])
+    end = _end(through)
+    return [
+        Step(
+            "collected",
+            "Collected",
+            "Every chain you are paid on is read past the last day, and nothing waits for a person to look at it.",
+            list(_uncollected(book, end)),
+        ),
+        Step(
+            "priced",
+            "Priced",
+            "Every entry has a price, and there is a rate of the last day for whatever you hold.",
+            list(_unpriced(book, through)),
+        ),
+        Step(
+            "reconciled",
+            "Reconciled",
+            "Asked after the last day, every node says what the books say, and every difference is explained.",
+            list(_unreconciled(book, end)),
+        ),
+        Step(
+            "reviewed",
+            "Reviewed",
+            "Nothing waits for a second person; suspense and coins in transit are at zero, or you say why not.",
+            list(_undecided(book, through)),
+            list(_uncleared(book, through)),
+        ),
+    ]
+
+
+def ask(book: Book, through: date, *, reason: str, by: str, looked: bool, explanation: str = "") -> Proposal:
+    """Revalue at the last day's rates, and put closing before a second person.
+
+    `looked`: the trial balance of that day was looked at by who asks. Raises `MonthNotReady`, and what
+    `revaluation.revalue` and `periods.ask_to_close` raise.
+    """
+    reason = asking.given(reason)
+    with transaction.atomic():
+        asking.alone(book.pk)
+        found = steps(book, through)
+        _refuse_unless_done(found)
+        if found[-1].explainable and not explanation.strip():
+            raise MonthNotReady("say why suspense or coins in transit are not at zero")
+        if not looked:
+            raise MonthNotReady("look at the trial balance first, and say so")
+        revaluation.revalue(book, through, by=by)
+        review = PeriodReview.objects.create(
+            book=book, through=through, looked_by=by, findings=_findings(book, through, found, explanation)
+        )
+        return periods.ask_to_close(book, through, reason=reason, by=by, review=review)
+
+
+def look_again(change: PeriodChange, closed_before: date | None) -> None:
+    """A listener of `ledger.periods`: what was found when closing was asked must hold when it is approved.
+
+    Raises `MonthNotReady`, which undoes the closing.
+    """
+    review = change.review
+    if review is None or change.closed_through is None or not review.findings:
+        return
+    if closed_before is not None and change.closed_through <= closed_before:
+        return
+    # Who is approving has decided this very proposal, which the ledger writes after us.
+    found = steps(change.book, change.closed_through)
+    _refuse_unless_done(found[:-1])
+
+
+def month_end(today: date) -> date:
+    """The last day of the month before."""
+    return today.replace(day=1) - timedelta(days=1)
+
+
+def _refuse_unless_done(found: Sequence[Step]) -> None:
+    waiting = [f"{step.title.lower()}: {to_do.text}" for step in found for to_do in step.to_do]
+    if waiting:
+        raise MonthNotReady("; ".join(waiting[:_SHOWN]))
+
+
+def _findings(book: Book, through: date, found: Sequence[Step], explanation: str) -> dict[str, object]:
+    """What the review keeps: each step as it stood, and the reconciliations it rests on."""
+    return {
+        **{step.name: [to_do.text for to_do in step.explainable] for step in found},
+        "explanation": explanation.strip(),
+        "unconfirmed": periods.loose_ends(book, through).unconfirmed,
+        "reconciliations": [run.pk for run in newest([book.pk])],
+    }
+
+
+def _uncollected(book: Book, end: datetime) -> Iterator[ToDo]:
+    codes = set(WatchedAddress.objects.filter(book=book, own=True).values_list("chain_code", flat=True).distinct())
+    cursors = {cursor.chain_code: cursor for cursor in Cursor.objects.filter(chain_code__in=codes)}
+    for code in sorted(codes):
+        yield from _unread(code, cursors.get(code), end)
+    held = Deposit.objects.filter(book=book, held_since__isnull=False, seen_at__lt=end)
+    if number := held.count():
+        yield ToDo(f"{number} deposits are held until two nodes agree on them", _list("monitor_deposit"))
+    parked = ParkedTransaction.objects.filter(chain_code__in=codes, state=ParkedTransaction.State.OPEN)
+    if number := parked.filter(parked_at__lt=end).count():
+        yield ToDo(f"{number} transactions are set aside: have them read again, or dismissed", _list("monitor_cursor"))
+
+
+def _unread(code: str, cursor: Cursor | None, end: datetime) -> Iterator[ToDo]:
+    title = CHAINS[code].title
+    if cursor is None or not cursor.settles(end):
+        yield ToDo(f"{title} is not read past the last day: its node must answer, and be read up to its tip", _chains())
+        return
+    now = standing(cursor)
+    if cursor.retired_at is None and not now.is_read:
+        yield ToDo(f"{title} is not being read: {now.why}", _chains())
+    last = ChainEvent.objects.filter(chain_code=code).aggregate(last=Max("pk"))["last"] or 0
+    position = IntakePosition.objects.filter(chain_code=code).first()
+    if last > (position.last_event_id if position else 0):
+        yield ToDo(f"{title}: what its chain told is not in the books yet", _chains())
+
+
+def _unpriced(book: Book, through: date) -> Iterator[ToDo]:
+    if number := periods.loose_ends(book, through).unpriced:
+        yield ToDo(f"{number} entries have no price", _list("ledger_journalentry", "?pricing=none"))
+    rows = balances.trial_balance(book.pk, through)
+    coins = {row.account.asset for row in rows if row.balance and row.account.asset.chain}
+    try:
+        revaluation.closing_rates(book, coins, through)
+    except ClosingRatesMissing as missing:
+        for pair in missing.pairs:
+            text = f"there is no rate of {pair} of {through:%-d %b %Y}: import or record one"
+            yield ToDo(text, reverse("admin:rates_now"))
+
+
+def _unreconciled(book: Book, end: datetime) -> Iterator[ToDo]:
+    runs = {run.asset_id: run for run in newest([book.pk])}
+    accounts = Account.objects.filter(book=book, code__startswith=chart.CUSTODY).select_related("asset", "balance")
+    page = reverse("admin:reconciliation")
+    for account in accounts.order_by("code", "asset"):
+        run, asset = runs.get(account.asset_id), account.asset
+        if run is None or run.asked_at < end:
+            if not _is_over(account):
+                yield ToDo(f"{asset} in {account.code} was not reconciled after the last day", page)
+        elif run.difference:
+            differs = to_text(run.difference, asset.decimals)
+            yield ToDo(f"{asset} in {account.code} differs from the chain by {differs}", page)
+    for case in cases.open_cases([book.pk]).select_related("asset", "run"):
+        yield ToDo(f"the difference of {case} is not explained", reverse("admin:monthend_case_change", args=[case.pk]))
+
+
+def _is_over(account: Account) -> bool:
+    """Nothing is on it, and its chain is switched off for good."""
+    retired = Cursor.objects.filter(chain_code=account.asset.chain, retired_at__isnull=False).exists()
+    return retired and not Balance.objects.filter(book=account.book_id, account=account).exclude(posted=0).exists()
+
+
+def _undecided(book: Book, through: date) -> Iterator[ToDo]:
+    if number := periods.loose_ends(book, through).proposed:
+        text = f"{number} entries wait for a second person, who cannot approve them once the period is closed"
+        yield ToDo(text, _list("ledger_proposal", "?state=waiting"))
+
+
+def _uncleared(book: Book, through: date) -> Iterator[ToDo]:
+    accounts = Account.objects.filter(book=book, clears_within_days__isnull=False).select_related("asset")
+    for account in accounts.order_by("code", "asset"):
+        held = balances.balance(account, as_of=through).posted
+        if held:
+            text = f"{account.code} holds {to_text(held, account.asset.decimals)} {account.asset}"
+            yield ToDo(text, reverse("admin:ledger_account_change", args=[account.pk]))
+
+
+def _chains() -> str:
+    return _list("monitor_cursor")
+
+
+def _list(model: str, query: str = "") -> str:
+    return reverse(f"admin:{model}_changelist") + query
+
+
+def _end(through: date) -> datetime:
+    return datetime.combine(through + timedelta(days=1), time.min, UTC)
