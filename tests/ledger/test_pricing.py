@@ -18,7 +18,8 @@ from ledger.errors import (
     UnknownAccount,
 )
 from ledger.journal import Leg
-from ledger.models import CostMethod, EntryPrice, JournalEntry, PeriodChange, PostedGain, Proposal
+from ledger.models import CostMethod, EntryPrice, JournalEntry, PostedGain, Proposal
+from tests.closing import change
 from tests.ledger.conftest import Shop
 
 pytestmark = pytest.mark.django_db
@@ -76,18 +77,14 @@ def test_a_rate_stays_and_what_was_not_moved_has_no_price(shop: Shop, open_shop:
 
 def test_a_price_of_a_closed_day_stays(shop: Shop) -> None:
     entry = received(shop)
-    PeriodChange.objects.create(
-        book=shop.book, closed_through=date(2026, 3, 31), reason="r", asked_by="ann", approved_by="bob"
-    )
+    change(shop.book.pk, date(2026, 3, 31))
     pricing.price(entry, shop.coin, Decimal(50_000), reason="It had none", by="ann")
     with pytest.raises(PeriodClosed):
         pricing.price(entry, shop.coin, Decimal(40_000), reason="Not so", by="ann")
 
 
 def test_the_method_changes_from_an_open_day_on_with_a_reason(shop: Shop) -> None:
-    PeriodChange.objects.create(
-        book=shop.book, closed_through=date(2026, 3, 31), reason="r", asked_by="ann", approved_by="bob"
-    )
+    change(shop.book.pk, date(2026, 3, 31))
     average = CostMethod.Method.AVERAGE
     with pytest.raises(PeriodClosed):
         pricing.choose_method(shop.book, average, date(2026, 3, 31), reason="The tax office", by="ann")

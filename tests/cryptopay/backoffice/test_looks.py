@@ -13,6 +13,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
 from cryptopay.merchants.models import User
+from cryptopay.monthend.models import Case
 from ledger import chart, journal
 from ledger.journal import Entry, Leg
 from ledger.manual import SOURCE
@@ -82,7 +83,7 @@ def pages_of(shop: Shop) -> dict[str, str]:
     """The books' pages, by what they are."""
     custody = Account.objects.get(book=shop.book, code__startswith="assets:custody:")
     settled = JournalEntry.objects.filter(book=shop.book, kind=JournalEntry.Kind.SETTLE)[0]
-    manual = Proposal.objects.get(book=shop.book, kind="entry")
+    manual, case = Proposal.objects.get(book=shop.book, kind="entry"), Case.objects.get(book=shop.book)
     return {
         "today": reverse("admin:index"),
         "tree": f"{reverse('admin:ledger_account_tree')}?book={shop.book.pk}",
@@ -101,6 +102,11 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "proposal": reverse("admin:ledger_proposal_change", args=[manual.pk]),
         "periods": reverse("admin:ledger_periodchange_changelist"),
         "period": f"{reverse('admin:ledger_periodchange_ask_page')}?book={shop.book.pk}",
+        "close the month": f"{reverse('admin:closing')}?book={shop.book.pk}",
+        "import": f"{reverse('admin:import')}?book={shop.book.pk}",
+        "reconciliation": reverse("admin:reconciliation"),
+        "cases": reverse("admin:monthend_case_changelist"),
+        "case": reverse("admin:monthend_case_change", args=[case.pk]),
         "books": reverse("admin:ledger_book_changelist"),
         "rates": f"{reverse('admin:rates_now')}?book={shop.book.pk}",
         "set a rate": reverse("admin:ledger_rate_set_page"),
