@@ -88,6 +88,8 @@ def _schedule() -> dict[str, dict[str, Any]]:
         "take in what is left": _entry("payments.drain_switched_off", 60),
         "deliver webhooks": _entry("webhooks.deliver_due", 5),
         "tell owners of endpoints switched off": _entry("webhooks.tell_owners", 60),
+        "make exports": _entry("reports.make_exports", 3),
+        "purge exports": _entry("reports.purge_exports", 3600),
         "purge idempotency keys": _entry("api.purge_idempotency_keys", 3600),
         **({"refresh demo prices": _entry("devnet.record_demo_prices", 300)} if settings.DEMO_SHOP_URL else {}),
     }

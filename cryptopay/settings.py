@@ -129,6 +129,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="CryptoPay <cr
 DEMO_SHOP_URL = env.str("DEMO_SHOP_URL", default="")
 """Where `make run` puts the demo shop; empty elsewhere."""
 
+EXPORTS_KEPT_DAYS = env.int("EXPORTS_KEPT_DAYS", default=7)
 RATE_MAX_AGE_SECONDS = env.int("RATE_MAX_AGE_SECONDS", default=900)
 RATE_SOURCES: list[str] = env.list("RATE_SOURCES", default=[] if DEVELOPMENT else sorted(SOURCES))
 """Public sources that are asked; none: rates are recorded by hand, by file or by API."""

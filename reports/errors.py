@@ -101,6 +101,18 @@ class EntryTooLong(ReportError):
     code = "entry_too_long"
 
 
+class TooManyExports(ReportError):
+    """Enough is being made for that person already."""
+
+    code = "too_many_exports"
+
+
+class ExportNotReady(ReportError):
+    """There is no file: the export is still being made, or failed."""
+
+    code = "export_not_ready"
+
+
 class ReportTooLong(ReportError):
     """More rows than that form is for; CSV, JSON and XLSX take any number."""
 

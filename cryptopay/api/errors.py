@@ -82,6 +82,8 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "package_not_ready",
         "api_key_ended",
         "entries_unpriced",
+        "too_many_exports",
+        "export_not_ready",
         "faucet_refused",
         "faucet_busy",
         "nothing_due",

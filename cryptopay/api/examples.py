@@ -37,6 +37,7 @@ WHOLE: Mapping[str, Any] = {
     },
     "NewRateBody": {"asset": "BTC", "currency": "EUR", "price": "60000.00", "reason": "Our bank's price"},
     "NewKeyBody": {"label": "Reports", "scopes": ["invoices:read", "ledger:read"]},
+    "ExportBody": {"format": "xlsx", "until": "2026-03-31"},
     "MethodBody": {"method": "ETH"},
     "InvoicePaymentBody": {"method": "BTC", "share": "0.5", "blocks": 2},
     "AddressPaymentBody": {"amount": "0.002", "blocks": 2},

@@ -35,6 +35,7 @@ GROUPS: Mapping[str, str] = {
     "chain-events": "What became of addresses and watches.",
     "ledger": "The ledger alone: accounts, entries, balances as of any day.",
     "journal": "Every chain transaction and every entry, validated or not.",
+    "exports": "Reports that are made in the background.",
     "reports": "What accountants read, as JSON, CSV, XLSX or PDF.",
     "rates": "What coins are priced by.",
     "api-keys": "Keys of your programs.",

@@ -54,6 +54,11 @@ def _parameters() -> dict[str, Parameter[Any]]:
     return {parameter.name: parameter for report in REPORTS.values() for parameter in report.parameters}
 
 
+def report_fields() -> dict[str, Any]:
+    """What any of them may be asked."""
+    return {name: _field(parameter) for name, parameter in _parameters().items()}
+
+
 def _field(parameter: Parameter[Any]) -> serializers.Field[Any, Any, Any, Any]:
     about = f"{parameter.about} Of: {', '.join(_asking_for(parameter))}."
     if parameter.control == "date":
@@ -72,7 +77,7 @@ class ReportParameters(Parameters):
     format = serializers.ChoiceField(list(FORMATS), required=False, help_text="Else as `Accept` says.")
 
     def get_fields(self) -> dict[str, Any]:
-        return {**{name: _field(parameter) for name, parameter in _parameters().items()}, **super().get_fields()}
+        return {**report_fields(), **super().get_fields()}
 
 
 class ReportParameterSchema(serializers.Serializer[Any]):
@@ -171,7 +176,7 @@ class OneReport(Resource):
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there are; a
-        PDF has 20,000 at most.
+        PDF has 20,000 at most. What takes long is better asked for as an export.
         """
         report = REPORTS[report_name]
         form = self._form(request, report)

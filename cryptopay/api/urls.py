@@ -9,6 +9,7 @@ from cryptopay.api.chain_events import ChainEvents, OneChainEvent
 from cryptopay.api.chains import Chains
 from cryptopay.api.customers import CustomerBalances, Customers, CustomerStatement, OneCustomer
 from cryptopay.api.events import EventDeliveries, Events, Redelivery
+from cryptopay.api.exports import ExportFile, Exports, OneExport
 from cryptopay.api.health import Health
 from cryptopay.api.interventions import CancelledInvoice, MarkedInvoice
 from cryptopay.api.invoices import Invoices, OneInvoice, PublicInvoice
@@ -101,6 +102,9 @@ v1 = [
     path("api-keys/<public_id:api_key_id>", OneApiKey.as_view(), name="api-key"),
     path("reports", Reports.as_view(), name="reports"),
     path("reports/<report:report_name>", OneReport.as_view(), name="report"),
+    path("reports/<report:report_name>/exports", Exports.as_view(), name="report-exports"),
+    path("exports/<public_id:export_id>", OneExport.as_view(), name="export"),
+    path("exports/<public_id:export_id>/file", ExportFile.as_view(), name="export-file"),
     path("test/invoices/<public_id:invoice_id>/pay", TestInvoicePayment.as_view(), name="test-invoice-payment"),
     path("test/invoices/<public_id:invoice_id>/double-spend", TestDoubleSpend.as_view(), name="test-double-spend"),
     path("test/addresses/<public_id:address_id>/pay", TestAddressPayment.as_view(), name="test-address-payment"),

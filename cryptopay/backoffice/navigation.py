@@ -38,6 +38,7 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Import", "upload_file", url_name="import"),
         Desk("Reconciliation", "balance", url_name="reconciliation"),
         Desk("Rates", "currency_exchange", "ledger.rate", "rates_now"),
+        Desk("Made for you", "download", url_name="exports"),
         Desk("Books", "auto_stories", "ledger.book"),
     ),
     "Operations": (
@@ -88,6 +89,7 @@ _OPENS: Mapping[str, Callable[[HttpRequest], bool]] = {
     "import": lambda request: request.user.has_perm(MAY_ASK),
     "closing": lambda request: request.user.has_perm(READS_PERIODS),
     "reconciliation": lambda request: request.user.has_perm(READS_RECONCILIATIONS),
+    "exports": lambda request: request.user.has_perm(READS_THE_BOOKS),
     "changes": lambda request: bool(changes.kinds(request)),
 }
 """Pages of our own that not everybody opens."""

@@ -10,12 +10,14 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from cryptopay.backoffice.scoping import books_where
 from ledger.models import Account, Book
+from reports import exporting
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
 from reports.errors import ParameterMissing, ReportError
 from reports.formats import form_of, forms_of
@@ -64,7 +66,8 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def report(request: HttpRequest, name: str) -> HttpResponse:
-    """One report as it is asked for in the query string; `?as=xlsx` downloads it."""
+    """One report as it is asked for in the query string; `?as=xlsx` downloads it, and a POST has it made in the
+    background."""
     as_of_one_moment()
     _check(request)
     if name not in REPORTS:
@@ -78,6 +81,9 @@ def report(request: HttpRequest, name: str) -> HttpResponse:
     context |= _form(request, wanted, chosen, texts)
     try:
         asked = wanted.read(chosen, texts)
+        if request.method == "POST":
+            exporting.ask(wanted, chosen, texts, request.POST.get("form", ""), asker(request), str(request.user))
+            return redirect("admin:exports")
         sheet = Sheet(wanted, asked, str(request.user), timezone.now())
         if form:
             return cast(
@@ -87,6 +93,11 @@ def report(request: HttpRequest, name: str) -> HttpResponse:
         context |= {"refused": refused, "asks": isinstance(refused, ParameterMissing)}
         return TemplateResponse(request, "backoffice/report.html", context, status=_status(refused))
     return TemplateResponse(request, "backoffice/report.html", context | _drawn(sheet))
+
+
+def asker(request: HttpRequest) -> str:
+    """Whose exports they are."""
+    return f"user:{request.user.pk}"
 
 
 def _status(refused: ReportError) -> int:

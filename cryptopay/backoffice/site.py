@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from cryptopay.backoffice import changes, feequeues, handbook, pricing, reconciliation, reporting
+from cryptopay.backoffice import changes, exports, feequeues, handbook, pricing, reconciliation, reporting
 from cryptopay.backoffice.scoping import scoped, within_own_books
 from cryptopay.backoffice.searching import page as searching
 from cryptopay.merchants import second_factor
@@ -66,6 +66,7 @@ class BackofficeSite(UnfoldAdminSite):  # type: ignore[misc]  # the theme is unt
             path("rates/", self.admin_view(pricing.page), name="rates_now"),
             path("rates/sources/<slug:name>/", self.admin_view(pricing.leave_out), name="rate_source"),
             path("reconciliation/", self.admin_view(reconciliation.page), name="reconciliation"),
+            path("exports/", self.admin_view(exports.page), name="exports"),
             path("reports/", self.admin_view(reporting.overview), name="reports"),
             path("reports/<slug:name>/", self.admin_view(reporting.report), name="report"),
         ]

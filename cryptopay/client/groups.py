@@ -7,6 +7,7 @@ from .chains import AsyncChainsGroup, ChainsGroup
 from .customers import AsyncCustomersGroup, CustomersGroup
 from .deliveries import AsyncDeliveriesGroup, DeliveriesGroup
 from .events import AsyncEventsGroup, EventsGroup
+from .exports import AsyncExportsGroup, ExportsGroup
 from .health import AsyncHealthGroup, HealthGroup
 from .invoices import AsyncInvoicesGroup, InvoicesGroup
 from .journal import AsyncJournalGroup, JournalGroup
@@ -34,6 +35,7 @@ class Groups:
         self.customers = CustomersGroup(sender)
         self.deliveries = DeliveriesGroup(sender)
         self.events = EventsGroup(sender)
+        self.exports = ExportsGroup(sender)
         self.health = HealthGroup(sender)
         self.invoices = InvoicesGroup(sender)
         self.journal = JournalGroup(sender)
@@ -60,6 +62,7 @@ class AsyncGroups:
         self.customers = AsyncCustomersGroup(sender)
         self.deliveries = AsyncDeliveriesGroup(sender)
         self.events = AsyncEventsGroup(sender)
+        self.exports = AsyncExportsGroup(sender)
         self.health = AsyncHealthGroup(sender)
         self.invoices = AsyncInvoicesGroup(sender)
         self.journal = AsyncJournalGroup(sender)

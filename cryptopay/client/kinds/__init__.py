@@ -6,6 +6,7 @@ from .chain_events import ChainAmount, ChainEvent
 from .chains import Blank, Chain, ChainReason, Chains, ChainState, Token
 from .customers import Customer, Holding, Holdings
 from .events import Event
+from .exports import Export, ExportState
 from .health import Health
 from .invoices import (
     Intervention,
@@ -54,6 +55,7 @@ from .shared import (
     Expected,
     ExpectedReason,
     ExpectedState,
+    Format,
     Layer,
     Leg,
     Payment,
@@ -104,6 +106,9 @@ __all__ = [
     "Expected",
     "ExpectedReason",
     "ExpectedState",
+    "Export",
+    "ExportState",
+    "Format",
     "FullStory",
     "Health",
     "Holding",

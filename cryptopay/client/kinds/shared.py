@@ -14,6 +14,7 @@ DeliveryState = Literal["waiting", "delivered", "failed"]
 EntryKind = Literal["post", "pending", "settle", "void", "reverse"]
 ExpectedReason = Literal["below_minimum", "long_queue", "base_fee_above", "tip_too_low", "earlier_missing"]
 ExpectedState = Literal["next_blocks", "soon", "slow", "stuck", "replaced", "dropped", "confirming", "final", "unknown"]
+Format = Literal["csv", "xlsx", "pdf", "json", "quickbooks", "xero", "ofx"]
 Layer = Literal["posted", "pending_in", "pending_out"]
 PaymentState = Literal["seen", "confirmed", "dropped", "reversed"]
 Scope = Literal[

@@ -22,6 +22,7 @@ _SIMPLE = {"string": "str", "integer": "int", "number": "Decimal", "boolean": "b
 _FORMATS = {"date-time": "datetime", "date": "date", "decimal": "Decimal", "base-units": "int"}
 _GIVEN = {"Decimal": "Decimal | str", "date": "date | str"}
 _REFERENCE = "#/components/schemas/"
+_FILE = "application/octet-stream"
 _OTHER_FORMS = {
     "text/csv": ("csv", "as_text", "str"),
     "application/zip": ("zip", "as_file", "bytes"),
@@ -251,6 +252,9 @@ class _Writer:
         return _GIVEN.get(found, found) if given else found
 
     def _methods(self, operation: Operation, group: str, prefix: str) -> Iterator[str]:
+        if operation.answer(_FILE):
+            yield from self._of_a_file(operation, group, prefix)
+            return
         kind, is_page = self._answer(operation)
         wait, asynchronous = ("await ", "async ") if prefix else ("", "")
         arguments, passed = self._arguments(operation)
@@ -266,6 +270,14 @@ class _Writer:
                 yield f"    {asynchronous}def {name}_{ending}(self{arguments}) -> {answer}:"
                 yield _docstring(operation.told, 8)
                 yield f"        return {wait}self._sender.send({form}({call}, {media!r}))\n"
+
+    def _of_a_file(self, operation: Operation, group: str, prefix: str) -> Iterator[str]:
+        wait, asynchronous = ("await ", "async ") if prefix else ("", "")
+        arguments, passed = self._arguments(operation)
+        yield f"    {asynchronous}def {_method(operation, group)}(self{arguments}) -> bytes:"
+        yield _docstring(operation.told, 8)
+        call = f"as_file(_{operation.id}({passed}), {_FILE!r})"
+        yield f"        return {wait}self._sender.send({call})\n"
 
     def _call(self, operation: Operation, group: str) -> str:
         """What both clients send."""
@@ -286,6 +298,8 @@ class _Writer:
 
     def _answer(self, operation: Operation) -> tuple[str, bool]:
         """What comes back, and whether it is a page of it."""
+        if operation.answer(_FILE):
+            return "bytes", False
         schema = operation.answer()
         if schema is None:
             return "bytes" if any(map(operation.answer, _OTHER_FORMS)) else "None", False

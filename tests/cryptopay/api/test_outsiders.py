@@ -20,6 +20,7 @@ from cryptopay.monthend import packages
 from cryptopay.payments.models import ChainNotice, Payment
 from cryptopay.webhooks.models import Delivery, Event
 from ledger.models import Account, JournalEntry
+from reports import exporting
 from tests.closing import change
 from tests.cryptopay.api.conftest import Caller, code, pay
 from tests.cryptopay.api.test_invoices import rows
@@ -90,6 +91,8 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
     pay(alice)
     closed = change(alice.book.pk, timezone.now().date() - timedelta(days=400))
     packages.make(closed)
+    export = alice.post("/reports/trial-balance/exports", {"format": "csv"}).json()["id"]
+    assert exporting.make_next()
     return {
         "period_id": f"per_{closed.pk}",
         "api_key_id": alice.key.public_id,
@@ -104,6 +107,7 @@ def ids(alice: Caller, order: dict[str, Any]) -> dict[str, str]:
         "delivery_id": Delivery.objects.order_by("pk")[0].public_id,
         "entry_id": f"je_{JournalEntry.objects.get().pk}",
         "rate_id": alice.post("/rates", {"asset": "BTC", "currency": "EUR", "price": "60001"}).json()["id"],
+        "export_id": export,
         "account_id": f"acc_{Account.objects.get(code='liabilities:customers:bob').pk}",
     }
 

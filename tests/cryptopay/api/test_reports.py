@@ -11,6 +11,7 @@ import pytest
 from django.http import HttpResponse
 
 from ledger import chart
+from reports import exporting
 from reports.formats import gathering
 from reports.registry import REPORTS
 from tests.cryptopay.api.conftest import Caller, code
@@ -185,3 +186,35 @@ def test_rows_are_sent_in_pieces(alice: Caller, monkeypatch: pytest.MonkeyPatch)
     pieces = list(answer.streaming_content)  # type: ignore[attr-defined]
     assert len(pieces) > 3
     assert json.loads(b"".join(pieces))["name"] == "trial-balance"
+
+
+def test_an_export_is_made_in_the_background_for_the_key_that_asked(alice: Caller) -> None:
+    open_books(alice)
+    made_of = alice.post("/reports/trial-balance/exports", {"format": "csv", "until": "2026-03-01"})
+    assert made_of.status_code == 202
+    export = made_of.json()
+    assert (export["state"], export["file_name"]) == ("waiting", "trial-balance-2026-03-01.csv")
+    assert code(alice.get(f"/exports/{export['id']}/file")) == "export_not_ready"
+    assert exporting.make_next()
+    done = alice.get(f"/exports/{export['id']}").json()
+    assert (done["state"], done["rows"] > 0, done["error"]) == ("done", True, None)
+    file = alice.get(f"/exports/{export['id']}/file")
+    assert _text(file) == _text(alice.get("/reports/trial-balance", format="csv", until="2026-03-01"))
+    assert len(_text(alice.get(f"/exports/{export['id']}/file"))) == done["size_bytes"]
+    for path in (f"/exports/{export['id']}", f"/exports/{export['id']}/file"):
+        assert Caller(alice.merchant).get(path).status_code == 404
+
+
+def test_an_export_that_cannot_be_asked(alice: Caller) -> None:
+    for body, expected in (
+        ({}, "required"),
+        ({"format": "html"}, "invalid_choice"),
+        ({"format": "xero"}, "format_unavailable"),
+        ({"format": "csv", "until": "yesterday"}, "day_invalid"),
+        ({"format": "csv", "customer": "ann"}, "unknown_parameter"),
+    ):
+        answer = alice.post("/reports/trial-balance/exports", body)
+        assert (answer.status_code, code(answer)) == (400, expected)
+    for _ in range(exporting.MOST_UNFINISHED):
+        alice.post("/reports/trial-balance/exports", {"format": "csv"})
+    assert code(alice.post("/reports/trial-balance/exports", {"format": "csv"})) == "too_many_exports"

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.cryptopay.api.conftest import Caller
-from tests.cryptopay.api.test_outsiders import DOORS, ids  # noqa: F401 - a fixture
+from tests.cryptopay.api.test_outsiders import DOORS, NAMES_FOR_ALL, ids  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_every_example_of_a_request_is_taken(schema: dict[str, Any], alice: Call
         examples = [content["example"]] if "example" in content else [e["value"] for e in content["examples"].values()]
         for number, body in enumerate(examples):
             headers = {"idempotency-key": f"{operation['operationId']} {number}"}
-            answer = alice.send(method.upper(), path.format(**ids), body, headers=headers)
+            answer = alice.send(method.upper(), path.format(**{**NAMES_FOR_ALL, **ids}), body, headers=headers)
             done = answer.status_code < 300
             assert done or answer.status_code in AS_THINGS_STAND, (path, body, answer.content)
             assert done or operation["operationId"] not in DONE, (path, body, answer.content)
@@ -118,7 +118,8 @@ def test_answers_are_as_described(schema: dict[str, Any], alice: Caller, ids: di
         described = operation["responses"][str(answer.status_code)]
         described = schema["components"]["responses"].get(described.get("$ref", "").rpartition("/")[2], described)
         media = described["content"][answer["Content-Type"]]
-        _check(schema, media["schema"], json.loads(answer.getvalue()))
+        if answer["Content-Type"] == "application/json":
+            _check(schema, media["schema"], json.loads(answer.getvalue()))
 
 
 def test_answers_to_posts_are_as_described(schema: dict[str, Any], alice: Caller, order: dict[str, Any]) -> None:

@@ -110,6 +110,10 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "books": reverse("admin:ledger_book_changelist"),
         "rates": f"{reverse('admin:rates_now')}?book={shop.book.pk}",
         "set a rate": reverse("admin:ledger_rate_set_page"),
+        "reports": reverse("admin:reports"),
+        "general ledger": f"{reverse('admin:report', args=['general-ledger'])}?book={shop.book.pk}",
+        "a report that asks": f"{reverse('admin:report', args=['account-statement'])}?book={shop.book.pk}",
+        "exports": reverse("admin:exports"),
     }
 
 

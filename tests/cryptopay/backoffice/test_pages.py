@@ -14,6 +14,8 @@ from cryptopay.merchants.models import ApiKey, User
 from cryptopay.payments.models import Invoice, Payment
 from ledger.models import Account, JournalEntry, Posting
 from monitor.models import Cursor
+from reports import exporting
+from reports.models import Export
 
 from .conftest import CHAIN, Shop, paid_invoice
 
@@ -212,3 +214,21 @@ def test_a_report_of_a_past_day_leads_to_that_days_accounts(shops: dict[str, Sho
 
 def _sent(download: Any) -> str:
     return b"".join(download.streaming_content).decode()
+
+
+def test_a_report_is_made_in_the_background_for_whoever_asked(
+    shops: dict[str, Shop], accountant: Client, signed_in: SignIn
+) -> None:
+    page = reverse("admin:exports")
+    assert "Nothing was asked for yet" in accountant.get(page).content.decode()
+    assert accountant.post(reverse("admin:report", args=["trial-balance"]), {"form": "csv"}).url == page  # type: ignore[attr-defined]
+    assert "Waiting" in accountant.get(page).content.decode()
+    assert exporting.make_next()
+    export = Export.objects.get()
+    assert f"?file={export.public_id}" in accountant.get(page).content.decode()
+    assert "0.00020000" in _sent(accountant.get(page, {"file": export.public_id}))
+    for other in (shops["Bob"].members["auditor"], shops["Alice"].members["accountant"]):
+        client = signed_in(other)
+        assert "Nothing was asked for yet" in client.get(page).content.decode()
+        assert client.get(page, {"file": export.public_id}).status_code == 404
+    assert signed_in(shops["Bob"].members["viewer"]).get(page).status_code == 403
