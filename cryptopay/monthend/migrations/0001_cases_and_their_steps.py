@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("ledger", "0004_changes_kept"),
-        ("monitor", "0009_reconciliations_kept"),
+        ("monitor", "0010_reconciliations_kept"),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ import ledger.money
 class Migration(migrations.Migration):
     dependencies = [
         ("ledger", "0004_changes_kept"),
-        ("monitor", "0008_changes_kept"),
+        ("monitor", "0009_deposits_that_are_held"),
     ]
 
     operations = [
