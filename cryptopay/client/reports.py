@@ -119,7 +119,7 @@ class ReportsGroup:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
-        are; a PDF has 20,000 at most.
+        are; a PDF has 20,000 at most. What takes long is better asked for as an export.
 
         Scope: `reports:read`.
         """
@@ -335,7 +335,7 @@ class AsyncReportsGroup:
         """A report of your book, as JSON, CSV, XLSX or PDF. What a spreadsheet would run as a formula is disarmed.
 
         All its rows are read as of one moment. CSV and JSON are sent as they are read, however many rows there
-        are; a PDF has 20,000 at most.
+        are; a PDF has 20,000 at most. What takes long is better asked for as an export.
 
         Scope: `reports:read`.
         """
