@@ -83,6 +83,7 @@ function speakAsCore(node) {
     getnewaddress: ([, kind]) => (kind === 'fresh' ? freshKey() : OWN_KEY).getAddress('string', node.network),
     fundrawtransaction: async ([raw, options]) => fund(node, raw, options),
     signrawtransactionwithwallet: async ([raw, spent]) => sign(node, raw, spent),
+    signrawtransactionwithkey: async ([raw, secrets, spent]) => sign(node, raw, spent, secrets.map(keyOf)),
     sendrawtransaction: async ([raw]) => send(node, raw),
     hearfirst: async ([raw]) => hearFirst(node, raw),
     generateblock: async ([address, transactions]) => generateBlock(node, address, transactions),
@@ -114,6 +115,10 @@ function notFoundAsCore(call) {
   };
 }
 
+function keyOf(secret) {
+  return KeyRing.fromSecret(secret);
+}
+
 function freshKey() {
   keys.push(KeyRing.generate());
   return keys[keys.length - 1];
@@ -136,7 +141,7 @@ async function fund(node, raw, options = {}) {
 }
 
 /** `spent`: as in Core, what inputs spend where the node no longer has it. */
-async function sign(node, raw, spent = []) {
+async function sign(node, raw, spent = [], by = keys) {
   const transaction = MTX.fromRaw(Buffer.from(raw, 'hex'));
   for (const [place, { prevout }] of transaction.inputs.entries()) {
     const known = node.mempool.getCoin(prevout.hash, prevout.index) || await node.chain.getCoin(prevout.hash, prevout.index);
@@ -144,7 +149,7 @@ async function sign(node, raw, spent = []) {
     if (coin)
       transaction.view.addCoin(coin);
   }
-  await transaction.signAsync(keys);
+  await transaction.signAsync(by);
   return { hex: transaction.toRaw().toString('hex'), complete: transaction.isSigned() };
 }
 

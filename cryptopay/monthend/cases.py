@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from cryptopay.monthend.errors import CaseResolved, ExplainsTooMuch, ExplanationUnknown
@@ -151,17 +151,17 @@ def tidy(book_ids: Iterable[int]) -> None:
             _settle_down(case)
 
 
-def explained(rows: Iterable[Reconciliation]) -> Counter[tuple[int, int, bytes]]:
-    """By book, asset and place: differences of addresses that were taken to suspense and not taken back."""
-    found = Counter[tuple[int, int, bytes]]()
-    for row in rows:
-        back = CaseStep.objects.filter(book=OuterRef("book"), case=OuterRef("case"), kind=_Kind.ERROR)
-        posted = CaseStep.objects.filter(~Exists(back), book=row.book_id, case__asset=row.asset_id, kind=_Kind.SUSPENSE)
-        differences = AddressDifference.objects.filter(
-            book=row.book_id, reconciliation__in=posted.values("run")
-        ).values_list("place", "difference")
-        for place, difference in differences.iterator():
-            found[row.book_id, row.asset_id, bytes(place)] += difference
+def explained(chain_code: str) -> Counter[tuple[int, str, bytes]]:
+    """By book, contract and place: differences of that chain's addresses that were taken to suspense and not taken
+    back."""
+    back = CaseStep.objects.filter(book=OuterRef("book"), case=OuterRef("case"), kind=_Kind.ERROR)
+    posted = CaseStep.objects.filter(~Exists(back), kind=_Kind.SUSPENSE, run__chain_code=chain_code)
+    differences = AddressDifference.objects.filter(
+        book=F("reconciliation__book"), reconciliation__in=posted.values("run")
+    ).values_list("book", "reconciliation__asset__contract", "place", "difference")
+    found = Counter[tuple[int, str, bytes]]()
+    for book_id, contract, place, difference in differences.iterator():
+        found[book_id, contract, bytes(place)] += difference
     return found
 
 

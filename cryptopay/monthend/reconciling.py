@@ -23,7 +23,7 @@ from cryptopay.monthend.errors import ReconciliationNotReady
 from cryptopay.payments.models import IntakePosition
 from ledger import chart
 from ledger.models import Asset, Balance
-from monitor import nodes
+from monitor import nodes, tokens
 from monitor.chains import Chain
 from monitor.connectors.base import BlockRef, NodeError
 from monitor.connectors.holdings import Asked, Held, Holdings, Known, Way
@@ -62,6 +62,8 @@ _BROUGHT_BY_THE_CHAIN = """
 
 _Coin = tuple[int, str]
 """Book and contract; the chain's own coin has none."""
+_At = tuple[int, str, bytes]
+"""Book, contract and place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,19 @@ class _AtPlace:
 
     def __add__(self, other: "_AtPlace") -> "_AtPlace":
         return _AtPlace(self.booked + other.booked, self.on_its_way + other.on_its_way, self.later + other.later)
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    """What the books say of each place."""
+
+    deposits: Mapping[_At, _AtPlace]
+    explained: Mapping[_At, int]
+
+    def at(self, at: _At) -> int:
+        """By the node's block, and what was taken to suspense since."""
+        told = self.deposits.get(at, _AtPlace())
+        return told.booked + told.on_its_way + self.explained.get(at, 0)
 
 
 def reconcile(
@@ -213,14 +228,14 @@ def _kept(
 ) -> list[Reconciliation]:
     deposits = _deposits(chain, holdings, held.ref.height)
     custody = _custody(chain, held)
-    shown, addresses = Counter[_Coin](), Counter[int]()
-    holding = defaultdict[bytes, list[tuple[str, int]]](list)
-    for (contract, at), base_units in held.base_units.items():
-        holding[at].append((contract, base_units))
-    for place in places:
-        addresses[place.book_id] += 1
-        for contract, base_units in holding[place.place]:
-            shown[place.book_id, contract] += base_units
+    at_places = _at_places(places, held)
+    books_say = _Books(deposits, cases.explained(chain.code))
+    if held.has_dust:
+        _leave_out_dust(chain, at_places, books_say)
+    addresses = Counter(place.book_id for place in places)
+    shown = Counter[_Coin]()
+    for (book_id, contract, _), base_units in at_places.items():
+        shown[book_id, contract] += base_units
     assets = {asset.contract: asset for asset in Asset.objects.filter(chain=chain.code)}
     waiting = Counter[_Coin]()
     for (book_id, contract, _), found in deposits.items():
@@ -246,16 +261,37 @@ def _kept(
     before = {(row.book_id, row.asset_id): row for row in newest({row.book_id for row in rows})}
     Reconciliation.objects.bulk_create(rows)
     news = [row for row in rows if row.difference and not _is_as_before(row, before.get((row.book_id, row.asset_id)))]
-    _keep_addresses(news, places, deposits, held)
+    _keep_addresses(news, places, books_say, at_places)
     return rows
+
+
+def _at_places(places: Sequence[_Place], held: Held) -> dict[_At, int]:
+    """What the node said, told apart by book."""
+    holding = defaultdict[bytes, list[tuple[str, int]]](list)
+    for (contract, at), base_units in held.base_units.items():
+        holding[at].append((contract, base_units))
+    return {
+        (place.book_id, contract, place.place): base_units
+        for place in places
+        for contract, base_units in holding[place.place]
+    }
+
+
+def _leave_out_dust(chain: Chain, at_places: dict[_At, int], books_say: "_Books") -> None:
+    """What lies at a place beyond the books, below the least that is credited: anybody can send it, to anybody."""
+    least = tokens.minimums(chain, {contract for _, contract, _ in at_places})
+    for at, base_units in at_places.items():
+        beyond = base_units - books_say.at(at)
+        if 0 < beyond < least.get(at[1], 0):
+            at_places[at] = base_units - beyond
 
 
 def _is_as_before(row: Reconciliation, before: Reconciliation | None) -> bool:
     return before is not None and before.difference == row.difference
 
 
-def _deposits(chain: Chain, holdings: Holdings, height: int) -> dict[tuple[int, str, bytes], _AtPlace]:
-    found: dict[tuple[int, str, bytes], _AtPlace] = {}
+def _deposits(chain: Chain, holdings: Holdings, height: int) -> dict[_At, _AtPlace]:
+    found: dict[_At, _AtPlace] = {}
     with connection.cursor() as sql:
         sql.execute(_BY_PLACE, {"chain": chain.code, "height": height})
         for book_id, contract, destination, *sums in sql.fetchall():
@@ -279,21 +315,18 @@ def _custody(chain: Chain, held: Held) -> dict[_Coin, int]:
 def _keep_addresses(
     rows: Sequence[Reconciliation],
     places: Sequence[_Place],
-    deposits: Mapping[tuple[int, str, bytes], _AtPlace],
-    held: Held,
+    books_say: "_Books",
+    at_places: Mapping[_At, int],
 ) -> None:
     """Those that differ, of the assets whose difference is new."""
-    explained = cases.explained(rows)
     by_book = defaultdict[int, list[Reconciliation]](list)
     for row in rows:
         by_book[row.book_id].append(row)
     found: list[AddressDifference] = []
     for place in places:
         for row in by_book[place.book_id]:
-            contract = row.asset.contract
-            told = deposits.get((place.book_id, contract, place.place), _AtPlace())
-            books = told.booked + told.on_its_way + explained[row.book_id, row.asset_id, place.place]
-            node = held.base_units.get((contract, place.place), 0)
+            at = place.book_id, row.asset.contract, place.place
+            node, books = at_places.get(at, 0), books_say.at(at)
             if node != books:
                 found.append(_address(row, place, node, books))
     AddressDifference.objects.bulk_create(found, batch_size=_ROWS_AT_ONCE)

@@ -40,7 +40,7 @@ class AntelopeHoldings:
     def held(self, asked: Asked) -> Held:
         before = self._head()
         sums = {("", place): self._holds(place) for place in asked.places}
-        return Held(sums, self._head(), before.height)
+        return Held(sums, self._head(), before.height, has_dust=True)
 
     def _head(self) -> BlockRef:
         info = self._rpc.ask(_INFO, {}, returns=_Info)

@@ -34,7 +34,7 @@ class EvmHoldings:
             for place, answer in zip(asked.places, answers, strict=True):
                 if base_units := _base_units(answer, contract):
                     sums[contract, place] = base_units
-        return Held(sums, asked.at, asked.at.height)
+        return Held(sums, asked.at, asked.at.height, has_dust=True)
 
 
 def _calls(contract: str, asked: Asked) -> Iterator[Call]:

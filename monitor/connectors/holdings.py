@@ -54,6 +54,8 @@ class Held:
     ref: BlockRef
     first_height: int
     way: Way = Way.BALANCES
+    has_dust: bool = False
+    """The node says sums: amounts too small to be credited are in them."""
 
 
 class Holdings(Protocol):
