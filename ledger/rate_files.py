@@ -1,7 +1,4 @@
-"""Recorded prices from a CSV file: all of it, or nothing and every line that is wrong.
-
-    asset,currency,price,observed_at,source
-    BTC,EUR,81250.00,2026-03-01T12:00:00Z,our bank
+"""Recorded prices from a CSV file: all of it, or nothing and every line that is wrong; see `SAMPLE`.
 
 `source` may be left out. A moment has a time zone. What is on record already is passed over, so a file that grew can be
 read again.
@@ -25,6 +22,10 @@ from ledger.pairs import Pair
 
 COLUMNS = ("asset", "currency", "price", "observed_at")
 OPTIONAL_COLUMN = "source"
+SAMPLE = """\
+asset,currency,price,observed_at,source
+BTC,EUR,81250.00,2026-03-01T12:00:00Z,our bank
+"""
 ASSET_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 _MOST_AT_ONCE = 2000

@@ -14,6 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from cryptopay.backoffice.scoping import books_where
 from cryptopay.monthend import closing
+from cryptopay.monthend.models import Package
 from ledger import periods, proposals, spans
 from ledger.admin.asking import MAY_ASK, ReasonForm, chosen, leads_on
 from ledger.admin.entering import sentence
@@ -79,7 +80,8 @@ def _drawn(request: HttpRequest, book: Book, through: date, form: CloseForm) -> 
         del form.fields["explanation"]
     waiting = proposals.waiting(Proposal.objects.filter(book=book, kind=Proposal.Kind.CLOSE)).order_by("pk")
     closed_through = periods.closed_through(book.pk)
-    over = closed_through is None or through > closed_through
+    is_closed = closed_through is not None and through <= closed_through
+    may_ask = ready and not is_closed and not waiting.exists() and request.user.has_perm(MAY_ASK, book)
     return {
         "through": through,
         "today": spans.today(),
@@ -89,6 +91,15 @@ def _drawn(request: HttpRequest, book: Book, through: date, form: CloseForm) -> 
         "ready": ready,
         "trial_balance": f"{reverse('admin:report', args=['trial-balance'])}?until={through}",
         "waiting": [(url_of(row), title(row), row.asked_by) for row in waiting],
-        "form": form if ready and over and request.user.has_perm(MAY_ASK, book) else None,
+        "form": form if may_ask and through < spans.today() else None,
+        "is_past": through < spans.today(),
+        "is_closed": is_closed,
+        "package": _package(book, through) if is_closed else "",
         "refused": form.non_field_errors() if form.is_bound else [],
     }
+
+
+def _package(book: Book, through: date) -> str:
+    """Where the newest package of that day is fetched; empty: there is none."""
+    made = Package.objects.filter(book=book, through=through).order_by("-pk").values_list("change", flat=True).first()
+    return reverse("admin:ledger_periodchange_package", args=[made]) if made else ""

@@ -20,7 +20,8 @@ from ledger import rate_files
 from ledger.admin.asking import MAY_ASK, chosen
 from ledger.errors import LedgerError
 from ledger.models import Book
-from ledger.readonly import amount, table
+from ledger.money import plain
+from ledger.readonly import amount, moment, table
 from ledger.spreadsheet import csv_text
 
 SHOWN = 200
@@ -29,6 +30,14 @@ KINDS = {ENTRIES: "Entries by hand", RATES: "Rates"}
 _MAY = {ENTRIES: MAY_ASK, RATES: "ledger.add_rate"}
 _OURS = {ENTRIES: entry_files.COLUMNS, RATES: (*rate_files.COLUMNS, rate_files.OPTIONAL_COLUMN)}
 _SPARE = {ENTRIES: (), RATES: (rate_files.OPTIONAL_COLUMN,)}
+_SAMPLES = (
+    (
+        KINDS[ENTRIES],
+        "Rows of one reference are one entry: the same date, description and reason, and debits equal to credits.",
+        entry_files.SAMPLE,
+    ),
+    (KINDS[RATES], "The price of one whole coin, and when it was so; the source may be left out.", rate_files.SAMPLE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if book is None:
         raise PermissionDenied
     context: dict[str, Any] = {"title": "Import", "books": books, "book": book, "kind": kind, "kinds": KINDS.items()}
-    context["wanted"] = ",".join(_OURS[kind])
+    context["samples"] = _SAMPLES
     if request.method == "POST":
         try:
             file = _file(request, book, kind)
@@ -102,12 +111,19 @@ def _always(request: HttpRequest, name: str) -> str:
 
 
 def _read(request: HttpRequest, book: Book, kind: str, file: _File) -> _Found:
-    missing = [name for name in _OURS[kind] if not file.named[name] and name not in (*_SPARE[kind], "debit", "credit")]
-    if missing:
-        wrong = [RowError(1, "column_missing", f"say which column is {name}, or what it always is") for name in missing]
+    if missing := _missing(kind, file):
+        wrong = [RowError(1, "column_missing", f"no column is {name}") for name in missing]
         return _Found([], wrong, "", None)
     by = request.user.get_username()
     return (_entries if kind == ENTRIES else _rates)(book, file, by)
+
+
+def _missing(kind: str, file: _File) -> list[str]:
+    """Columns that nobody has named yet, nor said what they always are."""
+    needed = [name for name in _OURS[kind] if name not in (*_SPARE[kind], "debit", "credit")]
+    if kind == ENTRIES and not (file.named["debit"] or file.named["credit"]):
+        needed += ["debit", "credit"]
+    return [name for name in needed if not file.named[name]]
 
 
 def _entries(book: Book, file: _File, by: str) -> _Found:
@@ -131,7 +147,7 @@ def _drawn(entry: Drafted) -> list[tuple[object, ...]]:
     return [
         (
             entry.rows[place] if place < len(entry.rows) else "",
-            entry.day,
+            f"{entry.day:%-d %b %Y}",
             entry.reference if place == 0 else "",
             entry.description if place == 0 else "",
             leg.account.code,
@@ -149,7 +165,7 @@ def _rates(book: Book, file: _File, by: str) -> _Found:
     lines, wrong = rate_files.read(text.splitlines(keepends=True), file.name)
     numbers = [number for number, _ in named]
     errors = [RowError(numbers[line.number - 2] if line.number > 1 else 1, "rate_invalid", line.why) for line in wrong]
-    rows = [(line.pair, line.price, line.observed_at, line.source) for line in lines[:SHOWN]]
+    rows = [(line.pair, plain(line.price), moment(line.observed_at), line.source) for line in lines[:SHOWN]]
 
     def write() -> str:
         done = rate_files.write(lines, book.pk, by=by)
@@ -167,8 +183,10 @@ def _preview(kind: str, file: _File, found: _Found) -> dict[str, Any]:
         (name, file.named[name], file.named[name].removeprefix("=") if file.named[name].startswith("=") else "")
         for name in _OURS[kind]
     ]
+    missing = ", ".join(_missing(kind, file))
     return {
         "file": file,
+        "missing": missing and f"Say first which column of the file is: {missing}; or what it always is.",
         "content": b64encode(file.content).decode(),
         "fields": fields,
         "summary": "" if found.errors else found.summary,

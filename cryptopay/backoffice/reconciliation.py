@@ -67,7 +67,9 @@ def page(request: HttpRequest) -> HttpResponse:
             "answer stands beside the books.",
         ),
         "notes": sorted({(CHAINS[line.run.chain_code].title, WAYS[Way(line.run.way)]) for line in lines if line.run}),
-        "failing": sorted({(line.account.asset.chain, line.failing_since, line.why) for line in lines if line.why}),
+        "failing": sorted(
+            {(_title(line.account.asset.chain), line.failing_since, line.why) for line in lines if line.why}
+        ),
         "cases": [
             (case, amount(case.run.difference, case.asset))
             for case in cases.open_cases(books).select_related("asset", "run", "book")
@@ -100,14 +102,17 @@ def lines_of(book_ids: Iterable[int]) -> list[Line]:
 
 def _row(line: Line) -> tuple[object, ...]:
     asset, run = line.account.asset, line.run
-    chain = CHAINS[asset.chain].title if asset.chain in CHAINS else asset.chain
     figures: tuple[object, ...] = ("–", "–", "–", "–", "–")
     if run is not None:
         units = (run.node_base_units, run.custody_base_units, run.on_its_way_base_units, run.difference)
         figures = (*(amount(each, asset) for each in units), moment(run.asked_at))
-    return (page_of(line.account, f"{asset.code}, {chain}"), line.state, *figures)
+    return (page_of(line.account, f"{asset.code}, {_title(asset.chain)}"), line.state, *figures)
 
 
 def _days(row: clearing.Uncleared) -> SafeString:
     days = f"{row.days} days"
     return label(f"Longer than {days}", "danger") if row.overdue else label(days, "default")
+
+
+def _title(chain_code: str) -> str:
+    return CHAINS[chain_code].title if chain_code in CHAINS else chain_code

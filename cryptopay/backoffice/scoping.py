@@ -194,6 +194,8 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
         shown.guide = guide_of(self.model)
         shown.questions = shown.guide.chips(request) if shown.guide else []
         shown.way_on = shown.guide.way_on(request) if shown.guide else ""
+        if isinstance(shown.paginator, BookPages):  # else the head tells of rows that nobody counted
+            shown.full_result_count = shown.result_count
         return shown
 
     def has_module_permission(self, request: HttpRequest) -> bool:

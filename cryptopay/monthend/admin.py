@@ -22,6 +22,7 @@ from cryptopay.monthend.models import Case, CaseStep, Package
 from cryptopay.monthend.sending import download
 from ledger.admin.asking import MAY_ASK, ReasonForm
 from ledger.admin.periods import PeriodChangeAdmin
+from ledger.admin.proposals import state_label as proposal_state
 from ledger.errors import LedgerError
 from ledger.models import PeriodChange
 from ledger.money import BadAmount, parse, to_text
@@ -126,7 +127,7 @@ class CaseAdmin(ReadOnlyAdmin):
         return self._drawn(request, case, form)
 
     def _drawn(self, request: HttpRequest, case: Case, form: forms.Form | None) -> HttpResponse:
-        now, steps = cases.standing(case), list(case.steps.select_related("proposal").order_by("pk"))
+        now, steps = cases.standing(case), list(case.steps.select_related("proposal__decision").order_by("pk"))
         may = request.user.has_perm(MAY_ASK, case) and bool(now.left)
         shown = {"units": to_text(abs(now.left), case.asset.decimals), "token": uuid4().hex}
         context = {
@@ -138,7 +139,8 @@ class CaseAdmin(ReadOnlyAdmin):
             "run": case.run,
             "figures": _figures(case),
             "standing": now,
-            "left": amount(now.left, case.asset),
+            "left": amount(abs(now.left), case.asset),
+            "is_open": getattr(case, "closed_as", None) is None,
             "steps": table(
                 ["What", "Amount", "Who", "When", "Why"], [_step(case, step) for step in steps], "Nothing yet."
             ),
@@ -196,7 +198,7 @@ def _step(case: Case, step: CaseStep) -> tuple[object, ...]:
     if step.entry_id:
         what = page_of_entry(step.entry_id, what)
     elif step.proposal is not None:
-        what = page_of(step.proposal, what)
+        what = format_html("<span>{} {}</span>", page_of(step.proposal, what), proposal_state(step.proposal))
     shown = amount(step.base_units, case.asset) if step.base_units else "–"
     return what, shown, step.by or "CryptoPay", moment(step.at), step.reason or "–"
 
@@ -277,7 +279,7 @@ class PeriodAdmin(PeriodChangeAdmin):
     def package_table(self, change: PeriodChange) -> SafeString | str:
         package: Package | None = getattr(change, "package", None)
         if package is None:
-            return "–"
+            return "Being made" if change.review_id else "–"
         rows = [
             ("File", self.package_link(change)),
             ("Size", f"{package.size:,} bytes"),

@@ -154,10 +154,10 @@ def _uncollected(book: Book, end: datetime) -> Iterator[ToDo]:
         yield from _unread(code, cursors.get(code), end)
     held = Deposit.objects.filter(book=book, held_since__isnull=False, seen_at__lt=end)
     if number := held.count():
-        yield ToDo(f"{number} deposits are held until two nodes agree on them", _list("monitor_deposit"))
+        yield ToDo(f"deposits held until two nodes agree on them: {number}", _list("monitor_deposit"))
     parked = ParkedTransaction.objects.filter(chain_code__in=codes, state=ParkedTransaction.State.OPEN)
     if number := parked.filter(parked_at__lt=end).count():
-        yield ToDo(f"{number} transactions are set aside: have them read again, or dismissed", _list("monitor_cursor"))
+        yield ToDo(f"transactions set aside, to be read again or dismissed: {number}", _list("monitor_cursor"))
 
 
 def _unread(code: str, cursor: Cursor | None, end: datetime) -> Iterator[ToDo]:
@@ -176,7 +176,7 @@ def _unread(code: str, cursor: Cursor | None, end: datetime) -> Iterator[ToDo]:
 
 def _unpriced(book: Book, through: date) -> Iterator[ToDo]:
     if number := periods.loose_ends(book, through).unpriced:
-        yield ToDo(f"{number} entries have no price", _list("ledger_journalentry", "?pricing=none"))
+        yield ToDo(f"entries without a price: {number}", _list("ledger_journalentry", "?pricing=none"))
     rows = balances.trial_balance(book.pk, through)
     coins = {row.account.asset for row in rows if row.balance and row.account.asset.chain}
     try:
@@ -197,10 +197,13 @@ def _unreconciled(book: Book, end: datetime) -> Iterator[ToDo]:
             if not _is_over(account):
                 yield ToDo(f"{asset} in {account.code} was not reconciled after the last day", page)
         elif run.difference:
-            differs = to_text(run.difference, asset.decimals)
-            yield ToDo(f"{asset} in {account.code} differs from the chain by {differs}", page)
+            differs = f"{to_text(abs(run.difference), asset.decimals)} {'less' if run.difference < 0 else 'more'}"
+            yield ToDo(f"the node shows {differs} {asset} than {account.code}", page)
     for case in cases.open_cases([book.pk]).select_related("asset", "run"):
-        yield ToDo(f"the difference of {case} is not explained", reverse("admin:monthend_case_change", args=[case.pk]))
+        yield ToDo(
+            f"somebody must say what the difference of {case} was",
+            reverse("admin:monthend_case_change", args=[case.pk]),
+        )
 
 
 def _is_over(account: Account) -> bool:
@@ -211,7 +214,7 @@ def _is_over(account: Account) -> bool:
 
 def _undecided(book: Book, through: date) -> Iterator[ToDo]:
     if number := periods.loose_ends(book, through).proposed:
-        text = f"{number} entries wait for a second person, who cannot approve them once the period is closed"
+        text = f"entries that wait for a second person, who cannot approve them once the period is closed: {number}"
         yield ToDo(text, _list("ledger_proposal", "?state=waiting"))
 
 

@@ -1,8 +1,4 @@
-"""Entries by hand from a CSV file: all of it, or nothing and every row that is wrong, with a code.
-
-    date,reference,description,reason,account,asset,debit,credit
-    2026-03-01,rent-03,Rent for March,Invoice 17,expense:rent,EUR,1200.00,
-    2026-03-01,rent-03,Rent for March,Invoice 17,assets:bank,EUR,,1200.00
+"""Entries by hand from a CSV file: all of it, or nothing and every row that is wrong, with a code; see `SAMPLE`.
 
 Rows of one reference are one entry: the same day, description and reason, and legs that balance in each asset. The same
 rules hold as by hand: the book's limit, its second person, closed periods and accounts. A file is known by its SHA-256
@@ -25,6 +21,11 @@ from ledger.money import BadAmount, parse
 from ledger.spreadsheet import FORMULA_STARTS
 
 COLUMNS = ("date", "reference", "description", "reason", "account", "asset", "debit", "credit")
+SAMPLE = """\
+date,reference,description,reason,account,asset,debit,credit
+2026-03-01,rent-03,Rent for March,Invoice 17,expense:rent,EUR,1200.00,
+2026-03-01,rent-03,Rent for March,Invoice 17,assets:bank,EUR,,1200.00
+"""
 MOST_ENTRIES = 2000
 _LONGEST = {"reference": 100, "description": 300, "reason": 300, "account": 200, "asset": 100}
 _TAG = re.compile(r"<[A-Za-z/!]")

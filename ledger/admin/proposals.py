@@ -20,7 +20,7 @@ from ledger.admin.entering import drawn_legs, second_person, sentence
 from ledger.asking import same_person
 from ledger.errors import LedgerError
 from ledger.journal import Leg
-from ledger.models import Account, Decision, JournalEntry, Posting, Proposal
+from ledger.models import Account, Decision, JournalEntry, PeriodReview, Posting, Proposal
 from ledger.readonly import ReadOnlyAdmin, label, moment, url_of
 from ledger.spans import day_of
 
@@ -158,6 +158,7 @@ def drawn(proposal: Proposal) -> dict[str, Any]:
         "second_person": second_person(proposal.book, legs) if legs else "",
         "closed_before": day_of(asked.get("closed_before") or ""),
         "closed_through": day_of(asked.get("closed_through") or ""),
+        "review": PeriodReview.objects.filter(book=proposal.book_id, pk=asked.get("review")).first(),
         "contents": asked,
     }
 

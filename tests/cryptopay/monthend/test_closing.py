@@ -129,13 +129,13 @@ WRONG: list[tuple[Callable[[Desk], None], str, str]] = [
     (_behind, "collected", "not read past the last day"),
     (_never_read, "collected", "not read past the last day"),
     (_halted, "collected", "not being read"),
-    (_held, "collected", "held until two nodes agree"),
+    (_held, "collected", "held until two nodes agree on them: 1"),
     (_parked, "collected", "set aside"),
-    (_unpriced, "priced", "1 entries have no price"),
+    (_unpriced, "priced", "entries without a price: 1"),
     (_no_rate_of_the_last_day, "priced", "no rate of BTC/EUR of 31 Jan 2026"),
     (_reconciled_too_early, "reconciled", "not reconciled after the last day"),
-    (_differs, "reconciled", "differs from the chain by -0.00000001"),
-    (_unexplained, "reconciled", "is not explained"),
+    (_differs, "reconciled", "the node shows 0.00000001 less BTC than"),
+    (_unexplained, "reconciled", "somebody must say what the difference"),
     (_proposed, "reviewed", "wait for a second person"),
 ]
 
@@ -156,7 +156,7 @@ def test_each_thing_left_to_do_hinders_and_says_so(
 def test_what_turns_wrong_before_the_approval_undoes_it(desk: Desk) -> None:
     proposal = ask(desk)
     desk.reconciled(RECEIVED - 1, RECEIVED)
-    with pytest.raises(MonthNotReady, match="differs"):
+    with pytest.raises(MonthNotReady, match=r"0\.00000001 less BTC"):
         proposals.approve(proposal, by="Ben")
     assert periods.closed_through(desk.book.pk) is None
     desk.reconciled(RECEIVED, RECEIVED)
@@ -224,10 +224,10 @@ def test_the_page_leads_through_the_steps_and_asks(desk: Desk) -> None:
     asked = {"book": desk.book.pk, "through": THROUGH.isoformat()}
     _unpriced(desk)
     page = accountant.get(reverse(PAGE), asked).content.decode()
-    assert "1 entries have no price" in page
+    assert "Entries without a price: 1" in page
     assert "Ask to close" not in page
     said = {**asked, "reason": "Over", "looked": "on", "token": "x"}
-    assert "1 entries have no price" in accountant.post(reverse(PAGE), said).content.decode()
+    assert "Entries without a price: 1" in accountant.post(reverse(PAGE), said).content.decode()
     assert not Proposal.objects.exists()
     assert approver.post(reverse(PAGE), said).status_code == 403
 

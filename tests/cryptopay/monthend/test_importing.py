@@ -117,7 +117,7 @@ def test_on_the_page_columns_are_matched_looked_at_written_and_remembered(desk: 
     theirs = "Datum;Nr;Text;Konto;Soll;Haben\n2026-03-01;x-1;<b>Fee;expense:network fees;0.00000500;\n"
     base = {"book": desk.book.pk, "kind": "entries"}
     page = client.post(reverse_, {**base, "file": _sent(theirs)}).content.decode()
-    assert "say which column is date" in page
+    assert "which column of the file is: date, reference" in page
     assert "<b>Fee" not in page
     names = {"date": "Datum", "reference": "Nr", "description": "Text", "account": "Konto", "debit": "Soll"}
     theirs = theirs.replace("<b>", "") + "2026-03-01;x-1;Fee;assets:custody:bitcoin-regtest;;0.00000500\n"
