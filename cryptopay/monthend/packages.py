@@ -24,7 +24,7 @@ from django.db.models import Exists, OuterRef
 from cryptopay.monthend import signing
 from cryptopay.monthend.errors import NotSealedYet
 from cryptopay.monthend.models import Package, PackagePart
-from ledger import balances, periods, sealing, tenancy, verifying
+from ledger import balances, lots, periods, sealing, tenancy, verifying
 from ledger.models import Block, Book, JournalEntry, PeriodChange, Rate
 from ledger.money import plain, to_text
 from ledger.spreadsheet import csv_lines, harmless
@@ -80,6 +80,7 @@ def make(change: PeriodChange) -> Package | None:
 
     Raises `NotSealedYet`.
     """
+    lots.derive(change.book)
     sealing.seal(change.book_id)
     with transaction.atomic(), TemporaryFile() as file:
         with connection.cursor() as sql:

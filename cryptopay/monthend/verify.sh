@@ -52,13 +52,23 @@ else
   unknown=1
 fi
 
+# Entries balance in what they were worth: that the coins do, too, is said by the last line of all balances.
+adds_up() {
+  name=$1
+  shift
+  total=$("$@" 2>/dev/null | tail -n 1 | tr -d ' ')
+  if [ "$total" = 0 ]; then ok "$name"; else bad "$name: $total"; fi
+}
+
 if has hledger; then
   check "journal.hledger (hledger check --strict)" hledger -f journal.hledger check --strict
+  adds_up "journal.hledger (all balances together are 0)" hledger -f journal.hledger balance
 else
   not_run "journal.hledger" hledger
 fi
 if has ledger; then
   check "journal.ledger (ledger --pedantic)" ledger --args-only -f journal.ledger --strict --pedantic --explicit balance
+  adds_up "journal.ledger (all balances together are 0)" ledger --args-only -f journal.ledger balance
 else
   not_run "journal.ledger" "ledger (ledger-cli)"
 fi

@@ -1,12 +1,12 @@
 """Reads one book for export: who is called what, and the journal entry by entry, in the order it happened.
 
-Three queries, the long ones through server-side cursors: memory does not grow with the book. What the writers get are
+A few queries, the long ones through server-side cursors: memory does not grow with the book. What the writers get are
 plain values; amounts are ints of base units, debits positive, credits negative.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,9 +17,13 @@ from typing import Any
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection, transaction
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
+from ledger import chart
+from ledger.currencies import Fiat
 from ledger.models import Account, Asset, Book, JournalEntry, Posting
 from ledger.money import plain
+from reports.plaintext.lots import Steps
 from reports.plaintext.names import commodity_name
 
 Kind = JournalEntry.Kind
@@ -33,6 +37,10 @@ TAGS = (
     *("rate", "rate-source", "rate-observed", "more"),
 )
 """Every tag a transaction may have."""
+_VALUE = """
+    SELECT v.value FROM ledger_value v
+    WHERE v.book_id = ledger_posting.book_id AND v.entry_id = ledger_posting.entry_id AND v.leg = ledger_posting.leg
+"""
 _KIND_WORDS = {Kind.POST: "posted", Kind.PENDING: "seen", Kind.SETTLE: "validated", Kind.REVERSE: "reversal"}
 
 
@@ -68,6 +76,8 @@ class Leg:
     commodity: Commodity
     base_units: int
     """Debit less credit."""
+    worth: int | None = None
+    """In minor units of the book's currency, with the sign of `base_units`; None where nobody says, or it is money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +134,31 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """Where a tool keeps all lots of a coin that a book owns, in whichever of its accounts they lie."""
+
+    code: str
+    valuation: str
+    """The account that holds what the coins cost beyond what their entries say."""
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """One book up to and including the day `until`. Iterate `accounts` first, then `transactions`, both once."""
 
     book: str
     book_number: int
-    currency: str
+    money: Commodity
+    """The book's currency."""
+    homes: Mapping[str, Home]
+    """By commodity."""
     until: date | None
     first_day: date
     commodities: Sequence[Commodity]
     accounts: Iterator[AccountLine]
     transactions: Iterator[Transaction]
+    steps: Steps
+    """What the transactions did to the lots of what the book owns."""
 
 
 @contextmanager
@@ -148,25 +172,48 @@ def read(book: Book, until: date | None = None) -> Iterator[Export]:
         if outermost:
             with connection.cursor() as sql:
                 sql.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        named = _commodities(book)
+        money = Asset.objects.filter(chain="", contract=book.currency).first()
+        named = _commodities(book, money)
+        of_money = named[money.pk] if money else _money_of(book)
+        end = datetime.combine(until + timedelta(days=1), time(), UTC) if until else None
         first = JournalEntry.objects.filter(book=book).aggregate(at=Min("effective_at"))["at"] or book.created_at
-        yield Export(
-            book=str(book),
-            book_number=book.pk,
-            currency=book.currency,
-            until=until,
-            first_day=first.astimezone(UTC).date(),
-            commodities=tuple(named.values()),
-            accounts=_accounts(book, named),
-            transactions=_transactions(_rows(book, until), named),
-        )
+        with closing(Steps(book, end, {asset: commodity.name for asset, commodity in named.items()})) as steps:
+            yield Export(
+                book=str(book),
+                book_number=book.pk,
+                money=of_money,
+                homes=_homes(book, named),
+                until=until,
+                first_day=first.astimezone(UTC).date(),
+                commodities=tuple(named.values()) if money else (of_money, *named.values()),
+                accounts=_accounts(book, named),
+                transactions=_transactions(_rows(book, end), named, of_money),
+                steps=steps,
+            )
 
 
-def _commodities(book: Book) -> dict[int, Commodity]:
-    """By asset. Two assets of one code are told apart by which this book held first: that never changes."""
+def _money_of(book: Book) -> Commodity:
+    """Of a book that has nothing in its currency yet."""
+    return Commodity(book.currency, Fiat(book.currency).decimals, book.currency, "", book.currency)
+
+
+def _homes(book: Book, named: Mapping[int, Commodity]) -> Mapping[str, Home]:
+    """Custody, where there is custody; else the first account of the asset."""
+    accounts = Account.objects.filter(book=book, kind=Account.Kind.ASSET).select_related("asset")
+    found: dict[str, Home] = {}
+    for account in sorted(accounts, key=lambda one: (not one.code.startswith(chart.CUSTODY), one.pk)):
+        name = named[account.asset_id].name
+        if name not in found:
+            valuation = chart.VALUATION[True].code.format(asset=chart.valuation_name(account.asset))
+            found[name] = Home(account.code, valuation)
+    return found
+
+
+def _commodities(book: Book, money: Asset | None) -> dict[int, Commodity]:
+    """By asset. Two of one code are told apart by which this book held first, after its money: that never changes."""
     first_accounts = Account.objects.filter(book=book).values("asset").annotate(first=Min("pk"))
-    order = {row["asset"]: row["first"] for row in first_accounts}
-    taken: set[str] = set()
+    order = {row["asset"]: row["first"] for row in first_accounts} | ({money.pk: 0} if money else {})
+    taken: set[str] = set() if money else {book.currency}
     named = {}
     for asset in sorted(Asset.objects.filter(pk__in=order), key=lambda asset: order[asset.pk]):
         name = commodity_name(asset.pk, asset.code, first=asset.code not in taken)
@@ -187,21 +234,20 @@ def _accounts(book: Book, named: Mapping[int, Commodity]) -> Iterator[AccountLin
         yield AccountLine(kind, code, title, tuple(named[asset] for asset in held))
 
 
-def _rows(book: Book, until: date | None) -> QuerySet[Posting, Any]:
+def _rows(book: Book, end: datetime | None) -> QuerySet[Posting, Any]:
     """Legs in order, each with its entry: the validated ones, and those of entries which nothing had resolved yet."""
     resolutions = JournalEntry.objects.filter(
         book=OuterRef("book"), ref=OuterRef("entry"), kind__in=[Kind.SETTLE, Kind.VOID]
     )
-    legs = Posting.objects.filter(book=book)
-    if until is not None:
-        end = datetime.combine(until + timedelta(days=1), time(), UTC)
+    legs = Posting.objects.filter(book=book).annotate(value=RawSQL(_VALUE, []))  # noqa: S611 - our own text
+    if end is not None:
         resolutions, legs = resolutions.filter(effective_at__lt=end), legs.filter(entry__effective_at__lt=end)
     waiting = Q(entry__kind=Kind.PENDING) & ~Exists(resolutions)
     return (
         legs.filter(Q(layer=Posting.Layer.POSTED) | waiting)
         .order_by("entry__effective_at", "entry", "leg")
         .values_list(
-            *("entry_id", "debit", "credit", "asset_id", "account__kind", "account__code"),
+            *("entry_id", "debit", "credit", "asset_id", "account__kind", "account__code", "value"),
             *("entry__kind", "entry__effective_at", "entry__description", "entry__source", "entry__idem"),
             *("entry__ref_id", "entry__meta", "entry__ref__meta"),
             *(f"entry__rate__{name}" for name in ("asset_code", "price", "currency", "source", "observed_at")),
@@ -210,7 +256,9 @@ def _rows(book: Book, until: date | None) -> QuerySet[Posting, Any]:
     )
 
 
-def _transactions(rows: QuerySet[Posting, Any], named: Mapping[int, Commodity]) -> Iterator[Transaction]:
+def _transactions(
+    rows: QuerySet[Posting, Any], named: Mapping[int, Commodity], money: Commodity
+) -> Iterator[Transaction]:
     for number, group in groupby(rows.iterator(_CHUNK), key=attrgetter("entry_id")):
         legs = list(group)
         entry = legs[0]
@@ -225,10 +273,13 @@ def _transactions(rows: QuerySet[Posting, Any], named: Mapping[int, Commodity]) 
             resolves=entry.entry__ref_id,
             meta={**(settled or {}), **entry.entry__meta},
             price=_price(entry),
-            legs=tuple(
-                Leg(leg.account__kind, leg.account__code, named[leg.asset_id], leg.debit - leg.credit) for leg in legs
-            ),
+            legs=tuple(_leg(leg, named[leg.asset_id], money) for leg in legs),
         )
+
+
+def _leg(leg: Any, commodity: Commodity, money: Commodity) -> Leg:
+    worth = None if commodity == money or leg.value is None else int(leg.value)
+    return Leg(leg.account__kind, leg.account__code, commodity, leg.debit - leg.credit, worth)
 
 
 def _price(row: Any) -> Price | None:

@@ -14,7 +14,7 @@ _NOT_IN_TAGS = ",[]"
 
 
 def head(export: Export) -> Iterator[str]:
-    yield f"; {one_line(export.book)}, book {export.book_number}, valued in {one_line(export.currency)}"
+    yield f"; {one_line(export.book)}, book {export.book_number}, valued in {one_line(export.money.code)}"
     yield f"; up to and including {export.until or 'the last entry'}; days are UTC"
     yield ""
 
@@ -39,9 +39,11 @@ def account(line: AccountLine) -> Iterator[str]:
     yield ""
 
 
-def transaction(entry: Transaction) -> Iterator[str]:
+def transaction(entry: Transaction, money: Commodity) -> Iterator[str]:
     """Validated: a transaction marked as cleared. Else the same marked as pending, every line of it a comment."""
-    lines = _validated(entry, "*") if entry.is_validated else (f"; {line}" for line in _validated(entry, "!"))
+    lines = (
+        _validated(entry, "*", money) if entry.is_validated else (f"; {line}" for line in _validated(entry, "!", money))
+    )
     yield from lines
     yield ""
 
@@ -56,17 +58,26 @@ def lines(export: Export, opening: Iterator[str], sample: Callable[[int], str]) 
     for line in export.accounts:
         yield from account(line)
     for entry in export.transactions:
-        yield from transaction(entry)
+        yield from transaction(entry, export.money)
     yield "; the end"
 
 
-def _validated(entry: Transaction, flag: str) -> Iterator[str]:
+def _validated(entry: Transaction, flag: str, money: Commodity) -> Iterator[str]:
     description = one_line(entry.description, also=_NOT_IN_DESCRIPTIONS)
     yield f"{entry.day} {flag} ({entry.number}) {description}".rstrip()
     for name, value in entry.tags().items():
         yield f"    ; {name}: {one_line(value, also=_NOT_IN_TAGS)}"
     for leg in entry.legs:
-        yield f'    {_name(leg)}  {to_text(leg.base_units, leg.commodity.decimals)} "{leg.commodity.name}"'
+        yield f"    {_name(leg)}  {_amount(leg.base_units, leg.commodity)}{_worth(leg, money)}"
+
+
+def _worth(leg: Leg, money: Commodity) -> str:
+    """In all, not a unit: no price has to be divided, and none is rounded."""
+    return "" if leg.worth is None else f" @@ {_amount(abs(leg.worth), money)}"
+
+
+def _amount(base_units: int, commodity: Commodity) -> str:
+    return f'{to_text(base_units, commodity.decimals)} "{commodity.name}"'
 
 
 def _name(of: AccountLine | Leg) -> str:

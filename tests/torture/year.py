@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from django.core.management import call_command
@@ -36,9 +37,9 @@ def run(payments: int | None) -> None:
     _tell("movements", Movement.objects.filter(book=book).count(), "movements")
     _close_the_months(book)
     with tempfile.TemporaryDirectory() as folder:
-        _ask_beancount_for_gains(book, Path(folder))
         for tool in TOOLS:
-            _compare(book, tool, Path(folder))
+            _timed(f"{tool.format}_agrees_after", partial(_compare, book, tool, Path(folder)))
+        _ask_beancount_for_gains(book, Path(folder) / "books.beancount")
     _count_anew(book)
     found = [outcome for outcome in check([book.pk]) if outcome.invariant in INVARIANTS]  # no chain is behind them
     broken = [str(one) for outcome in found for one in outcome.violations]
@@ -60,8 +61,8 @@ def _is_balanced(book: Book, day: date) -> bool:
     return len(stand) > 10 and all(one.account is not None for one in stand)
 
 
-def _ask_beancount_for_gains(book: Book, folder: Path) -> None:
-    verdict = year_oracle.ask_beancount(book, folder)
+def _ask_beancount_for_gains(book: Book, export: Path) -> None:
+    verdict = year_oracle.ask_beancount(book, export)
     _tell("gains", len(verdict.costs), "entries that took coins")
     differences = year_oracle.differences(book, verdict)
     assert not differences, differences[:3]

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ledger import lots
 from ledger.models import Book
 from reports.plaintext import journal
 from reports.plaintext.formats import FORMATS
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         owner = Book.objects.filter(pk=book).first()
         if owner is None:
             raise CommandError(f"There is no book {book}.")
+        lots.derive(owner)
         with journal.read(owner, options["until"]) as export:
             lines = FORMATS[format](export)
             if options["output"]:

@@ -15,6 +15,7 @@ from ledger import lots, revaluation
 from ledger.carrying import carried
 from ledger.models import Book, JournalEntry, Movement, PostedGain
 from tests import year_oracle
+from tests.reports.plaintext.tools import bean_check
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,10 @@ def test_a_small_year(tmp_path: Path) -> None:
     lots.derive(book)
     assert Invoice.objects.filter(book=book).count() == PAYMENTS
     _balances(book)
-    verdict = year_oracle.ask_beancount(book, tmp_path)
+    export = tmp_path / "books.beancount"
+    call_command("export_journal", book=book.pk, format="beancount", output=export)
+    bean_check(export)
+    verdict = year_oracle.ask_beancount(book, export)
     assert len(verdict.costs) > 30
     assert year_oracle.differences(book, verdict) == []
     _notices_a_wrong_cost(book, verdict)

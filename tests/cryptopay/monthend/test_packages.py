@@ -90,7 +90,7 @@ def test_all_of_it_is_checked_with_other_peoples_tools(package: Package, verify:
     assert {file.name for file in folder.iterdir()} == FILES
     status, said = verify(folder)
     assert status == 0, said
-    assert said.count("ok  ") == 6
+    assert said.count("ok  ") == 8
     assert "NOT RUN" not in said
     assert signing.fingerprint() in said
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.db.models import F, Sum
 
-from ledger import chart, journal
+from ledger import chart, journal, lots
 from ledger.journal import Entry, Leg, Resolution
 from ledger.models import Account, Asset, Book, Posting, Rate
 from reports.plaintext.formats import FORMATS
@@ -76,6 +76,7 @@ class Shop:
         )
 
     def export(self, format: str, until: date | None = None) -> Path:  # noqa: A002
+        lots.derive(self.book)
         path = self.folder / f"{self.book.pk}-{until}.{format}"
         with read(self.book, until) as export, path.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in FORMATS[format](export))
