@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from cryptopay.monthend.errors import CaseResolved, ExplainsTooMuch, ExplanationUnknown
@@ -68,17 +68,19 @@ def is_open(case: Case) -> bool:
 
 
 def standing(case: Case) -> Standing:
-    """Reads the case's steps, and what became of what was put before a second person."""
-    steps = CaseStep.objects.filter(book=case.book_id, case=case)
-    posted = steps.filter(kind=_Kind.SUSPENSE).aggregate(sum=Sum("base_units"))["sum"] or 0
-    explained = waiting = 0
-    for step in steps.filter(kind__in=[*EXPLANATIONS, _Kind.ERROR]).select_related("proposal__decision"):
+    """Reads the case's steps, and what became of their entries: what was reversed, by whom ever, counts no more."""
+    steps = CaseStep.objects.filter(book=case.book_id, case=case).select_related("proposal__decision")
+    kinds = [_Kind.SUSPENSE, _Kind.ERROR, *EXPLANATIONS]
+    posted = explained = waiting = 0
+    for step in steps.filter(~_reversed("entry"), ~_reversed("proposal__decision__entry"), kind__in=kinds):
         decision = getattr(step.proposal, "decision", None) if step.proposal else None
-        if step.entry_id or (decision and decision.verdict == Decision.Verdict.APPROVED):
-            explained += step.base_units
-        elif decision is None:
+        if step.kind == _Kind.SUSPENSE:
+            posted += step.base_units
+        elif step.proposal is not None and decision is None:
             waiting += step.base_units
-    return Standing(int(posted), explained, waiting)
+        elif step.kind != _Kind.ERROR and (decision is None or decision.verdict == Decision.Verdict.APPROVED):
+            explained += step.base_units
+    return Standing(posted, explained, waiting)
 
 
 def look_at(run: Reconciliation) -> None:
@@ -134,7 +136,8 @@ def take_back(case: Case, *, reason: str, by: str, token: str) -> CaseStep:
         if known := _said_before(case, key):
             return known
         now = _to_be_explained(case)
-        last = CaseStep.objects.filter(book=case.book_id, case=case, kind=_Kind.SUSPENSE).order_by("-pk").first()
+        taken = CaseStep.objects.filter(~_reversed("entry"), book=case.book_id, case=case, kind=_Kind.SUSPENSE)
+        last = taken.order_by("-pk").first()
         if last is None or last.entry is None or now.left != now.in_suspense or last.base_units != now.in_suspense:
             raise ExplainsTooMuch("a part of it is explained already: reverse those entries first")
         outcome = manual.reverse(last.entry, reason=reason, by=by, idem=key)
@@ -154,8 +157,7 @@ def tidy(book_ids: Iterable[int]) -> None:
 def explained(chain_code: str) -> Counter[tuple[int, str, bytes]]:
     """By book, contract and place: differences of that chain's addresses that were taken to suspense and not taken
     back."""
-    back = CaseStep.objects.filter(book=OuterRef("book"), case=OuterRef("case"), kind=_Kind.ERROR)
-    posted = CaseStep.objects.filter(~Exists(back), kind=_Kind.SUSPENSE, run__chain_code=chain_code)
+    posted = CaseStep.objects.filter(~_reversed("entry"), kind=_Kind.SUSPENSE, run__chain_code=chain_code)
     differences = AddressDifference.objects.filter(
         book=F("reconciliation__book"), reconciliation__in=posted.values("run")
     ).values_list("book", "reconciliation__asset__contract", "place", "difference")
@@ -163,6 +165,13 @@ def explained(chain_code: str) -> Counter[tuple[int, str, bytes]]:
     for book_id, contract, place, difference in differences.iterator():
         found[book_id, contract, bytes(place)] += difference
     return found
+
+
+def _reversed(entry: str) -> Exists:
+    """Whether the entry that a step names so was reversed."""
+    return Exists(
+        JournalEntry.objects.filter(book=OuterRef("book"), ref=OuterRef(entry), kind=JournalEntry.Kind.REVERSE)
+    )
 
 
 def _said_before(case: Case, key: str) -> CaseStep | None:
