@@ -91,6 +91,11 @@ class TrialBalanceRow:
     def balance(self) -> int:
         return self.debit - self.credit
 
+    @property
+    def held(self) -> int:
+        """The same in the account's normal direction."""
+        return _sign(self.account) * self.balance
+
 
 @dataclass(frozen=True, slots=True)
 class AssetTotal:

@@ -1,5 +1,6 @@
 """Clearing accounts, which must come back to zero within their days: what stands on them, and since when."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -7,7 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ledger.models import Account, Book
+from ledger.models import Account
 
 # Read backwards from the newest posting to the last one that left nothing: what followed it began what stands now.
 _SINCE = """
@@ -37,13 +38,13 @@ class Uncleared:
 
 
 def open_ones(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Those that must be zero some day and are not."""
-    return accounts.filter(clears_within_days__isnull=False).exclude(balance__posted=0)
+    """Those that must be zero some day and are not, with their balances."""
+    uncleared = accounts.filter(clears_within_days__isnull=False).exclude(balance__posted=0)
+    return uncleared.select_related("asset", "balance")
 
 
-def uncleared(books: QuerySet[Book], limit: int) -> list[Uncleared]:
-    """Of these books, what is longest overdue first; two queries, whatever the number of accounts and postings."""
-    found = open_ones(Account.objects.filter(book__in=books)).select_related("asset", "balance")
+def uncleared(found: Iterable[Account], limit: int) -> list[Uncleared]:
+    """Of `open_ones`, what is longest overdue first; one query, whatever the number of accounts and postings."""
     accounts = {account.pk: account for account in found}
     rows = [_read(accounts[pk], since) for pk, since in _since(list(accounts)) if since is not None]
     return sorted(rows, key=lambda row: row.since + timedelta(days=row.days))[:limit]

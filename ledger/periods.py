@@ -14,6 +14,7 @@ from ledger import asking
 from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver, ReviewMissing
 from ledger.journal import ledger_errors
 from ledger.models import Book, EntryPrice, JournalEntry, PeriodChange, PeriodReview, Posting, Proposal
+from ledger.together import counted, fetched
 
 Listener = Callable[[PeriodChange, date | None], object]
 """Is given the row that closed or reopened, and the day through which the books were closed before."""
@@ -66,10 +67,16 @@ def loose_ends(book: Book, through: date) -> LooseEnds:
     if since is not None:
         period &= Q(effective_at__gte=_midnight(since + timedelta(days=1)))
     entries = JournalEntry.objects.filter(period, book=book)
+    waiting = Proposal.objects.filter(book=book, kind=Proposal.Kind.ENTRY, decision=None)
+    unconfirmed, priceless, moments = fetched(
+        counted(_unconfirmed(entries)),
+        counted(unpriced(entries)),
+        waiting.values_list("contents__effective_at", flat=True),
+    )
     return LooseEnds(
-        unconfirmed=_unconfirmed(entries).count(),
-        unpriced=unpriced(entries).count(),
-        proposed=_proposed(book, through),
+        unconfirmed=sum(unconfirmed),
+        unpriced=sum(priceless),
+        proposed=sum(datetime.fromisoformat(moment).date() <= through for moment in moments),
     )
 
 
@@ -137,12 +144,6 @@ def _days(now: date | None, through: date | None) -> dict[str, object]:
 def _unconfirmed(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     resolved = JournalEntry.objects.filter(book=OuterRef("book"), ref=OuterRef("pk"))
     return entries.filter(~Exists(resolved), kind=JournalEntry.Kind.PENDING)
-
-
-def _proposed(book: Book, through: date) -> int:
-    waiting = Proposal.objects.filter(book=book, kind=Proposal.Kind.ENTRY, decision=None)
-    moments = waiting.values_list("contents__effective_at", flat=True)
-    return sum(datetime.fromisoformat(moment).date() <= through for moment in moments)
 
 
 def _midnight(day: date) -> datetime:

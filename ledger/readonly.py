@@ -1,7 +1,8 @@
 """How the admin shows the rows that only the program writes: read-only pages, amounts, times and small tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -39,6 +40,24 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+_Shown = Callable[[Any, Any], SafeString | str]
+
+
+def made_once(made: _Shown) -> _Shown:
+    """A field that asks the database: its text is kept on the row, for the theme reads each field of a page several
+    times."""
+
+    @wraps(made)
+    def kept(page: Any, row: Any) -> SafeString | str:
+        known = vars(row).setdefault("shown_fields", {})
+        if made.__name__ not in known:
+            known[made.__name__] = made(page, row)
+        text: SafeString | str = known[made.__name__]
+        return text
+
+    return kept
 
 
 def amount(base_units: int | None, unit: Unit) -> SafeString | str:

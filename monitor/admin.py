@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 import monitor.admin_tokens  # noqa: F401 - its page registers itself
 from ledger.money import Unit
-from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, made_once, moment, period, table
 from monitor import lookout, wording
 from monitor.admin_chains import ChainFilter
 from monitor.chains import NativeAsset
@@ -80,10 +80,12 @@ class DepositAdmin(ReadOnlyAdmin):
         return depth(deposit)
 
     @display(description="expected")
+    @made_once
     def expected(self, deposit: Deposit) -> str:
         return wording.outlook(self._expected(deposit)) or "–"
 
     @display(description="fee")
+    @made_once
     def fee(self, deposit: Deposit) -> str:
         return wording.bid(self._expected(deposit))
 
@@ -105,6 +107,7 @@ class DepositAdmin(ReadOnlyAdmin):
         )
 
     @display(description="history")
+    @made_once
     def history(self, deposit: Deposit) -> SafeString:
         rows = [(moment(event.happened_at), event.get_kind_display()) for event in deposit.events.order_by("pk")]
         return table(["Date", "What happened"], rows, "Nothing happened to it yet.")

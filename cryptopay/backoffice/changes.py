@@ -15,6 +15,7 @@ from django.utils.dateparse import parse_datetime
 
 from cryptopay.backoffice.scoping import books_where, path_to_book, permission_to
 from ledger import tracking
+from ledger.together import fetched
 
 PAGE_ROWS = 50
 _VERBS = {"insert": "made", "update": "changed", "delete": "removed"}
@@ -44,8 +45,7 @@ def page(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("kind", "")
     who, until = request.GET.get("who", "").strip(), _moment(request.GET.get("until", ""))
     wanted = {name: model for name, model in offered.items() if chosen in ("", name)}
-    found = [change for name, model in wanted.items() for change in _changes(request, name, model, who, until)]
-    found.sort(key=lambda change: change.at, reverse=True)
+    found = _changes([(name, model, _rows(request, model, who, until)) for name, model in wanted.items()])
     context: dict[str, Any] = {**admin.site.each_context(request), "title": "Changes", "kinds": list(offered)}
     context |= {"kind": chosen, "who": who, "changes": found[:PAGE_ROWS]}
     context["older"] = found[PAGE_ROWS - 1].at.isoformat() if len(found) >= PAGE_ROWS else ""
@@ -62,22 +62,42 @@ def kinds(request: HttpRequest) -> dict[str, type[Model]]:
     }
 
 
-def _changes(request: HttpRequest, kind: str, model: type[Model], who: str, until: datetime | None) -> list[Change]:
+def _rows(request: HttpRequest, model: type[Model], who: str, until: datetime | None) -> QuerySet[Any]:
+    """The newest of a kind, each with the key of the one before it."""
     kept = tracking.tables()[model]
     rows = _of(kept).filter(_own(request, model)).order_by("-pgh_created_at", "-pgh_id")
     rows = rows.filter(pgh_context__who__icontains=who) if who else rows
     rows = rows.filter(pgh_created_at__lt=until) if until else rows
     before: QuerySet[Any] = _of(kept).filter(pgh_obj=OuterRef("pgh_obj_id"), pgh_id__lt=OuterRef("pgh_id"))
     rows = rows.annotate(before_id=Subquery(before.order_by("-pgh_id").values("pgh_id")[:1]))
-    names = [field.name for field in _fields(kept) if isinstance(field, ForeignKey)]
-    page_rows = list(rows.prefetch_related(*names)[:PAGE_ROWS])
-    earlier = {
-        row.pgh_id: row
-        for row in kept._default_manager.filter(
-            pgh_id__in=[row.before_id for row in page_rows if row.before_id]
-        ).prefetch_related(*names)
-    }
-    return [_told(kind, model, row, earlier.get(row.before_id)) for row in page_rows]
+    newest: QuerySet[Any] = rows[:PAGE_ROWS]
+    return newest
+
+
+def _changes(wanted: list[tuple[str, type[Model], QuerySet[Any]]]) -> list[Change]:
+    """Of all kinds, the newest first: the rows, those before them, and what both refer to by one statement each."""
+    of_kind = zip(wanted, fetched(*(rows for _, _, rows in wanted)), strict=True)
+    every = [(kind, model, row) for (kind, model, _), rows in of_kind for row in rows]
+    every = sorted(every, key=lambda each: each[2].pgh_created_at, reverse=True)[:PAGE_ROWS]
+    before: dict[type[Any], list[int]] = {}
+    for *_, row in every:
+        before.setdefault(type(row), []).append(row.before_id or 0)
+    asked = (kept._default_manager.filter(pgh_id__in=keys) for kept, keys in before.items())
+    earlier = {(type(row), row.pgh_id): row for rows in fetched(*asked) for row in rows}
+    _know_targets([*(row for *_, row in every), *earlier.values()])
+    return [_told(kind, model, row, earlier.get((type(row), row.before_id))) for kind, model, row in every]
+
+
+def _know_targets(rows: list[Any]) -> None:
+    """What the rows refer to, as far as it is there still."""
+    relations = [(row, field) for row in rows for field in _fields(type(row)) if isinstance(field, ForeignKey)]
+    keys: dict[type[Any], set[Any]] = {}
+    for row, field in relations:
+        keys.setdefault(field.related_model, set()).add(getattr(row, field.attname))
+    found = fetched(*(model._default_manager.filter(pk__in=of_model - {None}) for model, of_model in keys.items()))
+    targets = {(model, target.pk): target for model, rows_of in zip(keys, found, strict=True) for target in rows_of}
+    for row, field in relations:
+        field.set_cached_value(row, targets.get((field.related_model, getattr(row, field.attname))))
 
 
 def _of(kept: type[Any]) -> QuerySet[Any]:

@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from cryptopay.backoffice.scoping import books_where
+from cryptopay.backoffice.scoping import own_books
 from cryptopay.monthend import closing
 from cryptopay.monthend.models import Package
 from ledger import periods, proposals, spans
@@ -43,7 +43,7 @@ class CloseForm(ReasonForm):
 
 def page(request: HttpRequest) -> HttpResponse:
     """How closing stands, for whoever reads the books; who may ask, asks here."""
-    books = sorted(books_where(request, READS_PERIODS), key=lambda book: (book.name, book.is_test, book.pk))
+    books = own_books(request, READS_PERIODS)
     asked = request.POST if request.method == "POST" else request.GET
     book = chosen(books, asked.get("book"))
     if not request.user.has_perm(READS_PERIODS) or book is None:
@@ -74,7 +74,8 @@ def _ask(request: HttpRequest, book: Book, through: date, said: dict[str, Any]) 
 
 
 def _drawn(request: HttpRequest, book: Book, through: date, form: CloseForm) -> dict[str, Any]:
-    found = closing.steps(book, through)
+    loose = periods.loose_ends(book, through)
+    found = closing.steps(book, through, loose)
     ready = all(step.is_done for step in found)
     if not found[-1].explainable:
         del form.fields["explanation"]
@@ -87,7 +88,7 @@ def _drawn(request: HttpRequest, book: Book, through: date, form: CloseForm) -> 
         "today": spans.today(),
         "closed_through": closed_through,
         "steps": [(step, label("Done", "success") if step.is_done else label("To do", "warning")) for step in found],
-        "loose": periods.loose_ends(book, through),
+        "loose": loose,
         "ready": ready,
         "trial_balance": f"{reverse('admin:report', args=['trial-balance'])}?until={through}",
         "waiting": [(url_of(row), title(row), row.asked_by) for row in waiting],

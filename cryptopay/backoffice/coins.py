@@ -18,6 +18,7 @@ from cryptopay.backoffice.awaited import ARRIVED, SEEN
 from ledger import spans
 from ledger.models import Account, Asset, Balance, Book, Day
 from ledger.readonly import amount
+from ledger.together import fetched
 
 SPANS = (14, 30, 90)
 """Days that a person may choose from; the first unless they do."""
@@ -76,19 +77,21 @@ class Chart:
 
 def balances(books: QuerySet[Book]) -> list[dict[str, Any]]:
     """An asset a line, and of few books each for itself: validated beside not yet received, as shares of a bar."""
-    named = {book.pk: str(book) for book in books.order_by("pk")[: BOOKS_APART + 1]}
-    apart = ["account__book"] if len(named) <= BOOKS_APART else []
+    few = list(books.order_by("pk")[: BOOKS_APART + 1])
+    named = {book.pk: str(book) for book in few} if len(few) <= BOOKS_APART else {}
+    apart = ["account__book"] if named else []
     sums = Balance.objects.filter(account__in=_custody(books)).order_by().values(*apart, "account__asset")
     sums = sums.annotate(validated=Sum("posted"), pending=Sum("pending_in")).order_by(*apart, "account__asset")
-    assets = Asset.objects.in_bulk()
+    found, assets = fetched(sums, Asset.objects.all())
+    by_key = {asset.pk: asset for asset in assets}
     return [
         _bar(
             named.get(row.get("account__book", 0), "All books"),
-            assets[row["account__asset"]],
+            by_key[row["account__asset"]],
             int(row["validated"]),
             int(row["pending"]),
         )
-        for row in sums
+        for row in found
     ]
 
 
@@ -115,12 +118,14 @@ def _moved(books: QuerySet[Book], since: date) -> Moved:
     moved: Moved = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     custody = Day.objects.filter(Q(book__in=books, account__in=_custody(books)), day__gte=since)
     validated = custody.values("account__asset", "day").annotate(net=Sum(F("debit") - F("credit")))
-    _add(moved, 0, validated.values_list("account__asset", "day", "net"))
     begin = datetime.combine(since, time.min, UTC)
-    for model in ARRIVED:
-        seen = model._default_manager.filter(SEEN, book__in=books, seen_at__gte=begin)
-        by_day = seen.annotate(day=TruncDate("seen_at")).values("asset", "day").annotate(waiting=Sum("base_units"))
-        _add(moved, 1, by_day.values_list("asset", "day", "waiting"))
+    seen = [model._default_manager.filter(SEEN, book__in=books, seen_at__gte=begin) for model in ARRIVED]
+    by_day = [rows.annotate(day=TruncDate("seen_at")).values("asset", "day") for rows in seen]
+    waiting = [rows.annotate(waiting=Sum("base_units")).values_list("asset", "day", "waiting") for rows in by_day]
+    received, *not_yet = fetched(validated.values_list("account__asset", "day", "net"), *waiting)
+    _add(moved, 0, received)
+    for rows in not_yet:
+        _add(moved, 1, rows)
     return moved
 
 

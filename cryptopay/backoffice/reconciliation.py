@@ -78,7 +78,7 @@ def page(request: HttpRequest) -> HttpResponse:
             ["Account", "Holds", "Since", "May take"],
             [
                 (page_of(row.account), amount(row.base_units, row.account.asset), moment(row.since), _days(row))
-                for row in clearing.uncleared(mine, limit=SHOWN)
+                for row in clearing.uncleared(clearing.open_ones(Account.objects.filter(book__in=mine)), limit=SHOWN)
             ],
             "Suspense and coins in transit are at zero.",
         ),

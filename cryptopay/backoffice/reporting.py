@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from cryptopay.backoffice.scoping import books_where
+from cryptopay.backoffice.scoping import books_where, own_books
 from ledger.models import Account, Book
 from reports import exporting
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
@@ -112,24 +112,28 @@ def _check(request: HttpRequest) -> None:
 
 def _book(request: HttpRequest, asked: str) -> Book | None:
     """The one that is asked for; else one that is kept, real money before test money."""
-    books = books_where(request, READS_THE_BOOKS)
     if asked:
-        found = books.filter(pk=int(asked)).first() if asked.isdecimal() and len(asked) < 19 else None  # noqa: PLR2004
+        found = next((book for book in own_books(request, READS_THE_BOOKS) if str(book.pk) == asked), None)
         if found is None:
             raise Http404
         return found
     kept = Exists(Account.objects.filter(book=OuterRef("pk")))
+    books = books_where(request, READS_THE_BOOKS)
     return books.order_by((~kept).asc(), "is_test", "name", "pk").first()
 
 
 def _form(request: HttpRequest, wanted: Report, chosen: Book, texts: Mapping[str, str]) -> dict[str, Any]:
-    books = books_where(request, READS_THE_BOOKS).order_by("name", "is_test", "pk")[:_MOST_BOOKS]
     fields = [
         Field(parameter, texts[parameter.name] or _otherwise(parameter), list(parameter.offers(chosen)))
         for parameter in wanted.parameters
     ]
     asked = urlencode({"book": chosen.pk, **{name: text for name, text in texts.items() if text}})
-    return {"books": list(books), "fields": fields, "forms": forms_of(wanted), "query": asked}
+    return {
+        "books": own_books(request, READS_THE_BOOKS)[:_MOST_BOOKS],
+        "fields": fields,
+        "forms": forms_of(wanted),
+        "query": asked,
+    }
 
 
 def _otherwise(parameter: Parameter[Any]) -> str:

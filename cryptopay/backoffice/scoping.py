@@ -24,7 +24,7 @@ from unfold.paginator import InfinitePaginator
 
 from cryptopay.backoffice.guides import guide_of
 from cryptopay.backoffice.listing import BookPages
-from cryptopay.backoffice.searching.lookups import in_list, kind_of
+from cryptopay.backoffice.searching.lookups import kind_of
 from cryptopay.backoffice.searching.term import read
 from cryptopay.merchants.models import User
 from cryptopay.merchants.permissions import book_ids_of, books_of
@@ -87,10 +87,20 @@ def books_where(request: HttpRequest, permission: str) -> QuerySet[Book]:
     user = cast(User, request.user)
     if user.is_superuser:
         return books_of(user)
-    known: dict[str, list[int]] = vars(request).setdefault("books_by_permission", {})
-    if permission not in known:
-        known[permission] = [book.pk for book in _books(request) if user.has_perm(permission, book)]
-    return Book.objects.filter(pk__in=known[permission])
+    return Book.objects.filter(pk__in=book_ids_where(request, permission))
+
+
+def book_ids_where(request: HttpRequest, permission: str) -> list[int]:
+    """The ids of these books; for superusers, of all."""
+    user = cast(User, request.user)
+    return [book.pk for book in _books(request) if user.is_superuser or user.has_perm(permission, book)]
+
+
+def own_books(request: HttpRequest, permission: str) -> list[Book]:
+    """These books, by name, real money before test money. Asked for once a request."""
+    ids = set(book_ids_where(request, permission))
+    found = [book for book in _books(request) if book.pk in ids]
+    return sorted(found, key=lambda book: (book.name, book.is_test, book.pk))
 
 
 def _books(request: HttpRequest) -> list[Book]:
@@ -163,6 +173,16 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
     view_on_site = False  # its shortcut looks objects up by id alone
     list_before_template = "backoffice/questions.html"
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Read once for a page that shows it, however many of its buttons ask whether they may stand there."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        known: dict[object, Any] = vars(request).setdefault("objects_shown", {})
+        key = self.model, object_id, from_field
+        if key not in known:
+            known[key] = super().get_object(request, object_id, from_field)
+        return known[key]
+
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], per_page: int, *a: Any, **named: Any) -> Any:
         """Lists of what grows without end count nothing; see `listing`."""
         if self.paginator is not InfinitePaginator:
@@ -179,14 +199,14 @@ class ScopedPage(Scoped, admin.ModelAdmin[Any]):
         if kind is None or self.search_fields or not typed:
             return super().get_search_results(request, rows, typed)
         books = self._books_shown(request)
-        whose = list(books_of(cast(User, request.user)).values_list("pk", flat=True)) if books is None else books
-        return rows.filter(pk__in=in_list(kind, term, whose) if term else []), False
+        whose = [book.pk for book in _books(request)] if books is None else books
+        return rows.filter(pk__in=list(kind.keys(term, whose, wide=True)) if term else []), False
 
     def _books_shown(self, request: HttpRequest) -> list[int] | None:
         """None: everybody's."""
         if request.user.is_superuser:
             return None
-        return list(books_where(request, permission_to("view", self.model)).values_list("pk", flat=True))
+        return book_ids_where(request, permission_to("view", self.model))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """With the questions that people ask of the list and, where it is empty, what it is for."""

@@ -148,7 +148,8 @@ def take_back(case: Case, *, reason: str, by: str, token: str) -> CaseStep:
 
 def tidy(book_ids: Iterable[int]) -> None:
     """Close the cases whose last part a second person has approved since."""
-    for case in open_cases(book_ids):
+    decided = CaseStep.objects.filter(book=OuterRef("book"), case=OuterRef("pk"), proposal__decision__isnull=False)
+    for case in open_cases(book_ids).filter(Exists(decided)):
         with transaction.atomic():
             _alone(case.book_id, case.asset_id)
             _settle_down(case)

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
 from cryptopay.monthend import cases
 from cryptopay.monthend.errors import MonthNotReady
 from cryptopay.payments.models import IntakePosition
 from ledger import asking, balances, chart, periods, revaluation
+from ledger.balances import TrialBalanceRow
 from ledger.errors import ClosingRatesMissing
-from ledger.models import Account, Balance, Book, PeriodChange, PeriodReview, Proposal
+from ledger.models import Account, Book, PeriodChange, PeriodReview, Proposal
 from ledger.money import to_text
+from ledger.periods import LooseEnds
+from ledger.together import counted, fetched
 from monitor.chains import CHAINS
 from monitor.models import ChainEvent, Cursor, Deposit, ParkedTransaction, WatchedAddress
 from monitor.reconciliations import newest
@@ -55,11 +58,15 @@ class Step:
         return not self.to_do
 
 
-def steps(book: Book, through: date) -> list[Step]:
-    """How closing through that day stands now. Reads only, but for cases whose last part was approved since."""
+def steps(book: Book, through: date, loose: LooseEnds | None = None) -> list[Step]:
+    """How closing through that day stands now. Reads only, but for cases whose last part was approved since.
+
+    `loose`: what `periods.loose_ends` says of it, where that is at hand.
+    """
     with transaction.atomic():
         cases.tidy([book.pk])
-    end = _end(through)
+    end, loose = _end(through), loose or periods.loose_ends(book, through)
+    accounts = balances.trial_balance(book.pk, through)
     return [
         Step(
             "collected",
@@ -71,7 +78,7 @@ def steps(book: Book, through: date) -> list[Step]:
             "priced",
             "Priced",
             "Every entry has a price, and there is a rate of the last day for whatever you hold.",
-            list(_unpriced(book, through)),
+            list(_unpriced(book, through, loose.unpriced, accounts)),
         ),
         Step(
             "reconciled",
@@ -83,8 +90,8 @@ def steps(book: Book, through: date) -> list[Step]:
             "reviewed",
             "Reviewed",
             "Nothing waits for a second person; suspense and coins in transit are at zero, or you say why not.",
-            list(_undecided(book, through)),
-            list(_uncleared(book, through)),
+            list(_undecided(loose.proposed)),
+            list(_uncleared(accounts)),
         ),
     ]
 
@@ -148,15 +155,20 @@ def _findings(book: Book, through: date, found: Sequence[Step], explanation: str
 
 
 def _uncollected(book: Book, end: datetime) -> Iterator[ToDo]:
-    codes = set(WatchedAddress.objects.filter(book=book, own=True).values_list("chain_code", flat=True).distinct())
-    cursors = {cursor.chain_code: cursor for cursor in Cursor.objects.filter(chain_code__in=codes)}
-    for code in sorted(codes):
-        yield from _unread(code, cursors.get(code), end)
-    held = Deposit.objects.filter(book=book, held_since__isnull=False, seen_at__lt=end)
-    if number := held.count():
+    codes = WatchedAddress.objects.filter(book=book, own=True).values_list("chain_code", flat=True).distinct()
+    parked = ParkedTransaction.objects.filter(state=ParkedTransaction.State.OPEN, parked_at__lt=end)
+    watched, cursors, held, aside = fetched(
+        codes,
+        _how_far().filter(chain_code__in=codes),
+        counted(Deposit.objects.filter(book=book, held_since__isnull=False, seen_at__lt=end)),
+        counted(parked.filter(chain_code__in=codes)),
+    )
+    by_code = {cursor.chain_code: cursor for cursor in cursors}
+    for code in sorted(watched):
+        yield from _unread(code, by_code.get(code), end)
+    if number := sum(held):
         yield ToDo(f"deposits held until two nodes agree on them: {number}", _list("monitor_deposit"))
-    parked = ParkedTransaction.objects.filter(chain_code__in=codes, state=ParkedTransaction.State.OPEN)
-    if number := parked.filter(parked_at__lt=end).count():
+    if number := sum(aside):
         yield ToDo(f"transactions set aside, to be read again or dismissed: {number}", _list("monitor_cursor"))
 
 
@@ -168,16 +180,21 @@ def _unread(code: str, cursor: Cursor | None, end: datetime) -> Iterator[ToDo]:
     now = standing(cursor)
     if cursor.retired_at is None and not now.is_read:
         yield ToDo(f"{title} is not being read: {now.why}", _chains())
-    last = ChainEvent.objects.filter(chain_code=code).aggregate(last=Max("pk"))["last"] or 0
-    position = IntakePosition.objects.filter(chain_code=code).first()
-    if last > (position.last_event_id if position else 0):
+    told, booked = vars(cursor)["told"] or 0, vars(cursor)["booked"] or 0
+    if told > booked:
         yield ToDo(f"{title}: what its chain told is not in the books yet", _chains())
 
 
-def _unpriced(book: Book, through: date) -> Iterator[ToDo]:
-    if number := periods.loose_ends(book, through).unpriced:
+def _how_far() -> QuerySet[Cursor]:
+    """With the last event that each chain told of, and the last that is in the books."""
+    events = ChainEvent.objects.filter(chain_code=OuterRef("chain_code")).order_by("-pk").values("pk")[:1]
+    booked = IntakePosition.objects.filter(chain_code=OuterRef("chain_code")).values("last_event_id")[:1]
+    return Cursor.objects.annotate(told=Subquery(events), booked=Subquery(booked))
+
+
+def _unpriced(book: Book, through: date, number: int, rows: Sequence[TrialBalanceRow]) -> Iterator[ToDo]:
+    if number:
         yield ToDo(f"entries without a price: {number}", _list("ledger_journalentry", "?pricing=none"))
-    rows = balances.trial_balance(book.pk, through)
     coins = {row.account.asset for row in rows if row.balance and row.account.asset.chain}
     try:
         revaluation.closing_rates(book, coins, through)
@@ -188,43 +205,42 @@ def _unpriced(book: Book, through: date) -> Iterator[ToDo]:
 
 
 def _unreconciled(book: Book, end: datetime) -> Iterator[ToDo]:
-    runs = {run.asset_id: run for run in newest([book.pk])}
     accounts = Account.objects.filter(book=book, code__startswith=chart.CUSTODY).select_related("asset", "balance")
-    page = reverse("admin:reconciliation")
-    for account in accounts.order_by("code", "asset"):
-        run, asset = runs.get(account.asset_id), account.asset
+    cursors = Cursor.objects.filter(retired_at__isnull=False).values_list("chain_code", flat=True)
+    runs, custody, retired, differing = fetched(
+        newest([book.pk]),
+        accounts.order_by("code", "asset"),
+        cursors,
+        cases.open_cases([book.pk]).select_related("asset", "run"),
+    )
+    by_asset, page = {run.asset_id: run for run in runs}, reverse("admin:reconciliation")
+    for account in custody:
+        run, asset = by_asset.get(account.asset_id), account.asset
         if run is None or run.asked_at < end:
-            if not _is_over(account):
+            if account.balance.posted or asset.chain not in retired:
                 yield ToDo(f"{asset} in {account.code} was not reconciled after the last day", page)
         elif run.difference:
             differs = f"{to_text(abs(run.difference), asset.decimals)} {'less' if run.difference < 0 else 'more'}"
             yield ToDo(f"the node shows {differs} {asset} than {account.code}", page)
-    for case in cases.open_cases([book.pk]).select_related("asset", "run"):
+    for case in differing:
         yield ToDo(
             f"somebody must say what the difference of {case} was",
             reverse("admin:monthend_case_change", args=[case.pk]),
         )
 
 
-def _is_over(account: Account) -> bool:
-    """Nothing is on it, and its chain is switched off for good."""
-    retired = Cursor.objects.filter(chain_code=account.asset.chain, retired_at__isnull=False).exists()
-    return retired and not Balance.objects.filter(book=account.book_id, account=account).exclude(posted=0).exists()
-
-
-def _undecided(book: Book, through: date) -> Iterator[ToDo]:
-    if number := periods.loose_ends(book, through).proposed:
+def _undecided(number: int) -> Iterator[ToDo]:
+    if number:
         text = f"entries that wait for a second person, who cannot approve them once the period is closed: {number}"
         yield ToDo(text, _list("ledger_proposal", "?state=waiting"))
 
 
-def _uncleared(book: Book, through: date) -> Iterator[ToDo]:
-    accounts = Account.objects.filter(book=book, clears_within_days__isnull=False).select_related("asset")
-    for account in accounts.order_by("code", "asset"):
-        held = balances.balance(account, as_of=through).posted
-        if held:
-            text = f"{account.code} holds {to_text(held, account.asset.decimals)} {account.asset}"
-            yield ToDo(text, reverse("admin:ledger_account_change", args=[account.pk]))
+def _uncleared(rows: Sequence[TrialBalanceRow]) -> Iterator[ToDo]:
+    clearing = [row for row in rows if row.account.clears_within_days is not None and row.held]
+    for row in sorted(clearing, key=lambda row: (row.account.code, row.account.asset_id)):
+        account = row.account
+        text = f"{account.code} holds {to_text(row.held, account.asset.decimals)} {account.asset}"
+        yield ToDo(text, reverse("admin:ledger_account_change", args=[account.pk]))
 
 
 def _chains() -> str:

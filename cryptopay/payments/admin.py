@@ -23,7 +23,7 @@ from cryptopay.webhooks.fates import NOBODY, fates
 from cryptopay.webhooks.models import Event
 from keys.issuing import verified_many
 from ledger.money import plain
-from ledger.readonly import ReadOnlyAdmin, amount, code, in_words, label, moment, page_of, period, table
+from ledger.readonly import ReadOnlyAdmin, amount, code, in_words, label, made_once, moment, page_of, period, table
 from monitor.admin_chains import ChainFilter
 from monitor.chains import CHAINS
 from monitor.wording import bid, outlook
@@ -118,6 +118,7 @@ class InvoiceAdmin(ByHand):
         return moment(invoice.expires_at)
 
     @display(description="ways to pay")
+    @made_once
     def methods_table(self, invoice: Invoice) -> SafeString:
         rows = [
             (
@@ -132,6 +133,7 @@ class InvoiceAdmin(ByHand):
         return table(headings, rows, "The payer has not chosen a coin yet.")
 
     @display(description="what is asked for")
+    @made_once
     def lines_table(self, invoice: Invoice) -> SafeString:
         rows = [
             (
@@ -145,6 +147,7 @@ class InvoiceAdmin(ByHand):
         return table(["Line", "Quantity", "Net", "Tax", "Rate"], rows, "One amount, without lines.")
 
     @display(description="done by hand")
+    @made_once
     def by_hand_table(self, invoice: Invoice) -> SafeString:
         rows = [
             (moment(done.made_at), done.get_status_display(), done.reason, done.by, done.get_status_before_display())
@@ -153,6 +156,7 @@ class InvoiceAdmin(ByHand):
         return table(["Date", "Now", "Reason", "By", "Before"], rows, "Nothing.")
 
     @display(description="what arrived")
+    @made_once
     def payments_table(self, invoice: Invoice) -> SafeString:
         state = self._state(invoice)
         rows = [
@@ -169,6 +173,7 @@ class InvoiceAdmin(ByHand):
         return table(["Seen", "Amount", "State", "Depth", "Expected", "Transaction"], rows, "Nothing has arrived yet.")
 
     @display(description="what the merchant was told")
+    @made_once
     def events_table(self, invoice: Invoice) -> SafeString:
         told = Event.objects.filter(book=invoice.book_id, subject=invoice.public_id).order_by("sequence")
         events = list(told.prefetch_related("deliveries__endpoint"))
@@ -356,6 +361,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
         return table(["Name", "Value"], sorted(row.metadata.items()), "None.")
 
     @display(description="what arrived")
+    @made_once
     def credits_table(self, row: CustomerAddress) -> SafeString:
         newest = row.credits.select_related("asset", "deposit", "pending_entry").order_by("-pk")[:SHOWN]
         rows = [
@@ -371,6 +377,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
         return table(["Seen", "Amount", "State", "Transaction", "Books"], rows, "Nothing has arrived yet.")
 
     @display(description="what was told")
+    @made_once
     def told_table(self, row: CustomerAddress) -> SafeString:
         newest = ChainNotice.objects.filter(book=row.book_id, subject=row.public_id).order_by("-pk")[:SHOWN]
         rows = [(moment(notice.told_at), notice.get_kind_display(), code(notice.txid)) for notice in newest]

@@ -21,7 +21,7 @@ from cryptopay.webhooks import endpoints, outbox
 from cryptopay.webhooks.errors import WebhooksError
 from cryptopay.webhooks.fates import fates
 from cryptopay.webhooks.models import Attempt, Delivery, Endpoint
-from ledger.readonly import ReadOnlyAdmin, in_words, label, moment, page_of, table
+from ledger.readonly import ReadOnlyAdmin, in_words, label, made_once, moment, page_of, table
 
 STATE_COLOURS = {"waiting": "warning", "delivered": "success", "failed": "danger"}
 LATEST = 20
@@ -146,6 +146,7 @@ class EndpointAdmin(ModelAdmin):
         return f"Too slow since {since} UTC: so that others need not wait, it is sent one webhook at a time"
 
     @display(description="latest deliveries")
+    @made_once
     def latest(self, endpoint: Endpoint) -> SafeString:
         newest = list(endpoint.deliveries.select_related("event", "endpoint").order_by("-event")[:LATEST])
         became = fates(newest)
@@ -197,6 +198,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return label(delivery.get_state_display(), STATE_COLOURS[delivery.state])
 
     @display(description="what became of it")
+    @made_once
     def fate(self, delivery: Delivery) -> str:
         return fates([delivery])[delivery.pk]
 
@@ -212,6 +214,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return moment(delivery.next_attempt_at) if delivery.state == Delivery.State.WAITING else "–"
 
     @display(description="tries")
+    @made_once
     def tries(self, delivery: Delivery) -> SafeString:
         rows = [
             (

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from ledger import manual, spans
 from ledger.admin import legs, naming
 from ledger.admin.asking import MAY_ASK, DateInput, ReasonForm, books_where, chosen, leads_on
+from ledger.admin.story import story
 from ledger.errors import LedgerError
 from ledger.journal import Leg
 from ledger.models import Account, Book, JournalEntry
@@ -154,11 +155,10 @@ def reversible(head: JournalEntry) -> JournalEntry | None:
     kinds = JournalEntry.Kind
     if head.source in manual.DERIVED:
         return None
-    steps = JournalEntry.objects.filter(book=head.book_id).select_related("book")
-    followed = list(steps.filter(ref=head.pk)) + list(steps.filter(ref__ref=head.pk))
-    if any(step.kind == kinds.REVERSE for step in followed):
+    steps = story(head)
+    if any(step.kind == kinds.REVERSE for step in steps[1:]):
         return None
-    posted = [step for step in (head, *followed) if step.kind in (kinds.POST, kinds.SETTLE)]
+    posted = [step for step in steps if step.kind in (kinds.POST, kinds.SETTLE)]
     return posted[0] if posted else None
 
 

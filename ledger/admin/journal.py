@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -15,10 +15,11 @@ from ledger import evidence
 from ledger.admin.entering import EnteringDesk
 from ledger.admin.filters import AssetFilter, PricingFilter, StandingFilter
 from ledger.admin.pricing import PricingDesk, said
+from ledger.admin.story import postings_of, story
 from ledger.evidence import Fact
 from ledger.journal import Standing, story_heads
 from ledger.models import Asset, Block, JournalEntry, Posting
-from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, period, table, url_of
+from ledger.readonly import ReadOnlyAdmin, amount, code, label, made_once, moment, page_of, period, table, url_of
 
 STANDING_COLOURS = {
     Standing.VALIDATED: "success",
@@ -29,19 +30,13 @@ STANDING_COLOURS = {
 REFERENCES = {"order": "Order", "invoice": "Invoice", "customer": "Customer", "txid": "Transaction"}
 
 
-def _postings_of(entries: list[JournalEntry]) -> Prefetch[Any]:
-    """Names the books, which lead the index of postings."""
-    of_books = Posting.objects.filter(book__in={entry.book_id for entry in entries})
-    return Prefetch("postings", of_books.select_related("account", "asset").order_by("leg"))
-
-
 class JournalPage(ChangeList):
     """Fetches the postings of all entries of a page at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         entries: list[JournalEntry] = list(self.result_list)  # type: ignore[has-type]  # the theme is untyped
-        prefetch_related_objects(entries, _postings_of(entries))
+        prefetch_related_objects(entries, postings_of(entries))
         self.result_list = entries
 
 
@@ -69,7 +64,10 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
         if object_id.isdecimal():
             ways = JournalEntry.objects.filter(pk=object_id).values_list("ref__ref", "ref", "pk")
             object_id = next((str(found) for found in ways.first() or () if found), object_id)
-        return super().get_object(request, object_id, from_field)
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            story(found)
+        return found
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return JournalPage
@@ -101,10 +99,11 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
         return label(str(standing.label), STANDING_COLOURS[standing])
 
     @display(description="rate")
+    @made_once
     def rate_used(self, entry: JournalEntry) -> SafeString | str:
-        if prices := [price for step in self._story(entry) for price in said(step)]:
+        if prices := said(story(entry)):
             return prices[0]
-        rates = [step.rate for step in self._story(entry) if step.rate]
+        rates = [step.rate for step in story(entry) if step.rate]
         if not rates:
             return "Not priced"
         return format_html("{}, observed {}", str(rates[-1]), moment(rates[-1].observed_at))
@@ -117,25 +116,28 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
 
     @display(description="written by")
     def written(self, entry: JournalEntry) -> SafeString:
-        return format_html_join("", "<div>{}</div>", ((author(step),) for step in self._story(entry)))
+        return format_html_join("", "<div>{}</div>", ((author(step),) for step in story(entry)))
 
     @display(description="what stands behind it")
+    @made_once
     def behind(self, entry: JournalEntry) -> SafeString:
-        story = self._story(entry)
-        facts = evidence.behind(story)
-        told = [fact for step in story for fact in facts[step.pk]]
+        steps = story(entry)
+        facts = evidence.behind(steps)
+        told = [fact for step in steps for fact in facts[step.pk]]
         return fact_lines(list(dict.fromkeys(told))) or format_html("{}", "Nothing outside the books")
 
     @display(description="sealed")
+    @made_once
     def sealed(self, entry: JournalEntry) -> str:
         block = Block.objects.filter(book=entry.book_id, node=entry.node, from_xid__lte=entry.xid).order_by("-from_xid")
         found = block.filter(upto_xid__gt=entry.xid).first()
         return f"In block {found.number} of the journal’s chain" if found else "Not yet"
 
     @display(description="postings")
+    @made_once
     def legs_table(self, entry: JournalEntry) -> SafeString:
         """The story's entries in order, each with its debits and credits."""
-        return format_html_join("", "{}", ((self._step(step),) for step in self._story(entry)))
+        return format_html_join("", "{}", ((self._step(step),) for step in story(entry)))
 
     def _step(self, entry: JournalEntry) -> SafeString:
         rows = [
@@ -150,15 +152,6 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
         legs = table(["Account", "Debit", "Credit", "Layer"], rows, "No postings.")
         title = entry.description if entry.ref_id else f"{entry.get_kind_display()}: {entry.description}"
         return format_html("<h3>{}</h3><p>{}</p>{}", title, moment(entry.effective_at), legs)
-
-    def _story(self, head: JournalEntry) -> list[JournalEntry]:
-        known = vars(head)
-        if "story" not in known:
-            in_book = JournalEntry.objects.filter(book=head.book_id).select_related("rate")
-            steps = list(in_book.filter(Q(pk=head.pk) | Q(ref=head.pk) | Q(ref__ref=head.pk)).order_by("pk"))
-            prefetch_related_objects(steps, _postings_of(steps))
-            known["story"] = steps
-        return list(known["story"])
 
 
 def _explained(posting: Posting, base_units: int) -> SafeString | str:

@@ -1,5 +1,6 @@
 """The page on which an accountant says what a coin was worth in an entry that has no rate, or was written by hand."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelectWidge
 from ledger import manual, pricing, rates
 from ledger.admin.asking import MAY_ASK, ReasonForm, leads_on
 from ledger.admin.entering import drawn_legs, sentence
+from ledger.admin.story import story
 from ledger.errors import LedgerError
 from ledger.journal import Leg
 from ledger.models import Asset, EntryPrice, JournalEntry, Posting, Proposal
@@ -71,26 +73,26 @@ class PricingDesk:
             "legs": drawn_legs(
                 [Leg(row.account, row.debit, row.credit) for row in postings.select_related("account__asset")]
             ),
-            "said": said(entry),
+            "said": said([entry]),
         }
         return TemplateResponse(request, "ledger/price.html", self.admin_site.each_context(request) | context)
 
 
 def priceable(head: JournalEntry) -> JournalEntry | None:
     """The entry of a story whose coins a person may price; None where a rate does, or nothing is validated."""
-    steps = JournalEntry.objects.filter(book=head.book_id).select_related("book")
-    for step in [*steps.filter(pk=head.pk), *steps.filter(ref=head.pk)]:
+    for step in story(head):
         if step.kind in _KINDS and step.source not in manual.DERIVED:
             by_hand = step.source == manual.SOURCE
             return step if (step.rate_id is None or by_hand) and pricing.assets_of(step).exists() else None
     return None
 
 
-def said(entry: JournalEntry) -> list[str]:
-    """What persons said its coins were worth, newest first."""
-    prices = EntryPrice.objects.filter(book=entry.book_id, entry=entry).select_related("asset").order_by("-pk")
+def said(entries: Sequence[JournalEntry]) -> list[str]:
+    """What persons said the coins of these entries of one book were worth, an entry after the other, newest first."""
+    book = entries[0].book
+    prices = EntryPrice.objects.filter(book=book, entry__in=entries).select_related("asset").order_by("entry", "-pk")
     return [
-        f"1 {one.asset} = {plain(one.price)} {entry.book.currency}, by {one.by}"
+        f"1 {one.asset} = {plain(one.price)} {book.currency}, by {one.by}"
         + (f", approved by {one.approved_by}" if one.approved_by else "")
         + f": {one.reason}"
         for one in prices

@@ -1,8 +1,9 @@
 """Chains that are not read or not booked, and what of them waits for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
@@ -14,9 +15,18 @@ from monitor.standing import State
 from monitor.standing import standing as standing_of
 
 
-def draw(request: HttpRequest) -> Need:
-    cursors = list(Cursor.objects.order_by("chain_code"))
-    rows = [*_not_read(request, cursors), *_held(request), *_set_aside(request), *_not_booked(cursors)]
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
+    return [
+        Cursor.objects.order_by("chain_code"),
+        mine(request, Deposit).filter(held_since__isnull=False).order_by("pk")[:SHOWN],
+        mine(request, ParkedTransaction).filter(state=ParkedTransaction.State.OPEN).order_by("pk")[:SHOWN],
+        IntakePosition.objects.filter(failing_since__isnull=False),
+    ]
+
+
+def draw(request: HttpRequest, found: Sequence[list[Any]]) -> Need:
+    cursors, held, set_aside, stopped = found
+    rows = [*_not_read(request, cursors), *_held(held), *_set_aside(set_aside), *_not_booked(stopped, cursors)]
     return Need("Chains", "link", "Every chain is being read.", rows, listed(Cursor), urgent=bool(rows))
 
 
@@ -37,22 +47,23 @@ def _awaited(request: HttpRequest, chain_codes: list[str]) -> set[str]:
     return set(mine(request, Invoice).filter(waiting).values_list("methods__asset__chain", flat=True).distinct())
 
 
-def _held(request: HttpRequest) -> Iterator[Row]:
-    for row in mine(request, Deposit).filter(held_since__isnull=False).order_by("pk")[:SHOWN]:
-        yield page(row), row.chain.title, "", f"a deposit is held: {row.held_because}", age(row.held_since)
+def _held(deposits: Iterable[Deposit]) -> Iterator[Row]:
+    for row in deposits:
+        since = age(row.held_since) if row.held_since else ""
+        yield page(row), row.chain.title, "", f"a deposit is held: {row.held_because}", since
 
 
-def _set_aside(request: HttpRequest) -> Iterator[Row]:
-    for row in mine(request, ParkedTransaction).filter(state=ParkedTransaction.State.OPEN).order_by("pk")[:SHOWN]:
+def _set_aside(transactions: Iterable[ParkedTransaction]) -> Iterator[Row]:
+    for row in transactions:
         told = f"a transaction is set aside: {row.reason}"
         yield page(row), CHAINS[row.chain_code].title, "", told, age(row.parked_at)
 
 
-def _not_booked(cursors: list[Cursor]) -> Iterator[Row]:
+def _not_booked(stopped: Iterable[IntakePosition], cursors: list[Cursor]) -> Iterator[Row]:
     pages = {cursor.chain_code: page(cursor) for cursor in cursors}
-    for stopped in IntakePosition.objects.filter(failing_since__isnull=False):
-        title = CHAINS[stopped.chain_code].title
-        yield pages.get(stopped.chain_code, ""), title, "", f"payments are not booked: {stopped.failure}", ""
+    for row in stopped:
+        title = CHAINS[row.chain_code].title
+        yield pages.get(row.chain_code, ""), title, "", f"payments are not booked: {row.failure}", ""
 
 
-ASKED = Asked(Cursor, draw)
+ASKED = Asked(Cursor, find, draw)

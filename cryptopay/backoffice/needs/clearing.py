@@ -1,16 +1,23 @@
 """Accounts that must come back to zero and have not: suspense, coins in transit. Those over their days are urgent."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, page
-from cryptopay.backoffice.scoping import books_where, permission_to
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
 from ledger import clearing
 from ledger.models import Account
 from ledger.readonly import amount
 
 
-def draw(request: HttpRequest) -> Need:
-    found = clearing.uncleared(books_where(request, permission_to("view", Account)), limit=SHOWN)
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
+    return [clearing.open_ones(mine(request, Account))]
+
+
+def draw(request: HttpRequest, found: Sequence[list[Account]]) -> Need:
+    uncleared = clearing.uncleared(found[0], limit=SHOWN)
     rows: list[Row] = [
         (
             page(each.account),
@@ -19,11 +26,11 @@ def draw(request: HttpRequest) -> Need:
             f"over its {each.days} days" if each.overdue else f"to be zero within {each.days} days",
             age(each.since),
         )
-        for each in found
+        for each in uncleared
     ]
     empty = "Suspense and every other clearing account is at zero."
     more = listed(Account, "?clearing=open")
-    return Need("To be cleared", "rule", empty, rows, more, urgent=any(each.overdue for each in found))
+    return Need("To be cleared", "rule", empty, rows, more, urgent=any(each.overdue for each in uncleared))
 
 
-ASKED = Asked(Account, draw)
+ASKED = Asked(Account, find, draw)

@@ -1,6 +1,9 @@
 """Webhooks that no endpoint has taken."""
 
-from django.db.models import Q
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, may_see, mine, page
@@ -9,22 +12,30 @@ from cryptopay.webhooks.models import Delivery, Endpoint
 _FAILING = Q(state=Delivery.State.FAILED) | Q(state=Delivery.State.WAITING, attempts__gt=0)
 
 
-def draw(request: HttpRequest) -> Need:
-    found = mine(request, Delivery).filter(_FAILING).select_related("event", "endpoint").order_by("-pk")[:SHOWN]
-    rows: list[Row] = _given_up(request)
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
+    failing = mine(request, Delivery).filter(_FAILING).select_related("event", "endpoint").order_by("-pk")
+    endpoints = mine(request, Endpoint) if may_see(request, Endpoint) else Endpoint.objects.none()
+    return [failing[:SHOWN], endpoints.filter(given_up_at__isnull=False).order_by("-given_up_at")[:SHOWN]]
+
+
+def draw(request: HttpRequest, found: Sequence[list[Any]]) -> Need:
+    failing, given_up = found
+    rows: list[Row] = _given_up(given_up)
     rows += [
-        (page(row), row.event.type, row.endpoint.url, row.get_state_display(), f"{row.attempts} tries") for row in found
+        (page(row), row.event.type, row.endpoint.url, row.get_state_display(), f"{row.attempts} tries")
+        for row in failing
     ]
     empty = "Every webhook was delivered."
     return Need("Failed deliveries", "outbox", empty, rows, listed(Delivery), urgent=bool(rows))
 
 
-def _given_up(request: HttpRequest) -> list[Row]:
+def _given_up(endpoints: Iterable[Endpoint]) -> list[Row]:
     """Endpoints that failed for so long that we switched them off."""
-    if not may_see(request, Endpoint):
-        return []
-    found = mine(request, Endpoint).filter(given_up_at__isnull=False).order_by("-given_up_at")[:SHOWN]
-    return [(page(row), row.url, "switched off", row.disabled_reason, age(row.given_up_at)) for row in found]
+    return [
+        (page(row), row.url, "switched off", row.disabled_reason, age(row.given_up_at))
+        for row in endpoints
+        if row.given_up_at
+    ]
 
 
-ASKED = Asked(Delivery, draw)
+ASKED = Asked(Delivery, find, draw)

@@ -1,6 +1,9 @@
 """Invoices that are half paid, or paid and not yet confirmed."""
 
-from django.db.models import Q
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
@@ -12,9 +15,12 @@ _OPEN = Q(status=Invoice.Status.PROCESSING) | Q(
 )
 
 
-def draw(request: HttpRequest) -> Need:
-    found = mine(request, Invoice).filter(_OPEN).select_related("customer").order_by("pk")[:SHOWN]
-    rows: list[Row] = [(page(each), each, _asked(each), _words(each), age(each.created_at)) for each in found]
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
+    return [mine(request, Invoice).filter(_OPEN).select_related("customer").order_by("pk")[:SHOWN]]
+
+
+def draw(request: HttpRequest, found: Sequence[list[Invoice]]) -> Need:
+    rows: list[Row] = [(page(each), each, _asked(each), _words(each), age(each.created_at)) for each in found[0]]
     return Need("Invoices in between", "receipt_long", "No invoice is half paid or waiting.", rows, listed(Invoice))
 
 
@@ -27,4 +33,4 @@ def _words(invoice: Invoice) -> str:
     return str(invoice.get_exception_display() if special else invoice.get_status_display())
 
 
-ASKED = Asked(Invoice, draw)
+ASKED = Asked(Invoice, find, draw)

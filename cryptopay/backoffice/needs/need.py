@@ -1,6 +1,6 @@
 """What a list of *Today* is made of, and what those who fill one share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,10 +35,15 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One list of *Today*: `draw` fills it for whoever may open the page of `model`. Few queries, however many rows."""
+    """One list of *Today*, for whoever may open the page of `model`.
+
+    `find` says what it is made of, a few rows each; those of all lists are fetched by one statement. `draw` is given
+    them in that order, and asks for no row of its own but where a queryset cannot say it.
+    """
 
     model: type[Model]
-    draw: Callable[[HttpRequest], Need]
+    find: Callable[[HttpRequest], Sequence[QuerySet[Any]]]
+    draw: Callable[[HttpRequest, Sequence[list[Any]]], Need]
 
 
 def may_see(request: HttpRequest, model: type[Model]) -> bool:

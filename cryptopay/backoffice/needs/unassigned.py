@@ -1,5 +1,9 @@
 """What came with no memo or a wrong one, and is nobody's until a person finds out whose."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
@@ -8,8 +12,12 @@ from cryptopay.payments.models import UnassignedReceipt
 from ledger.readonly import amount
 
 
-def draw(request: HttpRequest) -> Need:
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
     found = sharing.nobodys(mine(request, UnassignedReceipt)).select_related("asset", "deposit", "account__watched")
+    return [found.order_by("pk")[:SHOWN]]
+
+
+def draw(request: HttpRequest, found: Sequence[list[UnassignedReceipt]]) -> Need:
     rows: list[Row] = [
         (
             page(receipt),
@@ -18,10 +26,10 @@ def draw(request: HttpRequest) -> Need:
             receipt.deposit.sender,
             age(receipt.seen_at),
         )
-        for receipt in found.order_by("pk")[:SHOWN]
+        for receipt in found[0]
     ]
     empty = "Everything that arrived is somebody's."
     return Need("Unassigned receipts", "help", empty, rows, listed(UnassignedReceipt), urgent=bool(rows))
 
 
-ASKED = Asked(UnassignedReceipt, draw)
+ASKED = Asked(UnassignedReceipt, find, draw)

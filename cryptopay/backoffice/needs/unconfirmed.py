@@ -1,7 +1,10 @@
 """Payments that were seen and are not yet received: the oldest first, how deep each lies, and why it waits."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -17,9 +20,13 @@ AGED = timedelta(days=1)
 """No chain of ours takes so long by itself: a fee was too low, or the chain stands still."""
 
 
-def draw(request: HttpRequest) -> Need:
+def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
     waiting = mine(request, Payment).filter(SEEN).order_by("pk")
-    payments = list(waiting.select_related("deposit", "asset", "invoice")[:SHOWN])
+    return [waiting.select_related("deposit__expectation", "asset", "invoice", "method__asset")[:SHOWN]]
+
+
+def draw(request: HttpRequest, found: Sequence[list[Payment]]) -> Need:
+    payments = found[0]
     rows: list[Row] = [
         (page(each), each.invoice, amount(each.base_units, each.asset), why(state), age(each.seen_at))
         for each, state in zip(payments, payment_states(payments), strict=True)
@@ -42,4 +49,4 @@ def why(state: PaymentState) -> str:
     return f"{reached}, {said[:1].lower()}{said[1:]}" if said else reached
 
 
-ASKED = Asked(Payment, draw)
+ASKED = Asked(Payment, find, draw)

@@ -1,6 +1,6 @@
 """One look-up a kind of row, each by an index that the book leads: none of them reads a table, however long it is."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -36,35 +36,44 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of row. `leads`: it is what a person means; the others lie behind such a row, and are told beside it.
-
-    `find` yields the newest first.
-    """
+    """One kind of row. `leads`: it is what a person means; the others lie behind such a row, and are told beside it."""
 
     title: str
     icon: str
     model: type[Model]
-    find: Callable[[Term, Books], Iterator[Hit]]
+    ways: Callable[[Term, Books], list[Q]]
+    """Each is asked by itself, so that it has its own index."""
+    hit: Callable[[Any], Hit]
+    select: tuple[str, ...] = ()
+    """What `hit` reads beside the row."""
     leads: bool = True
     wide: Callable[[Term, Books], list[Q]] = lambda term, books: []
     """Further ways to such a row, for its own list: there a customer's reference finds all that they paid."""
 
+    def keys(self, term: Term, books: Books, *, wide: bool = False) -> QuerySet[Any]:
+        """Of the rows that one of the ways finds, in no order; `NEWEST` at most."""
+        ways = self.ways(term, books) + (self.wide(term, books) if wide else [])
+        rows = self.model._default_manager.filter(book__in=books).order_by().values_list("pk", flat=True)
+        found = [rows.filter(way) for way in ways] or [rows.none()]
+        return (found[0].union(*found[1:]) if found[1:] else found[0])[:NEWEST]
 
-def _invoices(term: Term, books: Books) -> Iterator[Hit]:
-    named = Q(public_id=term.text.lower()) | Q(order_id=term.text)
-    placed = Q(methods__watched__in=_watched(term, books)) if term.places else None
-    for found in _each(Invoice, books, named, placed, select=("customer",)):
-        yield _invoice(found)
+    def rows(self, keys: Sequence[int], books: Books) -> QuerySet[Any]:
+        """These, newest first."""
+        rows = self.model._default_manager.filter(pk__in=keys, book__in=books).order_by("-pk")
+        return rows.select_related(*self.select) if self.select else rows
+
+
+def _invoices(term: Term, books: Books) -> list[Q]:
+    ways = [Q(public_id=term.text.lower()), Q(order_id=term.text)]
+    return [*ways, Q(methods__watched__in=_watched(term, books))] if term.places else ways
 
 
 def _invoice(found: Invoice) -> Hit:
     return Hit(found, f"{found}: {asked(found.amount, found.currency)} {found.currency}", found.get_status_display())
 
 
-def _payments(term: Term, books: Books) -> Iterator[Hit]:
-    carried = Q(deposit__in=_deposits_of(term, books)) if term.txids else None
-    for found in _each(Payment, books, Q(public_id=term.text.lower()), carried, select=("asset", "invoice")):
-        yield _payment(found)
+def _payments(term: Term, books: Books) -> list[Q]:
+    return [Q(public_id=term.text.lower()), *_carried("deposit", term, books)]
 
 
 def _payment(found: Payment) -> Hit:
@@ -72,62 +81,82 @@ def _payment(found: Payment) -> Hit:
     return Hit(found, amount(found.base_units, found.asset), said)
 
 
-def _customers(term: Term, books: Books) -> Iterator[Hit]:
-    named = Q(external_ref=term.text) | Q(public_id=term.text.lower())
-    mailed = Q(email=term.text) if "@" in term.text else None
-    for found in _each(Customer, books, named, mailed):
-        yield Hit(found, found, found.external_ref)
+def _customers(term: Term, books: Books) -> list[Q]:
+    ways = [Q(external_ref=term.text), Q(public_id=term.text.lower())]
+    return [*ways, Q(email=term.text)] if "@" in term.text else ways
 
 
-def _customer_addresses(term: Term, books: Books) -> Iterator[Hit]:
-    placed = Q(watched__in=_watched(term, books)) if term.places else None
-    carried = Q(credits__deposit__in=_deposits_of(term, books)) if term.txids else None
-    named = Q(public_id=term.text.lower())
-    for found in _each(CustomerAddress, books, named, placed, carried, select=("customer",)):
-        yield Hit(found, found, found.chain.title)
+def _customer(found: Customer) -> Hit:
+    return Hit(found, found, found.external_ref)
 
 
-def _unassigned(term: Term, books: Books) -> Iterator[Hit]:
-    carried = Q(deposit__in=_deposits_of(term, books)) if term.txids else None
-    for found in _each(UnassignedReceipt, books, carried, select=("asset", "deposit")):
-        yield Hit(found, amount(found.base_units, found.asset), found.deposit.memo or "no memo")
+def _customer_addresses(term: Term, books: Books) -> list[Q]:
+    placed = [Q(watched__in=_watched(term, books))] if term.places else []
+    return [Q(public_id=term.text.lower()), *placed, *_carried("credits__deposit", term, books)]
 
 
-def _watches(term: Term, books: Books) -> Iterator[Hit]:
-    placed = Q(address__in=_watched(term, books)) if term.places else None
-    for found in _each(Watch, books, Q(public_id=term.text.lower()), placed):
-        yield Hit(found, found, found.chain.title)
+def _of_a_chain(found: CustomerAddress | Watch) -> Hit:
+    return Hit(found, found, found.chain.title)
 
 
-def _deliveries(term: Term, books: Books) -> Iterator[Hit]:
-    told = Q(event__public_id=term.text.lower())
-    for found in _each(Delivery, books, told, select=("event", "endpoint")):
-        yield Hit(found, f"{found.event.type} to {found.endpoint.url}", found.get_state_display())
+def _unassigned(term: Term, books: Books) -> list[Q]:
+    return _carried("deposit", term, books)
 
 
-def _entries(term: Term, books: Books) -> Iterator[Hit]:
+def _receipt(found: UnassignedReceipt) -> Hit:
+    return Hit(found, amount(found.base_units, found.asset), found.deposit.memo or "no memo")
+
+
+def _watches(term: Term, books: Books) -> list[Q]:
+    placed = [Q(address__in=_watched(term, books))] if term.places else []
+    return [Q(public_id=term.text.lower()), *placed]
+
+
+def _deliveries(term: Term, books: Books) -> list[Q]:
+    return [Q(event__public_id=term.text.lower())]
+
+
+def _delivery(found: Delivery) -> Hit:
+    return Hit(found, f"{found.event.type} to {found.endpoint.url}", found.get_state_display())
+
+
+def _entries(term: Term, books: Books) -> list[Q]:
     ways = [Q(idem=term.text), Q(invoice_ref=term.text.lower()), Q(order_ref=term.text)]
     ways += [Q(txid__in=term.txids)] if term.txids else []
-    ways += [Q(pk=term.number)] if term.number is not None else []
-    for found in _each(JournalEntry, books, *ways):
-        yield Hit(found, found.description, f"entry {found.pk}, {found.effective_at:%-d %b %Y}")
+    return [*ways, Q(pk=term.number)] if term.number is not None else ways
 
 
-def _accounts(term: Term, books: Books) -> Iterator[Hit]:
-    for found in _each(Account, books, Q(code=term.text.lower()), select=("asset", "balance")):
-        yield Hit(found, f"{found.name}, {found.asset}", amount(found.balance.posted, found.asset))
+def _entry(found: JournalEntry) -> Hit:
+    return Hit(found, found.description, f"entry {found.pk}, {found.effective_at:%-d %b %Y}")
 
 
-def _deposits(term: Term, books: Books) -> Iterator[Hit]:
-    if term.txids:
-        for found in _deposits_of(term, books).order_by("-pk"):
-            yield Hit(found, f"{found.chain.title}, {found.txid}", found.get_state_display())
+def _accounts(term: Term, books: Books) -> list[Q]:
+    return [Q(code=term.text.lower())]
 
 
-def _addresses(term: Term, books: Books) -> Iterator[Hit]:
-    placed = _anywhere(term, "chain")
-    for found in _each(Address, books, placed):
-        yield Hit(found, f"Number {found.index} of its key", CHAINS[found.chain].title)
+def _account(found: Account) -> Hit:
+    return Hit(found, f"{found.name}, {found.asset}", amount(found.balance.posted, found.asset))
+
+
+def _deposits(term: Term, books: Books) -> list[Q]:
+    return [Q(txid__in=term.txids)] if term.txids else []
+
+
+def _deposit(found: Deposit) -> Hit:
+    return Hit(found, f"{found.chain.title}, {found.txid}", found.get_state_display())
+
+
+def _addresses(term: Term, books: Books) -> list[Q]:
+    return [_anywhere(term, "chain")] if term.places else []
+
+
+def _address(found: Address) -> Hit:
+    return Hit(found, f"Number {found.index} of its key", CHAINS[found.chain].title)
+
+
+def _carried(deposit: str, term: Term, books: Books) -> list[Q]:
+    """By its transaction."""
+    return [Q(**{f"{deposit}__in": _deposits_of(term, books)})] if term.txids else []
 
 
 def _of_a_customer(term: Term, books: Books) -> QuerySet[Customer]:
@@ -179,12 +208,15 @@ def _watches_wide(term: Term, books: Books) -> list[Q]:
     return [Q(transaction__in=found)] if term.txids else []
 
 
-def _watched_addresses(term: Term, books: Books) -> Iterator[Hit]:
-    if term.places:
-        yield from (Hit(found, found.address) for found in _watched(term, books))
+def _watched_addresses(term: Term, books: Books) -> list[Q]:
+    return [_anywhere(term, "chain_code")] if term.places else []
 
 
-def _notices(term: Term, books: Books) -> Iterator[Hit]:
+def _watched_address(found: WatchedAddress) -> Hit:
+    return Hit(found, found.address)
+
+
+def _notices(term: Term, books: Books) -> list[Q]:
     """Of a transaction, by the addresses that it paid or by the watch on it."""
     ways = [Q(public_id=term.text.lower()), Q(subject=term.text.lower())]
     if term.places:
@@ -193,29 +225,40 @@ def _notices(term: Term, books: Books) -> Iterator[Hit]:
         paid = WatchedAddress.objects.filter(deposits__in=_deposits_of(term, books)).values("address")
         watching = Watch.objects.filter(*_watches_wide(term, books), book__in=books).values("public_id")
         ways += [Q(txid__in=term.txids, address__in=paid), Q(subject__in=watching)]
-    for found in _each(ChainNotice, books, *ways):
-        yield Hit(found, found)
+    return ways
+
+
+def _notice(found: ChainNotice) -> Hit:
+    return Hit(found, found)
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("Invoices", "receipt_long", Invoice, _invoices, wide=_invoices_wide),
-    Kind("Payments", "payments", Payment, _payments, wide=_payments_wide),
-    Kind("Customers", "person", Customer, _customers, wide=_customers_wide),
-    Kind("Customers' addresses", "contact_page", CustomerAddress, _customer_addresses, wide=_customer_addresses_wide),
-    Kind("Unassigned", "help", UnassignedReceipt, _unassigned, wide=_unassigned_wide),
-    Kind("Watches", "visibility", Watch, _watches, wide=_watches_wide),
-    Kind("Accounts", "account_balance", Account, _accounts),
-    Kind("Deliveries", "outbox", Delivery, _deliveries, wide=_deliveries_wide),
-    Kind("Journal", "menu_book", JournalEntry, _entries, leads=False, wide=_entries_wide),
-    Kind("Deposits", "move_to_inbox", Deposit, _deposits, leads=False, wide=_deposits_wide),
-    Kind("Addresses", "qr_code_2", Address, _addresses, leads=False),
+    Kind("Invoices", "receipt_long", Invoice, _invoices, _invoice, ("customer",), wide=_invoices_wide),
+    Kind("Payments", "payments", Payment, _payments, _payment, ("asset", "invoice"), wide=_payments_wide),
+    Kind("Customers", "person", Customer, _customers, _customer, wide=_customers_wide),
+    Kind(
+        "Customers' addresses",
+        "contact_page",
+        CustomerAddress,
+        _customer_addresses,
+        _of_a_chain,
+        ("customer",),
+        wide=_customer_addresses_wide,
+    ),
+    Kind("Unassigned", "help", UnassignedReceipt, _unassigned, _receipt, ("asset", "deposit"), wide=_unassigned_wide),
+    Kind("Watches", "visibility", Watch, _watches, _of_a_chain, wide=_watches_wide),
+    Kind("Accounts", "account_balance", Account, _accounts, _account, ("asset", "balance")),
+    Kind("Deliveries", "outbox", Delivery, _deliveries, _delivery, ("event", "endpoint"), wide=_deliveries_wide),
+    Kind("Journal", "menu_book", JournalEntry, _entries, _entry, leads=False, wide=_entries_wide),
+    Kind("Deposits", "move_to_inbox", Deposit, _deposits, _deposit, leads=False, wide=_deposits_wide),
+    Kind("Addresses", "qr_code_2", Address, _addresses, _address, leads=False),
 )
 """In the order they are shown; see `Kind.leads`."""
 
 
 LISTED_ALONE: tuple[Kind, ...] = (
-    Kind("Chain events", "notifications", ChainNotice, _notices),
-    Kind("Watched addresses", "visibility", WatchedAddress, _watched_addresses),
+    Kind("Chain events", "notifications", ChainNotice, _notices, _notice),
+    Kind("Watched addresses", "visibility", WatchedAddress, _watched_addresses, _watched_address),
 )
 """What says again what another kind says: found in its own list, and not by the box of every page."""
 
@@ -224,49 +267,30 @@ def kind_of(model: type[Model]) -> Kind | None:
     return next((kind for kind in (*KINDS, *LISTED_ALONE) if kind.model is model), None)
 
 
-def _invoices_over(term: Term, books: Books) -> Iterator[Hit]:
-    if term.amount is not None:
-        newest = _newest(Invoice, books).filter(amount=term.amount.figure)
-        named = newest.filter(currency=term.amount.code) if term.amount.code else newest
-        yield from map(_invoice, named.order_by("-pk"))
-
-
-def _payments_of(term: Term, books: Books) -> Iterator[Hit]:
+def _invoices_over(term: Term, books: Books) -> list[Q]:
     if term.amount is None:
-        return
+        return []
+    over = Q(amount=term.amount.figure) & _among_the_newest(Invoice, books)
+    return [over & Q(currency=term.amount.code) if term.amount.code else over]
+
+
+def _payments_of(term: Term, books: Books) -> list[Q]:
+    if term.amount is None:
+        return []
     exact = Q(pk__in=[])
     assets = Asset.objects.filter(code=term.amount.code) if term.amount.code else Asset.objects.all()
     for asset in assets:
         base_units = term.amount.figure.scaleb(asset.decimals)
         if base_units == base_units.to_integral_value() < Decimal(10) ** 78:
             exact |= Q(asset=asset, base_units=int(base_units))
-    yield from map(_payment, _newest(Payment, books).filter(exact).select_related("asset", "invoice").order_by("-pk"))
+    return [exact & _among_the_newest(Payment, books)]
 
 
 OF_AN_AMOUNT: tuple[Kind, ...] = (
-    Kind("Invoices over that amount", "receipt_long", Invoice, _invoices_over),
-    Kind("Payments of that amount", "payments", Payment, _payments_of),
+    Kind("Invoices over that amount", "receipt_long", Invoice, _invoices_over, _invoice),
+    Kind("Payments of that amount", "payments", Payment, _payments_of, _payment, ("asset", "invoice")),
 )
 """Asked only where nothing bears what was typed as its name."""
-
-
-def in_list(kind: Kind, term: Term, books: Books) -> set[int]:
-    """The rows of a kind that its own list shows for what was typed."""
-    named = {hit.row.pk for hit in kind.find(term, books)}
-    return named | {row.pk for row in _each(kind.model, books, *kind.wide(term, books))}
-
-
-def _each(model: type[Model], books: Books, *ways: Q | None, select: tuple[str, ...] = ()) -> Iterator[Any]:
-    """The rows that one of the ways finds, newest first. Each way is asked by itself, so that it has its own index."""
-    found: QuerySet[Any] | None = None
-    for way in ways:
-        if way is not None:
-            one = model._default_manager.filter(way, book__in=books).order_by().values("pk")
-            found = one if found is None else found.union(one)
-    if found is None:
-        return
-    rows = model._default_manager.filter(pk__in=list(found.values_list("pk", flat=True)[:NEWEST]), book__in=books)
-    yield from rows.select_related(*select).order_by("-pk") if select else rows.order_by("-pk")
 
 
 def _deposits_of(term: Term, books: Books) -> QuerySet[Deposit]:
@@ -285,6 +309,5 @@ def _anywhere(term: Term, chain: str) -> Q:
     return places
 
 
-def _newest(model: type[Model], books: Books) -> QuerySet[Any]:
-    newest = model._default_manager.filter(book__in=books).order_by("-pk").values("pk")[:NEWEST]
-    return model._default_manager.filter(pk__in=newest)
+def _among_the_newest(model: type[Model], books: Books) -> Q:
+    return Q(pk__in=model._default_manager.filter(book__in=books).order_by("-pk").values("pk")[:NEWEST])

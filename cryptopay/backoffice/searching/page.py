@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import SearchResult
 
 from cryptopay.backoffice.needs.need import may_see, page
-from cryptopay.backoffice.scoping import books_where, permission_to
+from cryptopay.backoffice.scoping import book_ids_where, permission_to
 from cryptopay.backoffice.searching.lookups import KINDS, NEWEST, OF_AN_AMOUNT, Hit, Kind
 from cryptopay.backoffice.searching.term import Term, read
+from ledger.together import fetched
 
 SHOWN = 20
 """Rows of a kind."""
@@ -67,13 +68,16 @@ def the_one(found: Sequence[Found]) -> Hit | None:
 
 
 def _among(kinds: Sequence[Kind], request: HttpRequest, term: Term) -> list[Found]:
-    found = []
-    for kind in kinds:
-        if may_see(request, kind.model):
-            books = list(books_where(request, permission_to("view", kind.model)).values_list("pk", flat=True))
-            hits = list(kind.find(term, books))
-            found += [Found(kind, hits[:SHOWN], max(len(hits) - SHOWN, 0))] if hits else []
-    return found
+    """Two statements, whatever the number of kinds: which rows, and those that are shown of them."""
+    asked = [(kind, book_ids_where(request, permission_to("view", kind.model))) for kind in kinds]
+    asked = [(kind, books) for kind, books in asked if may_see(request, kind.model)]
+    keys = [sorted(found, reverse=True) for found in fetched(*(kind.keys(term, books) for kind, books in asked))]
+    shown = [kind.rows(newest[:SHOWN], books) for (kind, books), newest in zip(asked, keys, strict=True)]
+    return [
+        Found(kind, [kind.hit(row) for row in rows], max(len(newest) - SHOWN, 0))
+        for (kind, _), newest, rows in zip(asked, keys, fetched(*shown), strict=True)
+        if rows
+    ]
 
 
 def _suggested(request: HttpRequest, found: Sequence[Found]) -> HttpResponse:
