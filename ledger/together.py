@@ -28,7 +28,7 @@ def fetched(*asked: QuerySet[Any]) -> list[list[Any]]:
 
 
 def counted(rows: QuerySet[Any]) -> QuerySet[Any, int]:
-    """How many there are, for `fetched`: one row that is the number, or none for none."""
+    """How many there are, for `fetched`: one row that is the number, or none where nothing can fit."""
     whole = rows.order_by().annotate(whole=Value(1)).values("whole")
     numbers: QuerySet[Any, int] = whole.annotate(number=Count("pk")).values_list("number", flat=True)
     return numbers
