@@ -1,4 +1,9 @@
-"""Import: rates or entries by hand from a bank's or an exchange's CSV file. First a preview, which writes nothing."""
+"""Import: rates or entries by hand from a bank's or an exchange's CSV file. First a preview, which writes nothing.
+
+Not by django-import-export: there each row is a model's instance that is saved, and its columns are named in code. Here
+several rows make one entry, a verb of the ledger posts it or puts it before a second person, people say which column is
+which, and between preview and writing the file is kept nowhere but in their form.
+"""
 
 from base64 import b64decode, b64encode
 from binascii import Error as NoBase64
