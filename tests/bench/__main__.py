@@ -86,6 +86,7 @@ FIGURES = {
     "erc20_decode_vs_web3": Figure("the same, against web3.py", 50, 100),
     "post_cpu": Figure("an entry posted singly through Django: client and server, CPU time", lower_is_better=True),
     "post_vs_hordak": Figure("entries posted singly for the CPU time of one of django-hordak's", 3, 5),
+    "post_vs_hordak_prepared": Figure("the same, when django-hordak has its statements prepared as we do"),
     "post_share_of_barest": Figure(
         "CPU time of the least write of an entry with balances, no guard, against such a one's"
     ),
@@ -168,8 +169,9 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   random accounts of a book that has 20,000 accounts and 50,000 entries, each named by chain, transaction and output;
   posted as the worker's login with all guards on, and safe on disk before the call returns. CPU time is the client's
   and its PostgreSQL process's together. {hordak} posts singly by `Account.transfer_to`, as its documentation does, with
-  50,000 transactions stored and the same Django, psycopg and connection options; it keeps no balances. On either side
-  it is drawn before the clock starts who pays whom how much. hordak documents no
+  50,000 transactions stored and the same Django and psycopg, on a connection as Django opens it; *prepared*: on one
+  with our options, which hordak's documentation does not speak of (`server_side_binding`, `prepare_threshold`). It
+  keeps no balances. On either side it is drawn before the clock starts who pays whom how much. hordak documents no
   way to post many; the figure beside it loads them as its own benchmark command does, with `bulk_create`. The facts of
   a batch are at hand as `Entry` objects before the clock starts. *Barest* (`barest.sql`) is the least an entry with
   balances can be written by, asked for in the same way: two indexes a table, and no guard, idempotent answer,

@@ -4,7 +4,6 @@ Every pair runs in turns, A B A B, and the medians of the rounds are compared. C
 PostgreSQL process's together; entries a second are counted by the clock. All guards are on.
 """
 
-import secrets
 import statistics
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from tests.bench import clients, ledger_books, ledger_history, peers, tpcb
 
 PEER = "django-hordak==2.0.0"
 ROUNDS = 7
+_TPCB_ROUNDS = 15
 _SINGLES = 300
 _BATCH = 1_000
 _SECONDS = 5
@@ -40,6 +40,7 @@ class _Turn(NamedTuple):
     post: float
     barest: float
     hordak: float
+    hordak_prepared: float
     batch: float
     copy: float
     hordak_load: float
@@ -51,20 +52,24 @@ def _against_hordak_and_copy(books: str) -> Iterator[tuple[str, float, str]]:
         ours.order("ready", book=ledger_books.LARGE_BOOK)
         hordak = stack.enter_context(_hordak(theirs))
         hordak.order("prepare", stored=ledger_books.STORED)
+        prepared = stack.enter_context(_hordak(theirs, PREPARES="yes"))
+        prepared.order("ready")
         turns = [
             _Turn(
                 post=ours.order("post", count=_SINGLES),
                 barest=ours.order("post_barest", count=_SINGLES),
                 hordak=hordak.order("post", count=_SINGLES),
+                hordak_prepared=prepared.order("post", count=_SINGLES),
                 batch=ours.order("post_batch", count=_BATCH, hot=False),
                 copy=ours.order("copy_last", count=_BATCH),
                 hordak_load=hordak.order("load", count=_BATCH),
             )
             for _ in range(ROUNDS + 1)
         ]
-    post, barest, single, batch, copy, load = map(statistics.median, zip(*turns[1:], strict=True))
+    post, barest, single, prepared_single, batch, copy, load = map(statistics.median, zip(*turns[1:], strict=True))
     yield "post_cpu", 1e6 * post, "µs"
     yield "post_vs_hordak", single / post, "times"
+    yield "post_vs_hordak_prepared", prepared_single / post, "times"
     yield "post_share_of_barest", 100 * barest / post, "percent"
     yield "barest_vs_hordak", single / barest, "times"
     yield "post_batch_cpu", 1e6 * batch, "µs"
@@ -97,10 +102,10 @@ def _against_tpcb(books: str) -> Iterator[tuple[str, float, str]]:
         worker = ledger_books.settings(books, login="worker")["WORKER_DATABASE_URL"]
         turns = [
             (
-                tpcb.post(worker, script, _SECONDS, {**variables, "run": secrets.randbits(48), "written": 0}),
+                tpcb.post(worker, script, _SECONDS, variables),
                 tpcb.tpcb(theirs, _SECONDS),
             )
-            for _ in range(ROUNDS + 1)
+            for _ in range(_TPCB_ROUNDS + 1)
         ]
     ours, theirs_per_second = map(statistics.median, zip(*turns[1:], strict=True))
     yield "post_per_second", ours, "/s"
@@ -126,10 +131,10 @@ def _our_client(url: str) -> AbstractContextManager[clients.Client]:
     return clients.started(Path(sys.executable), "tests.bench.ledger_client", settings)
 
 
-def _hordak(url: str) -> AbstractContextManager[clients.Client]:
+def _hordak(url: str, **environment: str) -> AbstractContextManager[clients.Client]:
     """With our own Django and psycopg, so that the library alone differs."""
     like_ours = [f"{name}=={version(name)}" for name in ("Django", "psycopg", "psycopg-binary")]
-    return clients.started(peers.python(PEER, *like_ours), "tests.bench.hordak", {"DATABASE_URL": url})
+    return clients.started(peers.python(PEER, *like_ours), "tests.bench.hordak", {"DATABASE_URL": url, **environment})
 
 
 if __name__ == "__main__":
