@@ -85,11 +85,10 @@ class JournalEntry(AppendOnly):
             models.Index(fields=["book", "source", "recorded_at", "id"], name="entry_of_source"),
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
-            models.Index(fields=["book", "id"], condition=Q(kind__in=[4, 5]), name="entry_taking_back"),
-            models.Index(  # what waits for a price: few
-                fields=["book", "effective_at", "id"],
-                condition=Q(rate=None, kind__in=[1, 3]),
-                name="entry_without_rate",
+            models.Index(  # few: what takes back, what waits for a price; by one condition, which each write reads anew
+                fields=["book", "kind", "effective_at", "id"],
+                condition=Q(kind__gt=3) | Q(rate=None, kind__in=[1, 3]),
+                name="entry_to_look_at",
             ),
         ]
 
