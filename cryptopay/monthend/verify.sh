@@ -8,8 +8,12 @@
 LC_ALL=C.UTF-8
 BEANCOUNT_DISABLE_LOAD_CACHE=1
 export LC_ALL BEANCOUNT_DISABLE_LOAD_CACHE
+case ${1:-} in
+  "") key=public-key.pem ;;
+  /*) key=$1 ;;
+  *) key=$PWD/$1 ;;
+esac
 case $0 in */*) cd "${0%/*}" || exit 2 ;; esac
-key=${1:-public-key.pem}
 wrong=0
 unknown=0
 
@@ -45,6 +49,7 @@ if has sha256sum; then
   fi
   for file in *; do
     case $file in manifest.json | manifest.json.sig) continue ;; esac
+    [ "$file" -ef "$key" ] && [ "$#" -gt 0 ] && continue # it was fetched to this folder
     echo "$sums" | grep -q "  $file\$" || bad "$file is not in manifest.json"
   done
 else

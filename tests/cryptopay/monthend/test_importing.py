@@ -6,14 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from cryptopay.monthend import columns, entry_files
 from cryptopay.monthend.entry_files import COLUMNS
-from ledger import balances, chart, rates
+from ledger import balances, chart, manual, rate_files, rates
+from ledger.currencies import money_of
 from ledger.models import JournalEntry, Proposal, Rate
 from tests.closing import change
 
@@ -152,3 +155,58 @@ def test_rates_of_an_exchange_and_who_may(desk: Desk) -> None:
     assert Rate.objects.count() == before + 2
     held = chart.custody(desk.book.pk, desk.coin)
     assert balances.balance(held).posted == 3 * 10**8
+
+
+def test_the_sample_on_the_page_and_in_the_docs_is_read_as_it_stands(desk: Desk) -> None:
+    money = money_of(desk.book)
+    chart.add_account(desk.book.pk, "expense:rent", "Rent", money)
+    chart.add_account(desk.book.pk, "assets:bank", "Bank", money)
+    (entry,), wrong = read(desk, entry_files.SAMPLE)
+    assert wrong == []
+    assert [(leg.account.code, leg.debit, leg.credit) for leg in entry.legs] == [
+        ("expense:rent", 120_000, 0),
+        ("assets:bank", 0, 120_000),
+    ]
+    assert f"```csv\n{entry_files.SAMPLE}```" in (settings.BASE_DIR / "docs" / "accountant.md").read_text()
+    assert not rate_files.read(rate_files.SAMPLE.splitlines(keepends=True), "x")[1]
+    client = Client()
+    client.force_login(desk.members["accountant"])
+    page = client.get(reverse(PAGE), {"book": desk.book.pk}).content.decode()
+    assert escape(entry_files.SAMPLE) in page
+    assert escape(rate_files.SAMPLE) in page
+
+
+EVIL = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+
+
+def test_threat_41_script_in_a_file_its_name_or_its_columns_is_text_in_the_preview(desk: Desk) -> None:
+    quoted = EVIL.replace('"', '""')
+    rows = f'"{quoted}",reference,description\n"{quoted}","{quoted}","=cmd|{quoted}"\n'
+    client = Client()
+    client.force_login(desk.members["accountant"])
+    for kind in ("entries", "rates"):
+        said: dict[str, Any] = {"book": desk.book.pk, "kind": kind, "name": EVIL}
+        said["content"] = b64encode(rows.encode()).decode()
+        ours = COLUMNS if kind == "entries" else ("asset", "currency", "price", "observed_at")
+        for named in ({}, dict.fromkeys((f"column_{name}" for name in ours), EVIL)):
+            answer = client.post(reverse(PAGE), {**said, **named, "always_description": EVIL, "check": ""})
+            page = answer.content.decode()
+            assert answer.status_code == 200
+            assert "&lt;script&gt;" in page
+            assert "<img src=x" not in page
+            assert "<script>alert" not in page
+    assert not Proposal.objects.exists()
+
+
+def test_what_is_too_large_or_no_table_is_refused_in_words_on_the_page(desk: Desk) -> None:
+    client = Client()
+    client.force_login(desk.members["accountant"])
+    for text, words in (
+        ("a,b\n" + "1,2\n" * columns.LARGEST_BYTES, "a file has at most"),
+        ("a,b\n" + "1,2\n" * (columns.MOST_ROWS + 1), "further ones"),
+        ('a,b\n"1', "no CSV file"),
+        ("a,b\n1,2,3\n", "line 2 has 3 columns"),
+    ):
+        page = client.post(reverse(PAGE), {"book": desk.book.pk, "kind": "entries", "file": _sent(text)})
+        assert words in page.content.decode().lower().replace("no csv", "no CSV"), words
+    assert not JournalEntry.objects.filter(source=manual.SOURCE).exists()

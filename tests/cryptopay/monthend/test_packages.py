@@ -1,8 +1,10 @@
 """Period packages: checked with other people's tools, which see it when one byte of any file is another."""
 
+import csv
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,14 +15,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from pytest_django.live_server_helper import LiveServer
 
 from cryptopay.devnet.programs import HLEDGER, LEDGER
 from cryptopay.monthend import closing, packages, signing
 from cryptopay.monthend.models import Package
 from ledger import periods, proposals, rates
 from ledger.models import PeriodChange, Rate
+from ledger.spreadsheet import FORMULA_STARTS
+from tests.database import past_triggers
 
 from .conftest import THROUGH, Desk
 
@@ -117,6 +124,45 @@ def test_one_byte_changed_in_any_file_is_seen(package: Package, verify: Verify, 
         file.write_bytes(content)
     (folder / "more.txt").write_text("slipped in")
     assert verify(folder, str(trusted), path=basics)[0] == 1
+
+
+def test_the_accountants_page_tells_an_auditor_what_to_type(
+    package: Package, tools: Path, live_server: LiveServer, tmp_path: Path
+) -> None:
+    """In an empty folder with the zip and nothing of ours; the fetched key lies beside the files."""
+    page = (settings.BASE_DIR / "docs" / "accountant.md").read_text()
+    (script,) = re.findall(r"^```\n(unzip .*?)^```", page, re.MULTILINE | re.DOTALL)
+    (zipped,) = re.findall(r"unzip (\S+)", script)
+    (tmp_path / zipped).write_bytes(b"".join(packages.content(package)))
+    done = subprocess.run(
+        ["/bin/sh", "-ec", script.replace("https://your-host", live_server.url)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "All that could be run agrees."
+    assert len([line for line in done.stdout.splitlines() if line.startswith("ok  ")]) == 6
+
+
+def test_no_cell_of_its_tables_is_a_formula(desk: Desk) -> None:
+    with past_triggers(), connection.cursor() as sql:
+        sql.execute("UPDATE ledger_account SET name = '=1+1' WHERE book_id = %s", [desk.book.pk])
+        sql.execute("UPDATE ledger_rate SET source = '@x' WHERE book_id = %s", [desk.book.pk])
+    proposals.approve(closing.ask(desk.book, THROUGH, reason="Over", by="Ann", looked=True), by="Ben")
+    packages.make_all()
+    with zipfile.ZipFile(io.BytesIO(b"".join(packages.content(Package.objects.get())))) as archive:
+        for name, hostile in (("trial-balance.csv", "=1+1"), ("rates.csv", "@x")):
+            cells = [cell for row in csv.reader(archive.read(name).decode().splitlines()) for cell in row]
+            assert any(hostile in cell for cell in cells), cells
+            assert not [cell for cell in cells if cell.startswith(FORMULA_STARTS) and not _is_number(cell)]
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"-?[0-9.]+", text))
 
 
 def test_another_key_has_not_signed_it_and_missing_tools_are_named(
