@@ -145,7 +145,7 @@ def test_the_accountants_page_tells_an_auditor_what_to_type(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "All that could be run agrees."
-    assert len([line for line in done.stdout.splitlines() if line.startswith("ok  ")]) == 6
+    assert "NOT RUN" not in done.stdout
 
 
 def test_no_cell_of_its_tables_is_a_formula(desk: Desk) -> None:
