@@ -2,7 +2,8 @@
 
 Prepared statements, as many threads as clients. TPC-B is five statements and a commit, and keeps a balance of three
 accounts; an entry of ours is one statement and keeps two, with every guard. It is named as the monitor names a payment;
-pgbench draws the transaction's id as it draws accounts and amounts: three numbers are about as long as a hash, and as unlike.
+pgbench draws the transaction's id as it draws accounts and amounts: three numbers are about as long as a hash, and as
+unlike.
 """
 
 import importlib.util
