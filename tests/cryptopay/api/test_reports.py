@@ -12,7 +12,7 @@ from django.http import HttpResponse
 
 from ledger import chart
 from reports import exporting
-from reports.formats import gathering
+from reports.formats import gathering, pdf
 from reports.registry import REPORTS
 from tests.cryptopay.api.conftest import Caller, code
 from tests.cryptopay.api.ledger_programs import BANK, SALES, entry, made, open_books
@@ -218,3 +218,11 @@ def test_an_export_that_cannot_be_asked(alice: Caller) -> None:
     for _ in range(exporting.MOST_UNFINISHED):
         alice.post("/reports/trial-balance/exports", {"format": "csv"})
     assert code(alice.post("/reports/trial-balance/exports", {"format": "csv"})) == "too_many_exports"
+
+
+def test_a_report_too_long_for_paper_is_refused(alice: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_books(alice)
+    monkeypatch.setattr(pdf, "MOST_ROWS", 1)
+    answer = alice.get("/reports/trial-balance", format="pdf")
+    assert (answer.status_code, code(answer)) == (422, "report_too_long")
+    assert alice.get("/reports/trial-balance", format="csv").status_code == 200

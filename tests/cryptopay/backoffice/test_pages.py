@@ -15,6 +15,7 @@ from cryptopay.payments.models import Invoice, Payment
 from ledger.models import Account, JournalEntry, Posting
 from monitor.models import Cursor
 from reports import exporting
+from reports.formats import pdf
 from reports.models import Export
 
 from .conftest import CHAIN, Shop, paid_invoice
@@ -232,3 +233,18 @@ def test_a_report_is_made_in_the_background_for_whoever_asked(
         assert "Nothing was asked for yet" in client.get(page).content.decode()
         assert client.get(page, {"file": export.public_id}).status_code == 404
     assert signed_in(shops["Bob"].members["viewer"]).get(page).status_code == 403
+
+
+def test_a_huge_report_and_a_sixth_export_are_refused_in_words(
+    shops: dict[str, Shop], accountant: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "MOST_ROWS", 1)
+    page = reverse("admin:report", args=["trial-balance"])
+    too_long = accountant.get(page, {"as": "pdf"})
+    assert (too_long.status_code, "more than 1 rows" in too_long.content.decode()) == (400, True)
+    assert accountant.get(page, {"as": "csv"}).status_code == 200
+    for _ in range(exporting.MOST_UNFINISHED):
+        assert accountant.post(page, {"form": "csv"}).status_code == 302
+    sixth = accountant.post(page, {"form": "csv"})
+    assert (sixth.status_code, "wait for one of them" in sixth.content.decode()) == (400, True)
+    assert Export.objects.count() == exporting.MOST_UNFINISHED
