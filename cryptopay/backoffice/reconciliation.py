@@ -61,7 +61,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Reconciliation",
         "table": table(
-            ["Asset", "", "The node says", "Custody", "On its way", "Difference", "Asked"],
+            ["Asset", "State", "The node says", "Custody", "On its way", "Difference", "Asked"],
             [_row(line) for line in lines],
             "No coins were received yet. Once they are, each node is asked here what lies on your addresses, and the "
             "answer stands beside the books.",

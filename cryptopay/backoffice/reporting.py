@@ -32,18 +32,20 @@ READS_THE_BOOKS = "ledger.view_journalentry"
 PAGE_ROWS = 1000
 """What a page shows; the files hold all rows."""
 _NUMBERS = (Kind.AMOUNT, Kind.COUNT)
+_LONGEST_WORD = 40
 _MOST_BOOKS = 1000
 """To choose from; whoever keeps more merchants comes from a book's own page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A cell on the page. `url`: where it leads, or nothing."""
+    """A cell on the page. `url`: where it leads, or nothing. `look`: how it may be broken into lines."""
 
     title: str
     text: str
     is_number: bool
     url: str
+    look: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,15 @@ def _drawn(sheet: Sheet) -> dict[str, Any]:
 
 def _cell(cell: Cell, column: Column, asked: Asked) -> Drawn:
     place = cell.place if isinstance(cell, Money | Name) else None
-    return Drawn(column.title, plain_text(cell), column.kind in _NUMBERS, _url(place, asked) if place else "")
+    text, url = plain_text(cell), _url(place, asked) if place else ""
+    return Drawn(column.title, text, column.kind in _NUMBERS, url, _look(text, column))
+
+
+def _look(text: str, column: Column) -> str:
+    """A time stays whole; hashes and addresses are broken anywhere, or they push out the rest."""
+    if column.kind in (Kind.DAY, Kind.MOMENT):
+        return "moment"
+    return "hash" if max(map(len, text.split()), default=0) > _LONGEST_WORD else ""
 
 
 def _url(place: Place, asked: Asked) -> str:

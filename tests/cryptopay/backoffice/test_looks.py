@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, Route
 
+from cryptopay.devnet import places
 from cryptopay.merchants.models import User
 from cryptopay.monthend.models import Case
 from ledger import chart, journal
@@ -23,6 +24,7 @@ from .conftest import Shop
 
 SignIn = Callable[[User], Client]
 WIDTHS = (390, 1400)
+JUDGED = ("close the month", "import", "reconciliation", "case", "exports", "reports", "general ledger", "today")
 
 
 class Looking:
@@ -126,6 +128,24 @@ def test_the_pages_of_the_books_fit_and_break_no_policy(shops: dict[str, Shop], 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
             assert not looking.complaints, f"{name}: {looking.complaints}"
             assert page.locator("h1, h2").count(), name
+
+
+_JUDGE = """() => axe.run(document.querySelector("#content") || document.body)
+  .then((judged) => judged.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`))"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_core_finds_nothing_on_the_pages_of_the_month_and_of_files(
+    shops: dict[str, Shop], looking: Looking, scheme: str
+) -> None:
+    looking.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    paths = pages_of(shops["Bob"])
+    found = {}
+    for name in JUDGED:
+        page = looking.at(paths[name], WIDTHS[scheme == "dark"])
+        page.evaluate(places.AXE.read_text())
+        found[name] = page.evaluate(_JUDGE)
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_a_printed_sheet_is_only_the_sheet(shops: dict[str, Shop], looking: Looking) -> None:

@@ -14,12 +14,16 @@ from cryptopay.merchants.onboarding import create_merchant
 from tests.browsing import chromium_of_ours
 from tests.cryptopay.checkout.gallery import keep
 from tests.cryptopay.checkout.test_states import NARROW, WIDE, judged
-from tests.cryptopay.people.conftest import person, sign_in, with_authenticator
+from tests.cryptopay.people.conftest import PASSWORD, code_of_now, person, sign_in, with_authenticator
 
 STRANGERS = ("account_login", "account_signup", "account_reset_password")
 MEMBERS = (
     *("people_start", "people_team", "account_email", "account_change_password"),
-    *("mfa_index", "account_reauthenticate"),
+    *("mfa_index", "account_reauthenticate", "mfa_activate_totp", "mfa_add_webauthn"),
+)
+WITH_A_FACTOR = (
+    *("mfa_index", "mfa_view_recovery_codes", "mfa_generate_recovery_codes"),
+    *("mfa_deactivate_totp", "mfa_reauthenticate"),
 )
 
 
@@ -29,9 +33,12 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
-def _signed_in(name: str) -> Client:
+def _signed_in(name: str, secret: str = "") -> Client:
     client = Client()
     sign_in(client, name)
+    if secret:
+        client.post(reverse("mfa_authenticate"), {"code": code_of_now(secret)})
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     assert settings.SESSION_COOKIE_NAME in client.cookies
     return client
 
@@ -64,8 +71,12 @@ def _looks(
 def test_axe_core_finds_nothing_on_the_pages_of_an_account(browser: Browser, live_server: LiveServer) -> None:
     merchant = create_merchant("Alice's")
     person("olive", merchant, "owner")
-    with_authenticator(person("otto", merchant, "owner"))
+    secret = with_authenticator(person("otto", merchant, "owner"))
     found = _looks(browser, live_server, None, STRANGERS)
     found |= _looks(browser, live_server, _signed_in("olive"), MEMBERS)
-    assert len(found) == 2 * len(STRANGERS + MEMBERS)
+    found |= {
+        f"otto's {look}": words
+        for look, words in _looks(browser, live_server, _signed_in("otto", secret), WITH_A_FACTOR).items()
+    }
+    assert len(found) == 2 * len(STRANGERS + MEMBERS + WITH_A_FACTOR)
     assert {look: words for look, words in found.items() if words} == {}
