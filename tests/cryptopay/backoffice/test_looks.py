@@ -1,5 +1,9 @@
 """The pages of the books in a browser, on a telephone and on a desk: nothing is refused by the policy, nothing hangs
-over the edge, and on paper only the sheet is left."""
+over the edge, and on paper only the sheet is left.
+
+`CRYPTOPAY_SCREENSHOTS` names a folder for pictures of them. The handbook has two, `backoffice-explanation-1400-light`
+and `backoffice-journal-1400-light`.
+"""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -19,6 +23,7 @@ from ledger import chart, journal
 from ledger.journal import Entry, Leg
 from ledger.manual import SOURCE
 from ledger.models import Account, JournalEntry, Proposal
+from tests.cryptopay.checkout.gallery import keep
 
 from .conftest import Shop
 
@@ -128,6 +133,7 @@ def test_the_pages_of_the_books_fit_and_break_no_policy(shops: dict[str, Shop], 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
             assert not looking.complaints, f"{name}: {looking.complaints}"
             assert page.locator("h1, h2").count(), name
+            keep(page, f"backoffice-{name.replace(' ', '-')}-{width}-{scheme}")
 
 
 _JUDGE = """() => axe.run(document.querySelector("#content") || document.body)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cryptopay.merchants.models import ApiKey, User
 from cryptopay.payments.models import Invoice, Payment
+from cryptopay.webhooks.models import Endpoint
 from ledger.models import Account, JournalEntry, Posting
 from monitor.models import Cursor
 from reports import exporting
@@ -166,6 +167,15 @@ def test_an_endpoint_with_a_bad_url_is_refused_in_the_form(shops: dict[str, Shop
     answer = client.post(reverse("admin:webhooks_endpoint_add"), form)
     assert answer.status_code == 200
     assert 'id="secret"' not in answer.content.decode()
+
+
+def test_a_row_that_is_called_by_its_address_keeps_its_spelling(shops: dict[str, Shop], signed_in: SignIn) -> None:
+    """The theme would begin it with a capital."""
+    bob = shops["Bob"]
+    endpoint = Endpoint.objects.get(book=bob.book)
+    page = signed_in(bob.members["administrator"]).get(reverse("admin:webhooks_endpoint_change", args=[endpoint.pk]))
+    assert endpoint.url in page.content.decode()
+    assert "Https://" not in page.content.decode()
 
 
 def test_an_administrator_says_who_may_frame_the_payment_page(shops: dict[str, Shop], signed_in: SignIn) -> None:
