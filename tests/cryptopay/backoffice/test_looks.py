@@ -1,8 +1,7 @@
 """The pages of the books in a browser, on a telephone and on a desk: nothing is refused by the policy, nothing hangs
 over the edge, and on paper only the sheet is left.
 
-`CRYPTOPAY_SCREENSHOTS` names a folder for pictures of them. The handbook has two, `backoffice-explanation-1400-light`
-and `backoffice-journal-1400-light`.
+`CRYPTOPAY_SCREENSHOTS` names a folder for pictures of them; the handbook's is `backoffice-explanation-1400-light`.
 """
 
 from collections.abc import Callable
