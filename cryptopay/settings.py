@@ -374,6 +374,7 @@ SPECTACULAR_SETTINGS = {
         "ApiKeyState": "cryptopay.merchants.models.ApiKey.State",
         "AccountKind": "cryptopay.api.ledger_fields.ACCOUNT_KINDS",
         "AssetKind": "cryptopay.api.ledger_assets.ASSET_KINDS",
+        "CostCounting": "ledger.models.CostMethod.Method",
         "EntryKind": "cryptopay.api.ledger_entries.ENTRY_KINDS",
         "RateOrigin": "cryptopay.api.rates.ORIGINS",
         "RateRefusalCode": "cryptopay.api.rates.REFUSALS",

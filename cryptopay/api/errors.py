@@ -78,6 +78,7 @@ _STATUS: Mapping[HTTPStatus, tuple[str, ...]] = {
         "entry_already_resolved",
         "entry_not_reversible",
         "entry_already_reversed",
+        "entry_priced",
         "period_closed",
         "package_not_ready",
         "api_key_ended",

@@ -104,6 +104,9 @@ class EntrySchema(serializers.Serializer[Any]):
     legs = LegSchema(many=True)
 
 
+ENTRY_PAGE = page_schema(EntrySchema)
+
+
 class EntriesSchema(serializers.Serializer[Any]):
     """What a batch wrote, in its order."""
 
@@ -153,7 +156,7 @@ class LedgerEntries(Resource):
     refusals = {"POST": POSTING}
     parameters: ClassVar[type[EntryKindParameters]] = EntryKindParameters
 
-    @extend_schema(operation_id="list_entries", parameters=[EntryKindParameters], responses=page_schema(EntrySchema))
+    @extend_schema(operation_id="list_entries", parameters=[EntryKindParameters], responses=ENTRY_PAGE)
     def get(self, request: Request) -> Response:
         """Every entry with its legs, newest recorded first. `/journal` shows one row a story instead."""
         rows = filtered(JournalEntry.objects.select_related("rate"), self.api_key, self.query)

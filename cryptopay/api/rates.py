@@ -161,7 +161,7 @@ class Rates(Resource):
         """
         asked = self.body(NewRateBody)
         _check_pair(self.api_key, asked)
-        price = _price(asked["price"])
+        price = price_of(asked["price"])
         try:
             rate = rates.record(
                 asked["asset"],
@@ -287,7 +287,8 @@ class _Price:
     decimals = 18
 
 
-def _price(text: str) -> Decimal:
+def price_of(text: str) -> Decimal:
+    """As finely as prices are kept. Raises 400 at `/price`."""
     try:
         return to_decimal(parse(text, _Price()).base_units, _Price.decimals)
     except BadAmount as error:

@@ -30,6 +30,7 @@ from cryptopay.api.reports import OneReport, ReportName, Reports
 from cryptopay.api.resource import NoSuchRoute
 from cryptopay.api.schema import Docs, Schema
 from cryptopay.api.test_mode import TestAddressPayment, TestBlocks, TestDoubleSpend, TestInvoicePayment, TestReorg
+from cryptopay.api.valuation import CostMethods, EntryPrices, UnpricedEntries
 from cryptopay.api.watches import OneWatch, Watches
 from cryptopay.api.webhook_endpoints import (
     OneWebhookEndpoint,
@@ -94,7 +95,10 @@ v1 = [
     path("ledger/entries/<journal_entry:entry_id>/settle", SettledEntry.as_view(), name="settled-entry"),
     path("ledger/entries/<journal_entry:entry_id>/void", VoidedEntry.as_view(), name="voided-entry"),
     path("ledger/entries/<journal_entry:entry_id>/reverse", ReversedEntry.as_view(), name="reversed-entry"),
+    path("ledger/prices", EntryPrices.as_view(), name="entry-prices"),
+    path("ledger/unpriced", UnpricedEntries.as_view(), name="unpriced-entries"),
     path("ledger/trial-balance", TrialBalance.as_view(), name="trial-balance"),
+    path("cost-methods", CostMethods.as_view(), name="cost-methods"),
     path("periods", Periods.as_view(), name="periods"),
     path("periods/<period:period_id>/package", PeriodPackage.as_view(), name="period-package"),
     path("api-keys", ApiKeys.as_view(), name="api-keys"),

@@ -4,6 +4,7 @@ from .addresses import AddressesGroup, AsyncAddressesGroup
 from .api_keys import ApiKeysGroup, AsyncApiKeysGroup
 from .chain_events import AsyncChainEventsGroup, ChainEventsGroup
 from .chains import AsyncChainsGroup, ChainsGroup
+from .cost_methods import AsyncCostMethodsGroup, CostMethodsGroup
 from .customers import AsyncCustomersGroup, CustomersGroup
 from .deliveries import AsyncDeliveriesGroup, DeliveriesGroup
 from .events import AsyncEventsGroup, EventsGroup
@@ -32,6 +33,7 @@ class Groups:
         self.api_keys = ApiKeysGroup(sender)
         self.chain_events = ChainEventsGroup(sender)
         self.chains = ChainsGroup(sender)
+        self.cost_methods = CostMethodsGroup(sender)
         self.customers = CustomersGroup(sender)
         self.deliveries = DeliveriesGroup(sender)
         self.events = EventsGroup(sender)
@@ -59,6 +61,7 @@ class AsyncGroups:
         self.api_keys = AsyncApiKeysGroup(sender)
         self.chain_events = AsyncChainEventsGroup(sender)
         self.chains = AsyncChainsGroup(sender)
+        self.cost_methods = AsyncCostMethodsGroup(sender)
         self.customers = AsyncCustomersGroup(sender)
         self.deliveries = AsyncDeliveriesGroup(sender)
         self.events = AsyncEventsGroup(sender)

@@ -35,6 +35,7 @@ GRANTS: dict[str, frozenset[str]] = {
         "ledger.add_proposal",
         "ledger.add_decision",
         "ledger.add_rate",
+        "ledger.add_costmethod",
         "payments.cancel_invoice",
         "payments.mark_invoice",
     },

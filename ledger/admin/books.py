@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from ledger.admin.costing import CostingDesk
 from ledger.models import Book, PeriodChange
 
 
@@ -30,7 +31,7 @@ class LimitForm(forms.ModelForm[Book]):
 
 
 @admin.register(Book)
-class BookAdmin(ModelAdmin):
+class BookAdmin(CostingDesk, ModelAdmin):
     form = LimitForm
     list_display = ["name", "mode", "currency", "limit", "closed"]
     list_filter = ["is_test"]
@@ -39,6 +40,7 @@ class BookAdmin(ModelAdmin):
     fields = ["name", "mode", "currency", "closed", "second_person_above"]
     readonly_fields = ["name", "mode", "currency", "closed"]
     actions = None
+    actions_detail = ["method_page"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Book]:
         newest = PeriodChange.objects.filter(book=OuterRef("pk")).order_by("-pk").values("closed_through")[:1]

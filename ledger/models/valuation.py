@@ -24,6 +24,7 @@ from ledger.models.journal import JournalEntry
 from ledger.models.periods import Proposal
 from ledger.models.transactions import TransactionIdField
 from ledger.money import BaseUnitsField, plain
+from ledger.tracking import tracked
 
 
 class _CurrentTransaction(Func):
@@ -69,6 +70,7 @@ class EntryPrice(AppendOnly):
         return f"{plain(self.price)} a unit"
 
 
+@tracked("book", "method", "from_day", "reason", "by")
 class CostMethod(AppendOnly):
     """How the cost of what leaves is counted from a day (UTC) on. The newest row whose day has come counts.
 

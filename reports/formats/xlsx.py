@@ -25,6 +25,8 @@ _MOST_DECIMALS_SHOWN = 30
 """What Excel takes in a number's format."""
 _WIDTHS = {Kind.TEXT: 28, Kind.COUNT: 12, Kind.DAY: 12, Kind.MOMENT: 20, Kind.AMOUNT: 22}
 _PIECE_BYTES = 1 << 16
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\", "-"))
+"""What Excel takes in no sheet's name."""
 
 
 def pieces(sheet: Sheet) -> Iterator[bytes]:
@@ -69,7 +71,7 @@ class _Styles:
 
 
 def _new_sheet(workbook: xlsxwriter.Workbook, sheet: Sheet, number: int, styles: _Styles) -> Worksheet:
-    name = sheet.report.title[:25] + (f" {number}" if number > 1 else "")
+    name = sheet.report.title.translate(_NOT_IN_NAMES)[:25] + (f" {number}" if number > 1 else "")
     lines: Worksheet = workbook.add_worksheet(name)
     place = 0
     for column in sheet.report.columns:

@@ -4,6 +4,7 @@ from .addresses import Address
 from .api_keys import ApiKey, ApiKeyState, NewApiKey, RotatedKey
 from .chain_events import ChainAmount, ChainEvent
 from .chains import Blank, Chain, ChainReason, Chains, ChainState, Token
+from .cost_methods import CostCounting, CostMethod, CostMethods
 from .customers import Customer, Holding, Holdings
 from .events import Event
 from .exports import Export, ExportState
@@ -32,6 +33,8 @@ from .ledger import (
     AssetTotal,
     Balance,
     Entries,
+    EntryPrice,
+    EntryPriceStatus,
     LegBody,
     NewEntryBody,
     TrialBalance,
@@ -90,6 +93,9 @@ __all__ = [
     "ChainReason",
     "ChainState",
     "Chains",
+    "CostCounting",
+    "CostMethod",
+    "CostMethods",
     "CurrentRate",
     "Customer",
     "Delivery",
@@ -101,6 +107,8 @@ __all__ = [
     "Entries",
     "Entry",
     "EntryKind",
+    "EntryPrice",
+    "EntryPriceStatus",
     "Event",
     "Expect",
     "Expected",

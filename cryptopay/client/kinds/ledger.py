@@ -11,6 +11,7 @@ from typing import Literal, NotRequired, TypedDict
 from .shared import Amount, Asset, Entry
 
 AccountKind = Literal["asset", "liability", "equity", "income", "expense"]
+EntryPriceStatus = Literal["kept", "proposed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,20 @@ class Entries:
     """What a batch wrote, in its order."""
 
     data: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPrice:
+    """A price by hand."""
+
+    status: EntryPriceStatus
+    """`proposed`: worth more than the book's limit, so it waits for a second person in the back office."""
+    entry: str
+    asset: str
+    price: str
+    currency: str
+    reason: str
+    asked_by: str
 
 
 class LegBody(TypedDict):

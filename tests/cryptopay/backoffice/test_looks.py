@@ -114,6 +114,8 @@ def pages_of(shop: Shop) -> dict[str, str]:
         "cases": reverse("admin:monthend_case_changelist"),
         "case": reverse("admin:monthend_case_change", args=[case.pk]),
         "books": reverse("admin:ledger_book_changelist"),
+        "book": reverse("admin:ledger_book_change", args=[shop.book.pk]),
+        "cost method": reverse("admin:ledger_book_method_page", args=[shop.book.pk]),
         "rates": f"{reverse('admin:rates_now')}?book={shop.book.pk}",
         "set a rate": reverse("admin:ledger_rate_set_page"),
         "reports": reverse("admin:reports"),

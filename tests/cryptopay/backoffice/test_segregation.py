@@ -21,7 +21,7 @@ from cryptopay.payments.models import Invoice, Terms
 from cryptopay.webhooks.models import Delivery
 from ledger import proposals
 from ledger.errors import SecondPersonNeeded
-from ledger.models import Decision, Proposal
+from ledger.models import CostMethod, Decision, Proposal
 from tests.database import as_web
 
 from .conftest import CHAIN, XPUBS, Shop, proposed
@@ -40,6 +40,7 @@ RIGHTS = {
     "Asks for entries by hand, reversals, closed periods": "ledger.add_proposal",
     "Decides what another person asked": "ledger.add_decision",
     "Sets rates by hand": "ledger.add_rate",
+    "Chooses how cost is counted": "ledger.add_costmethod",
     "Says above what amount two people are needed": "ledger.change_book",
     "Sets the terms of invoices": "payments.change_terms",
     "Imports public keys": "keys.add_masterkey",
@@ -132,6 +133,10 @@ def _tries(shop: Shop) -> dict[str, tuple[str, dict[str, Any]]]:
         "ledger.add_proposal": (_page("ledger_journalentry_enter_page"), entry),
         "ledger.add_decision": (_page("ledger_proposal_decide", proposal.pk), {"refuse": "", "reason": "Looked at it"}),
         "ledger.add_rate": (_page("ledger_rate_set_page"), rate),
+        "ledger.add_costmethod": (
+            _page("ledger_book_method_page", book),
+            {"method": "average", "from_day": "2026-01-01", "reason": "Agreed", "token": "t"},
+        ),
         "ledger.change_book": (_page("ledger_book_change", book), {"second_person_above": "5.00"}),
         "payments.change_terms": (
             _page("payments_terms_change", terms),
@@ -179,13 +184,14 @@ def test_each_role_does_in_the_back_office_what_the_page_says_and_nothing_else(
 
 
 def _rows(shop: Shop) -> str:
-    """Everything of the merchant's, decisions and invitations with it; but that a key was used."""
+    """Everything of the merchant's, with what has no page of its own; but that a key was used."""
     everything = everything_of(shop)
     for key in everything["merchants.ApiKey"]:
         key.pop("last_used_at")
     invited = list(shop.merchant.invitations.order_by("pk").values("email", "role"))
     decided = list(Decision.objects.filter(book=shop.book).order_by("pk").values())
-    return json.dumps([everything, invited, decided], default=str)
+    methods = list(CostMethod.objects.filter(book=shop.book).values())
+    return json.dumps([everything, invited, decided, methods], default=str)
 
 
 def test_nobody_makes_a_key_that_may_more_than_they_do(shops: dict[str, Shop]) -> None:

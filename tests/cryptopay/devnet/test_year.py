@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from pytest_django import Settings
 
 from cryptopay.devnet.year import market, seeding
 from cryptopay.devnet.year.seeding import Year
+from cryptopay.merchants.models import User
 from cryptopay.payments.models import Invoice
-from ledger import lots, revaluation
+from ledger import chart, lots, revaluation
 from ledger.carrying import carried
-from ledger.models import Book, JournalEntry, Movement, PostedGain
-from tests import year_oracle
+from ledger.models import Account, Book, JournalEntry, Movement, PostedGain
+from tests import year_forms, year_oracle
 from tests.reports.plaintext.tools import bean_check
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +37,23 @@ def test_a_small_year(tmp_path: Path) -> None:
     verdict = year_oracle.ask_beancount(book, export)
     assert len(verdict.costs) > 30
     assert year_oracle.differences(book, verdict) == []
+    _says_the_same_in_every_form(book, tmp_path)
     _notices_a_wrong_cost(book, verdict)
+
+
+def _says_the_same_in_every_form(book: Book, folder: Path) -> None:
+    """Every report there is, and what a bank would send."""
+    reader = Client()
+    reader.force_login(User.objects.create_superuser("root"))
+    said = {"from": "2025-01-01", "to": "2025-02-28", "until": "2025-02-10", "year": "2025"}
+    said |= {"account": "assets:custody:bitcoin-regtest BTC", "customer": _customer(book)}
+    assert year_forms.differences(book, said, folder, reader) == []
+    assert year_forms.ofx_differences(book, said) == []
+
+
+def _customer(book: Book) -> str:
+    busiest = Account.objects.filter(book=book, code__startswith=chart.CUSTOMERS, postings__isnull=False)
+    return busiest.earliest("pk").code.removeprefix(chart.CUSTOMERS)
 
 
 def _balances(book: Book) -> None:

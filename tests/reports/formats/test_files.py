@@ -6,6 +6,7 @@ import itertools
 import json
 import subprocess
 import tracemalloc
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from ledger import balances
 from ledger.models import Book
 from reports.cells import Money, Row, amounts, texts
 from reports.errors import ReportTooLong
-from reports.formats import FORMATS, pdf
+from reports.formats import FORMATS, pdf, typesetting
 from reports.parameters import Asked
 from reports.registry import REPORTS
 from reports.report import Report, Sheet
@@ -28,6 +29,8 @@ from tests.reports.story import EVIL, FORMULA, TXID, Story, tell
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 HUGE = 2**256 - 1
+_DIRECTIONS = "\u202a\u202b\u202c\u200e\u200f\u2066\u2067\u2069"
+"""Marks that pdftotext puts around what is read from the right."""
 NAMES = "Zoë Łukasz Ирина Ελένη 株式会社 김치 שלום"
 
 
@@ -112,6 +115,35 @@ def test_pdf_repeats_its_head_and_counts_its_pages(tmp_path: Path) -> None:
     assert "<script>" in text
     digits = "".join(text.partition("Zoë")[2].split())
     assert all(part in digits for part in (str(Money(HUGE, 18))[:20], str(Money(HUGE, 18))[-12:]))
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("شركة النور 2026", "ﺷﺮﻛﺔ ﺍﻟﻨﻮﺭ"),
+        ("חברת אור 2026", "חברת אור"),
+        ("Shop שלום 12 GmbH", "שלום"),
+    ],
+)
+def test_pdf_sets_arabic_and_hebrew_as_they_are_read(tmp_path: Path, text: str, joined: str) -> None:
+    """From the right, letters joined; whoever copies the text finds the words again, and numbers as they are."""
+    content = made(endless(iter([[text, Money(1, 2)]])), "pdf")
+    told = unicodedata.normalize("NFKC", "".join(mark for mark in paper(content, tmp_path) if mark not in _DIRECTIONS))
+    assert all(word in told for word in text.split()), told
+    (line,) = typesetting.wrapped(text, 400, 8, bold=False)
+    drawn = "".join(part for _, part in line.runs)
+    assert joined[::-1] in drawn
+    words = text.split()
+    assert (drawn.index(words[-1]) < drawn.index(joined[-1])) == (words[-1] == "2026"), "a line begins at the right"
+
+
+def test_pdf_breaks_a_long_line_where_it_is_read_first(tmp_path: Path) -> None:
+    text = "שלום עולם " * 20
+    lines = typesetting.wrapped(text.strip(), 100, 8, bold=False)
+    assert len(lines) > 5
+    assert all(0 < line.width <= 100 for line in lines)
+    drawn = ["".join(part for _, part in line.runs)[::-1] for line in lines]
+    assert " ".join(drawn).split() == text.split()
 
 
 def test_pdf_of_a_customers_statement_keeps_long_words_whole(story: Story, tmp_path: Path) -> None:
