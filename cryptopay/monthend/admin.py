@@ -129,6 +129,7 @@ class CaseAdmin(ReadOnlyAdmin):
     def _drawn(self, request: HttpRequest, case: Case, form: forms.Form | None) -> HttpResponse:
         now, steps = cases.standing(case), list(case.steps.select_related("proposal__decision").order_by("pk"))
         may = request.user.has_perm(MAY_ASK, case) and bool(now.left)
+        whole = may and now.left == now.in_suspense
         shown = {"units": to_text(abs(now.left), case.asset.decimals), "token": uuid4().hex}
         context = {
             **self.admin_site.each_context(request),
@@ -146,7 +147,7 @@ class CaseAdmin(ReadOnlyAdmin):
             ),
             "addresses": _addresses(case, steps),
             "explaining": form if isinstance(form, ExplanationForm) else may and ExplanationForm(initial=shown),
-            "taking_back": None if isinstance(form, ExplanationForm) else form or (may and ReasonForm(initial=shown)),
+            "taking_back": None if isinstance(form, ExplanationForm) else form or (whole and ReasonForm(initial=shown)),
         }
         return TemplateResponse(request, "monthend/case.html", context)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from cryptopay.monthend import cases, closing
 from cryptopay.monthend.errors import MonthNotReady
-from cryptopay.monthend.models import CaseStep
+from cryptopay.monthend.models import CaseStep, Package
 from ledger import chart, manual, periods, proposals, rates
 from ledger.errors import PeriodAlreadyClosed, ReasonMissing, ReviewMissing
 from ledger.journal import Leg
@@ -175,7 +175,13 @@ def test_an_explained_case_lets_the_month_close_and_coins_in_transit_want_words(
     assert left(desk) == {}
     with pytest.raises(MonthNotReady, match="say why"):
         ask(desk)
-    proposals.approve(ask(desk, explanation="On its way to the safe, arrived on 1 February"), by="Ben")
+    asked = ask(desk, explanation="On its way to the safe, arrived on 1 February")
+    approver = Client()
+    approver.force_login(desk.members["approver"])
+    page = approver.get(reverse("admin:ledger_proposal_change", args=[asked.pk])).content.decode()
+    assert "On its way to the safe, arrived on 1 February" in page
+    assert "assets:in transit holds 0.00001000 BTC" in page
+    proposals.approve(asked, by="Ben")
     review = PeriodReview.objects.get()
     assert review.findings["explanation"].startswith("On its way")
     assert review.findings["reviewed"] == ["assets:in transit holds 0.00001000 BTC"]
@@ -242,8 +248,17 @@ def test_the_page_asks_and_the_approver_closes(desk: Desk) -> None:
     proposal = Proposal.objects.get()
     assert answer.headers["Location"] == reverse("admin:ledger_proposal_change", args=[proposal.pk])
     assert approver.post(reverse(PAGE), said | {"looked": "on"}).status_code == 403
+    page = accountant.get(reverse(PAGE), said).content.decode()
+    assert ("It is asked for" in page, "Ask to close" in page) == (True, False)
     approver.post(reverse("admin:ledger_proposal_decide", args=[proposal.pk]), {"approve": ""})
     assert periods.closed_through(desk.book.pk) == THROUGH
+    assert "made as soon as the entries are sealed" in accountant.get(reverse(PAGE), said).content.decode()
+    change = PeriodChange.objects.get()
+    Package.objects.create(book=desk.book, change=change, through=THROUGH, size=1, sha256="0" * 64, manifest="{}")
+    fetched = reverse("admin:ledger_periodchange_package", args=[change.pk])
+    assert fetched in accountant.get(reverse(PAGE), said).content.decode()
+    today = {**said, "through": timezone.now().date().isoformat()}
+    assert "That day is not over" in accountant.get(reverse(PAGE), today).content.decode()
 
 
 def test_a_case_is_explained_on_its_page_by_an_accountant_alone(desk: Desk) -> None:
