@@ -13,6 +13,7 @@ with an error if the books are wrong. `--cases` shortens or lengthens what is na
     webhooks        10,000 to servers that drop, fail, hang and answer twice; 100 endpoints, of which 10 hang
     schema          hundreds of requests at random to every operation; each answer must be described
     year            100,000 payments of a merchant's year; other programs agree with its balances and gains
+    reports         a million rows of two reports, in three forms by three ways; memory stays what it was
     memory          10,000 blocks are read; a worker's memory stays what it was
 """
 
@@ -28,7 +29,7 @@ from tests.torture import server
 
 TRIALS = (
     *("small_ledger", "concurrency", "crash", "controls", "tampering", "reorgs", "reorgs_evm"),
-    *("webhooks", "schema", "year", "memory"),
+    *("webhooks", "schema", "year", "reports", "memory"),
 )
 _NO_BROKER = "redis://127.0.0.1:1/0"
 

@@ -22,6 +22,8 @@ Balances = dict[tuple[str, str], int]
 
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "BEANCOUNT_DISABLE_LOAD_CACHE": "1"}
 PYTHON_TOOLS = Path(sys.executable).parent
+_PATIENCE_SECONDS = 3600
+"""Beancount looks through all open lots at each receipt: a year of 100,000 payments takes it a while."""
 _MORE_DIGITS = "import decimal; decimal.getcontext().prec = 200; from {} import main; main()"
 
 
@@ -34,7 +36,9 @@ class Refused(Exception):
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=120)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=_PATIENCE_SECONDS
+    )
     if done.returncode or done.stderr:
         raise Refused(f"{done.returncode}: {done.stderr or done.stdout}")
     return done.stdout
