@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
+from ledger.manual import SOURCE as BY_HAND
 from ledger.models import Asset, Book, JournalEntry, Posting
 from reports.cells import Money, Row, amounts, days, texts
 from reports.parameters import UNTIL, Asked
@@ -33,9 +34,10 @@ def totals_by_day(
 ) -> dict[Key, tuple[int, int]]:
     """(day, book, asset) -> (validated, not yet received), in base units, from the custody accounts.
 
-    Over all days the sums equal those accounts' balances.
+    Over all days the sums equal those accounts' balances, less what people booked there.
     """
     custody = Posting.objects.filter(book__in=books, account__code__startswith="assets:custody:")
+    custody = custody.exclude(entry__in=by_hand(books))
     if since is not None:
         custody = custody.filter(effective_at__date__gte=since)
     if until is not None:
@@ -45,6 +47,12 @@ def totals_by_day(
         for day, book, asset, base_units in _by_day(postings):
             moved[day, book, asset][column] = int(base_units)
     return {key: (validated, pending) for key, (validated, pending) in moved.items() if validated or pending}
+
+
+def by_hand(books: QuerySet[Book]) -> QuerySet[JournalEntry]:
+    """What people booked, a sweep or an opening balance: no receipt. A receipt that they took back is none any more."""
+    own_matter = Q(ref=None) | Q(ref__source=BY_HAND)
+    return JournalEntry.objects.filter(own_matter, book__in=books, source=BY_HAND)
 
 
 def _validated(postings: QuerySet[Posting]) -> QuerySet[Posting]:

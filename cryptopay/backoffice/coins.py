@@ -16,9 +16,10 @@ from django.db.models.functions import Collate, TruncDate
 
 from cryptopay.backoffice.awaited import ARRIVED, SEEN
 from ledger import spans
-from ledger.models import Account, Asset, Balance, Book, Day
+from ledger.models import Account, Asset, Balance, Book, Day, Posting
 from ledger.readonly import amount
 from ledger.together import fetched
+from reports import receipts
 
 SPANS = (14, 30, 90)
 """Days that a person may choose from; the first unless they do."""
@@ -119,14 +120,24 @@ def _moved(books: QuerySet[Book], since: date) -> Moved:
     custody = Day.objects.filter(Q(book__in=books, account__in=_custody(books)), day__gte=since)
     validated = custody.values("account__asset", "day").annotate(net=Sum(F("debit") - F("credit")))
     begin = datetime.combine(since, time.min, UTC)
+    booked = Posting.objects.filter(
+        account__in=_custody(books),
+        entry__in=receipts.by_hand(books),
+        layer=Posting.Layer.POSTED,
+        effective_at__gte=begin,
+    ).annotate(day=TruncDate("effective_at"))
+    no_receipts = booked.values("asset", "day").annotate(net=Sum(F("credit") - F("debit")))
     seen = [model._default_manager.filter(SEEN, book__in=books, seen_at__gte=begin) for model in ARRIVED]
-    by_day = [rows.annotate(day=TruncDate("seen_at")).values("asset", "day") for rows in seen]
-    waiting = [rows.annotate(waiting=Sum("base_units")).values_list("asset", "day", "waiting") for rows in by_day]
-    received, *not_yet = fetched(validated.values_list("account__asset", "day", "net"), *waiting)
-    _add(moved, 0, received)
+    waiting_days = [rows.annotate(day=TruncDate("seen_at")).values("asset", "day") for rows in seen]
+    waiting = [rows.annotate(waiting=Sum("base_units")).values_list("asset", "day", "waiting") for rows in waiting_days]
+    net, by_people, *not_yet = fetched(
+        validated.values_list("account__asset", "day", "net"), no_receipts.values_list("asset", "day", "net"), *waiting
+    )
+    _add(moved, 0, [*net, *by_people])
     for rows in not_yet:
         _add(moved, 1, rows)
-    return moved
+    told = {asset: {day: sums for day, sums in by_day.items() if any(sums)} for asset, by_day in moved.items()}
+    return {asset: by_day for asset, by_day in told.items() if by_day}
 
 
 def _add(moved: Moved, column: int, rows: Iterable[tuple[Any, ...]]) -> None:

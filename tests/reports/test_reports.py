@@ -1,12 +1,13 @@
 """Reports equal the balances, whatever form they come in."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
-from ledger import chart, journal
+from ledger import chart, journal, manual
 from ledger.journal import Entry, Leg, Resolution
-from ledger.models import Account, Balance, Book
+from ledger.models import Account, Balance, Book, JournalEntry
 from reports import receipts, trial_balance
 from reports.cells import Money, Name, Total
 from reports.parameters import UNTIL, Asked, read
@@ -88,6 +89,26 @@ def test_receipts_equal_the_custody_balances(book: Book) -> None:
         of_asset = [figures for key, figures in totals.items() if key[2] == balance.account.asset_id]
         assert sum(validated for validated, _ in of_asset) == balance.posted
         assert sum(pending for _, pending in of_asset) == balance.pending_in
+
+
+def test_what_people_book_is_no_receipt_and_a_receipt_they_take_back_is_none(book: Book) -> None:
+    btc = chart.asset("BTC", "bitcoin", 8)
+    chart.open_template(book.pk, "shop", [btc])
+    before = receipts.totals_by_day(Book.objects.all())
+    swept = [
+        Leg(chart.find(book.pk, "assets:in transit", btc), debit=300),
+        Leg(chart.custody(book.pk, btc), credit=300),
+    ]
+    sweep = journal.post(replace(_entry(book, "swept", swept), source=manual.SOURCE))
+    assert receipts.totals_by_day(Book.objects.all()) == before
+    journal.reverse(replace(_resolution(book, "swept back", sweep), source=manual.SOURCE))
+    assert receipts.totals_by_day(Book.objects.all()) == before
+    received = JournalEntry.objects.get(book=book, idem="BTC:validated:settle")
+    journal.reverse(replace(_resolution(book, "no receipt", received.pk), source=manual.SOURCE))
+    after = receipts.totals_by_day(Book.objects.all())
+    assert {key: before[key][0] - after.get(key, (0, 0))[0] for key in before if before[key] != after.get(key)} == {
+        (NEXT_DAY.date(), book.pk, btc.pk): 700
+    }
 
 
 def test_receipts_are_of_the_asked_days_and_books(book: Book) -> None:

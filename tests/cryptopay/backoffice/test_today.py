@@ -16,7 +16,7 @@ from cryptopay.backoffice import coins
 from cryptopay.backoffice.guides import guide_of
 from cryptopay.merchants.models import User
 from cryptopay.payments.models import Invoice, Payment
-from ledger import chart, clearing, journal, spans
+from ledger import chart, clearing, journal, manual, spans
 from ledger.journal import Entry, Leg
 from ledger.models import Account, Book, JournalEntry
 from monitor.models import Cursor
@@ -33,7 +33,7 @@ def accountant(shops: dict[str, Shop], signed_in: SignIn) -> Client:
     return signed_in(shops["Bob"].members["accountant"])
 
 
-def _written(shop: Shop, code: str, days_ago: int, *, back: bool = False) -> JournalEntry:
+def _written(shop: Shop, code: str, days_ago: int, *, back: bool = False, source: str = "test") -> JournalEntry:
     """An entry without a rate between custody and that account."""
     coin = chart.asset("BTC", CHAIN.code, 8)
     legs = [Leg(chart.find(shop.book.pk, code, coin), 500), Leg(chart.custody(shop.book.pk, coin), 0, 500)]
@@ -42,7 +42,7 @@ def _written(shop: Shop, code: str, days_ago: int, *, back: bool = False) -> Jou
     at = datetime.combine(spans.today() - timedelta(days=days_ago), time(12), UTC)
     idem = f"{code} {days_ago} {back}"
     entry = Entry(
-        book_id=shop.book.pk, idem=idem, legs=legs, effective_at=at, description=f"Moved to {code}", source="test"
+        book_id=shop.book.pk, idem=idem, legs=legs, effective_at=at, description=f"Moved to {code}", source=source
     )
     return JournalEntry.objects.get(pk=journal.post(entry))
 
@@ -50,6 +50,7 @@ def _written(shop: Shop, code: str, days_ago: int, *, back: bool = False) -> Jou
 def test_the_charts_have_the_figures_of_the_report(shops: dict[str, Shop]) -> None:
     unassigned(shops["Bob"], "Bob")
     _written(shops["Bob"], "assets:in transit", 3)
+    _written(shops["Bob"], "suspense", 4, source=manual.SOURCE)
     for days in coins.SPANS:
         books = Book.objects.filter(pk=shops["Bob"].book.pk)
         reported = receipts.totals_by_day(books, since=spans.today() - timedelta(days=days - 1))
