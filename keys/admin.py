@@ -191,6 +191,7 @@ class AddressPage(ChangeList):
 @admin.register(Address)
 class AddressAdmin(ReadOnlyAdmin):
     list_display = ["verified_text", "chain_title", "book", "issued"]
+    sortable_by = ("issued",)
     list_filter = [period("issued_at"), ChainFilter, "book"]
     list_select_related = ["book"]
     search_help_text = "The whole address"
@@ -208,7 +209,7 @@ class AddressAdmin(ReadOnlyAdmin):
             known["shown"] = verified_many([address]).get(address.pk)
         return code(known["shown"]) if known["shown"] else "withheld: does not follow from its key"
 
-    @admin.display(description="issued", ordering="issued_at")
+    @admin.display(description="issued", ordering="id")
     def issued(self, address: Address) -> SafeString | str:
         return moment(address.issued_at)
 

@@ -23,7 +23,10 @@ READABLE_DECIMALS = 8
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
-    """Rows that only the program writes: no one adds, changes or deletes, not superusers. Lists count no table."""
+    """Rows that only the program writes: no one adds, changes or deletes, not superusers. Lists count no table.
+
+    One that grows without end says in `sortable_by` which columns an index has in order.
+    """
 
     actions: list[str] | None = None
     list_per_page = 50

@@ -46,6 +46,7 @@ def with_depth(deposits: QuerySet[Deposit]) -> QuerySet[Deposit]:
 @admin.register(Deposit)
 class DepositAdmin(ReadOnlyAdmin):
     list_display = ["seen", "transaction", "coins", "state_label", "depth", "chain_title", "book"]
+    sortable_by = ("seen",)
     list_filter = ["state", ChainFilter, period("seen_at"), "book"]
     list_select_related = ["book", "watched"]
     search_help_text = "Transaction id or address"
@@ -59,7 +60,7 @@ class DepositAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Deposit]:
         return with_depth(super().get_queryset(request))
 
-    @display(description="seen", ordering="seen_at")
+    @display(description="seen", ordering="id")
     def seen(self, deposit: Deposit) -> SafeString | str:
         return moment(deposit.seen_at)
 
@@ -124,6 +125,7 @@ def unit_of(deposit: Deposit) -> Unit:
 @admin.register(WatchedAddress)
 class WatchedAddressAdmin(ReadOnlyAdmin):
     list_display = ["address_text", "chain_title", "watched_since", "book"]
+    sortable_by = ("watched_since",)
     list_filter = [ChainFilter, "book"]
     list_select_related = ["book"]
     search_help_text = "The whole address"
@@ -139,7 +141,7 @@ class WatchedAddressAdmin(ReadOnlyAdmin):
     def chain_title(self, watched: WatchedAddress) -> str:
         return watched.chain.title
 
-    @display(description="watched since", ordering="created_at")
+    @display(description="watched since", ordering="id")
     def watched_since(self, watched: WatchedAddress) -> SafeString | str:
         return moment(watched.created_at)
 
@@ -163,6 +165,7 @@ class WatchAdmin(ReadOnlyAdmin):
     """What programs asked to hear of: anybody's addresses and transactions, which no book has."""
 
     list_display = ["target", "kind", "chain_title", "standing", "since", "book"]
+    sortable_by = ("since",)
     list_filter = [OpenFilter, ChainFilter, period("created_at"), "book"]
     list_select_related = ["book", "address", "transaction"]
     search_help_text = "The whole address, transaction id or id of the watch"
@@ -202,7 +205,7 @@ class WatchAdmin(ReadOnlyAdmin):
         row = watch.transaction
         return code(f"{row.block_height} {row.block_hash}") if row and row.block_height is not None else "–"
 
-    @display(description="since", ordering="created_at")
+    @display(description="since", ordering="id")
     def since(self, watch: Watch) -> SafeString | str:
         return moment(watch.created_at)
 

@@ -136,6 +136,7 @@ class MembershipAdmin(ReadOnlyAdmin):
 class CustomerAdmin(ReadOnlyAdmin):
     search_help_text = "Reference or e-mail address, whole, or how the name begins"
     list_display = ["reference", "name", "since", "book"]
+    sortable_by = ("reference", "since")
     list_filter = ["book"]
     list_select_related = ["book"]
     ordering = ["-id"]
@@ -150,7 +151,7 @@ class CustomerAdmin(ReadOnlyAdmin):
     def notes(self, customer: Customer) -> SafeString:
         return table(["Name", "Value"], sorted(customer.metadata.items()), "None.")
 
-    @display(description="since", ordering="created_at")
+    @display(description="since", ordering="id")
     def since(self, customer: Customer) -> SafeString | str:
         return moment(customer.created_at)
 

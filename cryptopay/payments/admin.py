@@ -77,6 +77,7 @@ class WaitingFilter(admin.SimpleListFilter):
 @admin.register(Invoice)
 class InvoiceAdmin(ByHand):
     list_display = ["number", "asked", "standing", "customer_name", "created", "book"]
+    sortable_by = ("number", "standing", "created")
     list_filter = ["status", "exception", SizeFilter, period("created_at"), "book"]
     list_select_related = ["customer", "book"]
     search_help_text = "Invoice, order, customer, address, transaction id"
@@ -109,7 +110,7 @@ class InvoiceAdmin(ByHand):
     def customer_name(self, invoice: Invoice) -> str:
         return str(invoice.customer) if invoice.customer else "Guest"
 
-    @display(description="created", ordering="created_at")
+    @display(description="created", ordering="id")
     def created(self, invoice: Invoice) -> SafeString | str:
         return moment(invoice.created_at)
 
@@ -228,6 +229,7 @@ class PaymentsPage(ChangeList):
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin):
     list_display = ["seen", "invoice_link", "coins", "state_label", "depth", "expected", "customer_name", "book"]
+    sortable_by = ("seen",)
     list_display_links = ["seen"]
     list_filter = ["state", WaitingFilter, "late", period("seen_at"), "book"]
     list_select_related = ["book", "invoice__customer", "asset", "deposit"]
@@ -320,6 +322,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
     """Addresses given to customers without an invoice, and what came of each."""
 
     list_display = ["verified_text", "customer_name", "chain_title", "given", "book"]
+    sortable_by = ("given",)
     list_filter = [ChainFilter, period("created_at"), "book"]
     list_select_related = ["customer", "address", "book"]
     search_help_text = "The whole address, the customer's reference, or the id"
@@ -352,7 +355,7 @@ class CustomerAddressAdmin(ReadOnlyAdmin):
     def chain_title(self, row: CustomerAddress) -> str:
         return row.chain.title
 
-    @display(description="given", ordering="created_at")
+    @display(description="given", ordering="id")
     def given(self, row: CustomerAddress) -> SafeString | str:
         return moment(row.created_at)
 
@@ -389,6 +392,7 @@ class ChainNoticeAdmin(ReadOnlyAdmin):
     """What programs were told of addresses and watches, in order."""
 
     list_display = ["told", "kind_label", "chain_title", "transaction", "coins", "book"]
+    sortable_by = ("told",)
     list_filter = ["kind", ChainFilter, period("told_at"), "book"]
     list_select_related = ["book"]
     search_help_text = "The whole address, transaction id, or id of an address, a watch or an event"
@@ -399,7 +403,7 @@ class ChainNoticeAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = fields
 
-    @display(description="told", ordering="told_at")
+    @display(description="told", ordering="id")
     def told(self, notice: ChainNotice) -> SafeString | str:
         return moment(notice.told_at)
 

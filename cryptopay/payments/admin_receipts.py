@@ -54,6 +54,7 @@ class ReceiptsPage(ChangeList):
 class UnassignedReceiptAdmin(ReadOnlyAdmin):
     list_display = ["seen", "coins", "memo", "sender", "standing", "account_name", "book"]
     list_display_links = ["seen"]
+    sortable_by = ("seen",)
     list_filter = ["state", period("seen_at"), "book"]
     list_select_related = ["book", "asset", "deposit", "account__watched"]
     search_help_text = "The whole transaction id, memo or sender"
@@ -98,7 +99,7 @@ class UnassignedReceiptAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "payments/assign.html", self.admin_site.each_context(request) | context)
 
-    @display(description="seen", ordering="seen_at")
+    @display(description="seen", ordering="id")
     def seen(self, receipt: UnassignedReceipt) -> SafeString | str:
         return moment(receipt.seen_at)
 

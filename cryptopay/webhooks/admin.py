@@ -164,6 +164,7 @@ class EndpointAdmin(ModelAdmin):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ["event_type", "subject", "endpoint", "state_label", "attempts", "last_answer", "next_attempt"]
+    sortable_by = ()
     list_filter = ["state", "endpoint"]
     search_help_text = "Invoice or event id"
     ordering = ["-id"]

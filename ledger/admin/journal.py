@@ -46,6 +46,7 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
 
     actions_detail = [*EnteringDesk.actions_detail, "price_page"]
     list_display = ["date", "description", "reference", "amounts", "standing", "book"]
+    sortable_by = ("date",)
     list_filter = [StandingFilter, PricingFilter, AssetFilter, period("effective_at"), "book"]
     list_select_related = ["book"]
     search_help_text = "Entry, order, invoice, customer, transaction id"
