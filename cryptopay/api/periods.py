@@ -9,11 +9,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cryptopay.api.errors import Problem
 from cryptopay.api.ledger_fields import RowId
 from cryptopay.api.resource import NotFound, Resource
 from cryptopay.merchants.models import ApiKey
 from cryptopay.monthend import signing
+from cryptopay.monthend.errors import PackageNotReady
 from cryptopay.monthend.models import Package
 from cryptopay.monthend.sending import download
 from ledger.models import PeriodChange
@@ -58,13 +58,6 @@ class PeriodsSchema(serializers.Serializer[Any]):
     public_key_pem = serializers.CharField(help_text="With which this installation signs packages now.")
 
 
-class PackageNotReady(Problem):
-    """It is made once the period's entries are sealed, which takes a minute; a reopening has none."""
-
-    def __init__(self) -> None:
-        super().__init__(409, "package_not_ready", "There is no package of that period, or not yet.")
-
-
 class Periods(Resource):
     """`/periods`"""
 
@@ -92,7 +85,7 @@ class PeriodPackage(Resource):
             raise NotFound
         package: Package | None = getattr(change, "package", None)
         if package is None:
-            raise PackageNotReady
+            raise PackageNotReady("there is no package of that period, or not yet")
         return download(package)
 
 

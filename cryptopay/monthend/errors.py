@@ -3,7 +3,7 @@
 MonthEndError
     ReconciliationNotReady
     CaseResolved  ExplainsTooMuch  ExplanationUnknown
-    NotSealedYet  FileUnreadable
+    NotSealedYet  PackageNotReady  FileUnreadable
 MonthNotReady, a LedgerError: it is met where periods are closed
 """
 
@@ -52,6 +52,12 @@ class FileUnreadable(MonthEndError):
     """The file is no CSV, or too large."""
 
     code = "file_unreadable"
+
+
+class PackageNotReady(MonthEndError):
+    """A package is made once the period's entries are sealed, which takes a minute; a reopening has none."""
+
+    code = "package_not_ready"
 
 
 class NotSealedYet(MonthEndError):

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 import cryptopay.merchants.errors
+import cryptopay.monthend.errors
 import cryptopay.payments.errors
 import cryptopay.testmode.errors
 import cryptopay.webhooks.errors
@@ -18,6 +19,7 @@ from ledger.money import BadAmount
 
 ROOMS = [
     cryptopay.merchants.errors,
+    cryptopay.monthend.errors,
     cryptopay.payments.errors,
     cryptopay.testmode.errors,
     cryptopay.webhooks.errors,
@@ -29,16 +31,18 @@ ROOMS = [
     reports.errors,
 ]
 FAULTS = {
-    "merchants_error", "payment_error", "test_mode_error", "webhooks_error",  # roots
+    "merchants_error", "payment_error", "test_mode_error", "webhooks_error", "month_end_error",  # roots
     "keys_error", "ledger_error", "rate_error", "report_error",
     "row_is_permanent", "books_hidden", "sealed_ahead", "batch_invalid",
     "second_person_needed", "proposal_already_decided", "reason_missing",  # of people in the back office
-    "period_not_over", "period_already_closed", "period_not_closed",
+    "period_not_over", "period_already_closed", "period_not_closed", "review_missing",
     "intake_out_of_step", "index_has_no_key", "chain_family_unknown", "encryption_key_missing",
     "chain_busy", "node_error", "node_behind", "tip_stale", "reorg_too_deep",  # requests never speak to a node
     "chain_on", "receipt_not_assignable", "payer_unknown",  # of commands and of people in the back office
-    "entry_priced", "entry_derived", "closing_rates_missing",  # of commands and of people in the back office
+    "entry_derived", "closing_rates_missing",  # of commands and of people in the back office
     "team_refused", "invitation_ended",  # of people on their own pages
+    "reconciliation_not_ready", "not_sealed_yet",  # of the worker
+    "case_resolved", "explains_too_much", "explanation_unknown", "month_not_ready", "file_unreadable",  # of accountants
 }  # fmt: skip
 """Codes no request can cause. Should one arrive all the same, the answer is 500 and its text stays in the log."""
 

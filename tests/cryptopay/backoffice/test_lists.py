@@ -38,19 +38,25 @@ SORTED = 100_000
 MOST_QUESTIONS = 20
 """No page asks so many."""
 QUESTIONS = ("SELECT", "WITH")
+FORGET = """
+    SELECT pg_clear_attribute_stats('public', %(table)s, attname, false)
+    FROM pg_attribute WHERE attrelid = %(table)s::regclass AND attnum > 0 AND NOT attisdropped
+"""
 TODAY, SEARCH = reverse("admin:index"), reverse("admin:search")
 
 
 def _pretend() -> None:
     """Takes the planner for a fool: it reckons rows from how full the pages were when it last looked.
 
-    Pages that tests before this one left behind are as full as the others.
+    Pages that tests before this one left behind are as full as the others; what it noted of their rows it forgets.
     """
     pages = "greatest(pg_relation_size(%(table)s::regclass) / current_setting('block_size')::integer, 1)::integer"
     of = f"'schemaname', 'public', 'relname', %(table)s::text, 'relpages', {pages}, 'reltuples', %(rows)s::real"
     with as_owner(), connection.cursor() as sql:
         for model in GROW:
-            sql.execute(f"SELECT pg_restore_relation_stats({of})", {"table": model._meta.db_table, "rows": ROWS})
+            table = {"table": model._meta.db_table, "rows": ROWS}
+            sql.execute(f"SELECT pg_restore_relation_stats({of})", table)
+            sql.execute(FORGET, table)
 
 
 class Planned:

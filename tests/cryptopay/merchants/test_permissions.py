@@ -57,6 +57,7 @@ def test_readers_change_nothing(alice: Merchant, role: str) -> None:
         (
             Role.ACCOUNTANT,
             {
+                "ledger.add_costmethod",
                 "ledger.add_proposal",
                 "ledger.add_decision",
                 "ledger.add_rate",

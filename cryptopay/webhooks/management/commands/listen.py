@@ -5,9 +5,12 @@ import binascii
 import getpass
 import json
 import secrets
+import signal
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from threading import Event
 from typing import Any
 
 import httpx
@@ -40,20 +43,36 @@ class Command(BaseCommand):
         self._types = frozenset(filter(None, options["types"].split(",")))
         self._whole = options["json"]
         key = options["key"] or _asked_for_key()
-        with closing(Source(options["server"], key, options["after"])) as source:
+        with closing(Source(options["server"], key, options["after"])) as source, self._until_interrupted():
             try:
                 self._listen(source, once=options["once"])
-            except KeyboardInterrupt:
-                self.stderr.write("")
             except (Refused, httpx.InvalidURL) as refusal:
                 raise CommandError(str(refusal)) from None
         self.stderr.write(f"To go on from here: --after {source.after or listening.START}")
 
+    @contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        """Ctrl-C ends it behind the event that is being shown: an exception in the midst of one might be swallowed. The
+        second one ends it at once."""
+        self._interrupted = Event()
+
+        def interrupt(*_: object) -> None:
+            self._interrupted.set()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     def _listen(self, source: Source, *, once: bool) -> None:
         pause = _POLL_SECONDS
-        while True:
+        while not self._interrupted.is_set():
             try:
                 for event in source.come():
+                    if self._interrupted.is_set():
+                        return
                     self._show(event)
                 if once:
                     return
@@ -63,7 +82,7 @@ class Command(BaseCommand):
                     raise CommandError(str(failure)) from None
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 self.stderr.write(f"{failure}. Asking again in {pause:g} seconds.")
-            time.sleep(pause)
+            self._interrupted.wait(pause)
 
     def _show(self, event: dict[str, Any]) -> None:
         if not listening.wanted(event["type"], self._types):
