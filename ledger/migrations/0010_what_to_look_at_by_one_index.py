@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             model_name="journalentry",
             index=models.Index(
                 condition=models.Q(("kind__gt", 3), models.Q(("kind__in", [1, 3]), ("rate", None)), _connector="OR"),
-                fields=["book", "kind", "effective_at", "id"],
+                fields=["book", "effective_at", "id"],
                 name="entry_to_look_at",
             ),
         ),

@@ -86,7 +86,7 @@ class JournalEntry(AppendOnly):
             *(_index_of(column) for column in ("txid", "invoice_ref", "order_ref")),
             models.Index(fields=["book", "node", "xid"], name="entry_by_transaction"),
             models.Index(  # few: what takes back, what waits for a price; by one condition, which each write reads anew
-                fields=["book", "kind", "effective_at", "id"],
+                fields=["book", "effective_at", "id"],
                 condition=Q(kind__gt=3) | Q(rate=None, kind__in=[1, 3]),
                 name="entry_to_look_at",
             ),
