@@ -50,7 +50,7 @@ class BookPages(InfinitePaginator):  # type: ignore[misc]  # the theme is untype
 
     def _rows(self, first: int, last: int) -> list[Any]:
         order = _columns(self.object_list)
-        by_number = self._books is None and order[:1] in (["-id"], ["-pk"])
+        by_number = self._books is None and [name.lstrip("-") for name in order[:1]] in (["id"], ["pk"])
         if not order or self.object_list.model._meta.get_field("book").null:  # some are the platform's: they are few
             return list(self.object_list[first:last])
         if by_number or (self._books is not None and len(self._books) < 2):  # noqa: PLR2004

@@ -6,6 +6,7 @@ A permission without an object asks "at any of my merchants?" and opens a sectio
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from allauth.account.auth_backends import AuthenticationBackend
@@ -103,12 +104,14 @@ class RoleBackend(AuthenticationBackend):
     """
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        return bool(user_obj.is_active) and bool(
-            user_obj.is_superuser or any(_grants(seat, perm) for seat in _seats(user_obj) if _concerns(seat, obj))
-        )
+        if not user_obj.is_active:
+            return False
+        seats = (seat for seat in _seats(user_obj) if _concerns(seat, obj))
+        return bool(user_obj.is_superuser) or any(_grants(seat.grants, perm) for seat in seats)
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        return any(name.partition(".")[0] == app_label for name in self.get_all_permissions(user_obj))
+        of_the_app = (name for name in _every_permission() if name.startswith(f"{app_label}."))
+        return any(self.has_perm(user_obj, name) for name in of_the_app)
 
     def get_all_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
         """By name, at any merchant, or at the one `obj` belongs to."""
@@ -152,8 +155,10 @@ def _seats(user: Any) -> list[_Seat]:
     return seats
 
 
-def _grants(seat: _Seat, permission: str) -> bool:
-    return any(fnmatchcase(permission, pattern) for pattern in seat.grants)
+@lru_cache(maxsize=10_000)
+def _grants(patterns: frozenset[str], permission: str) -> bool:
+    """Of few roles and few permissions, and each page asks for many."""
+    return any(fnmatchcase(permission, pattern) for pattern in patterns)
 
 
 def _concerns(seat: _Seat, obj: Model | None) -> bool:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, F, Lookup, OuterRef, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
@@ -30,10 +31,21 @@ class StandingFilter(admin.SimpleListFilter):
             case Standing.DROPPED | Standing.REVERSED as taken_back:
                 kind = Kind.VOID if taken_back == Standing.DROPPED else Kind.REVERSE
                 heads = JournalEntry.objects.filter(kind=kind).values(head=Coalesce("ref__ref", "ref"))
-                return queryset.filter(pk__in=heads)
+                return _few(queryset, heads)
             case Standing.VALIDATED:
                 return queryset.filter(standing=Standing.VALIDATED)
         return queryset
+
+
+def _few(rows: QuerySet[Any], heads: QuerySet[Any]) -> QuerySet[Any]:
+    """Rows whose ids those are, sought out before the list is put in order: else each row is held against them."""
+    return rows.filter(_AnyOf(F("pk"), ArraySubquery(heads)))
+
+
+class _AnyOf(Lookup[Any]):
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        (of, params), (array, more) = self.process_lhs(compiler, connection), self.process_rhs(compiler, connection)
+        return f"{of} = ANY ({array})", (*params, *more)
 
 
 class AssetFilter(admin.SimpleListFilter):
@@ -92,7 +104,7 @@ class PricingFilter(admin.SimpleListFilter):
         if self.value() != "none":
             return queryset
         heads = periods.unpriced(JournalEntry.objects.all()).values(head=Coalesce("ref", "pk"))
-        return queryset.filter(pk__in=heads)
+        return _few(queryset, heads)
 
 
 class ClearingFilter(admin.SimpleListFilter):
