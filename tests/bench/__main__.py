@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 
 from cryptopay.devnet import places, servers
-from tests.bench import blocks, detect, invoices, keys, ledger, scan, tokens, tpcb, watching
+from tests.bench import admin, blocks, detect, invoices, keys, ledger, scan, tokens, tpcb, watching
 from tests.bench.asking import CONNECTIONS
 
 PAGE = places.CHECKOUT / "docs" / "benchmarks.md"
@@ -30,6 +30,7 @@ PARTS = {
     "tokens": tokens,
     "ledger": ledger,
     "invoices": invoices,
+    "admin": admin,
     "detect": detect,
 }
 
@@ -132,6 +133,17 @@ FIGURES = {
     "invoice_filter_at_1e6_ms": Figure(
         "the slowest of the list's filters, and of its last page, among a million", 50, 25, lower_is_better=True
     ),
+    "admin_list_ms": Figure(
+        "the dearest first page, last page or other order of any list of the back office, a million rows of each kind",
+        300,
+        None,
+        lower_is_better=True,
+    ),
+    "admin_page_ms": Figure("the dearest page of a row, or of our own", 300, None, lower_is_better=True),
+    "admin_filter_ms": Figure("the dearest question that a list offers", 300, None, lower_is_better=True),
+    "admin_search_ms": Figure("the dearest search, in a list or by the box", 300, None, lower_is_better=True),
+    "admin_today_ms": Figure("*Today*", 300, None, lower_is_better=True),
+    "admin_queries": Figure("the most that any of these pages asks of the database", 19, None, lower_is_better=True),
 }
 """In the order of the page. A figure that is measured and not described here fails the run."""
 
@@ -193,6 +205,14 @@ Bold: misses what it must reach. Where "at most" stands, lower is better.
   no wall between tenants. Load generator, gunicorn and PostgreSQL share the machine's cores. Among a million one
   connection asks, and the median of 30 answers counts, from request to answer; the filters are by each state (one that
   none is in), by order and by customer.
+- **admin** (`tests/bench/admin.py`, `admin_pages.py`, `admin_rows.sql`): CPU time of Python and of PostgreSQL together,
+  the lesser of two, as the web's login with its wall. There are a million stories, each an invoice with its address,
+  deposit, payment, entries, event and delivery; nine in ten are one merchant's, two in a hundred another's, the rest
+  eighteen others'; and customers, reconciliations, cases and exports in proportion. The large merchant's owner, the
+  small one's and a superuser open every list (first page, last, every order, every question it offers, searches that
+  find and one that does not), the newest row of each, *Today*, the box, the overview of reports, closing,
+  reconciliation, changes, rates and accounts. The dearest three of a kind are told while it runs.
+  `CRYPTOPAY_ADMIN_ROWS` is another number of stories.
 """
 
 
