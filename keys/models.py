@@ -188,6 +188,7 @@ class Address(AppendOnly):
             ),
             models.CheckConstraint(condition=Q(index__gte=0), name="address_not_hardened"),
         ]
+        indexes = [models.Index(fields=["book", "-id"], name="address_newest")]
 
     def __str__(self) -> str:
         return f"Address {self.index} of key {self.master_key_id}"

@@ -97,6 +97,7 @@ class WatchedAddress(models.Model):
         ]
         indexes = [
             models.Index(fields=["chain_code", "destination"], name="watched_by_destination"),
+            models.Index(fields=["book", "-id"], name="watched_newest"),
             # A range of blocks and no tree: it costs an insert next to nothing.
             BrinIndex(fields=["created_at"], name="watched_lately", autosummarize=True),
         ]
@@ -159,6 +160,7 @@ class Deposit(models.Model):
             models.Index(fields=["chain_code", "block_height"], condition=Q(state="seen"), name="deposit_waiting"),
             models.Index(fields=["chain_code", "block_height", "state"], name="deposit_by_block"),
             models.Index(fields=["book", "txid"], name="deposit_by_txid"),
+            models.Index(fields=["book", "-id"], name="deposit_newest"),
             models.Index(fields=["id"], condition=Q(held_since__isnull=False), name="deposit_held"),  # few
         ]
         triggers = [pgtrigger.Protect(name="deposit_is_kept", operation=pgtrigger.Delete)]
