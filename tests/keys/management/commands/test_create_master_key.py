@@ -69,6 +69,11 @@ def _terminal(monkeypatch: pytest.MonkeyPatch, mistaken: bool = False) -> Iterat
         os.close(ours)
 
 
+def _after(person: Person) -> str:
+    """What stands on the screen behind the words."""
+    return person.seen[person.seen.index("\033[?1049l") :]
+
+
 def _create(book: Book, chain: str = "bitcoin-regtest", **options: Any) -> None:
     call_command("create_master_key", book=book.pk, chain=chain, label="Safe", **options)
 
@@ -88,8 +93,11 @@ def _first_address(words: str, chain: str) -> str:
 def test_words_are_shown_once_and_the_public_half_is_imported(
     new_book: Callable[[], Book], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    book = new_book()
     caplog.set_level(logging.DEBUG)
+    with _terminal(monkeypatch) as (another, screen):
+        _create(new_book(), stdout=screen)
+    said_of_any = "".join([caplog.text, _after(another), raw_rows().decode("latin-1")])
+    book = new_book()
     with _terminal(monkeypatch) as (person, screen):
         _create(book, stdout=screen)
     words = " ".join(person.words)
@@ -99,11 +107,10 @@ def test_words_are_shown_once_and_the_public_half_is_imported(
     assert _first_address(words, "bitcoin-regtest") == first_addresses(master_key)[0]
     assert first_addresses(master_key)[0] in person.seen
     assert person.seen.index("\033[?1049h") < person.seen.index(person.words[0])
-    after = person.seen[person.seen.index("\033[?1049l") :]
     stored = raw_rows()
-    for word in {word for word in person.words if len(word) > 5}:
+    for word in {word for word in person.words if len(word) > 5 and word not in said_of_any}:  # "address" is one, too
         assert word not in caplog.text
-        assert word not in after
+        assert word not in _after(person)
         assert word.encode() not in stored
 
 
