@@ -16,7 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.functional import cached_property
 from unfold.paginator import InfinitePaginator
 
-MOST = 10_000
+MOST = 5_000
 """So many rows are paged through; whoever looks for an older one filters or searches."""
 
 
