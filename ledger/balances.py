@@ -13,12 +13,13 @@ All amounts are base units of the account's asset, in the account's normal direc
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
+from ledger import spans
 from ledger.models import Account, Asset, Balance, Day, Posting
 from ledger.money import TotalField
 
@@ -140,7 +141,7 @@ def statement(account: Account, first: date, last: date) -> Statement:
     moved = days.aggregate(debits=_sum("debit"), credits=_sum("credit"))
     opening = _posted(account, first - timedelta(days=1))
     postings = Posting.objects.filter(
-        Q(effective_at__gte=_midnight(first), effective_at__lt=_midnight(last + timedelta(days=1))),
+        Q(effective_at__gte=spans.begin_of(first), effective_at__lt=spans.end_of(last)),
         book_id=account.book_id,
         account=account,
         layer=_LAYERS.POSTED,
@@ -207,7 +208,7 @@ def _posted(account: Account, as_of: date | datetime | None) -> int:
         book_id=account.book_id,
         account=account,
         layer=_LAYERS.POSTED,
-        effective_at__gte=_midnight(today),
+        effective_at__gte=spans.begin_of(today),
     )
     return _change(account, days.filter(day__lt=today)) + _change(account, since_midnight)
 
@@ -229,11 +230,7 @@ def _sign(account: Account) -> int:
 def _until(as_of: date | datetime) -> Q:
     if isinstance(as_of, datetime):
         return Q(effective_at__lte=_aware(as_of))
-    return Q(effective_at__lt=_midnight(as_of + timedelta(days=1)))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
+    return Q(effective_at__lt=spans.end_of(as_of))
 
 
 def _aware(moment: datetime) -> datetime:

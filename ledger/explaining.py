@@ -7,14 +7,14 @@ All amounts are base units in the account's normal direction, but debits and cre
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from itertools import islice
 from typing import Any
 
 from django.db.models import Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce, TruncMonth
 
-from ledger import balances
+from ledger import balances, spans
 from ledger.balances import DEBIT_NORMAL, Line, Statement
 from ledger.models import Account, Day, JournalEntry, Posting
 from ledger.money import TotalField
@@ -146,7 +146,7 @@ def _parts(
     for first, last, debited, credited in _by_day(found, whole_months=_month(found.first) != _month(found.last)):
         ends_here = through if through is not None and last == found.last else None
         if ends_here is not None:  # the rest of that day or month is not in this balance
-            debited, credited = _moved(rest.filter(effective_at__gte=datetime.combine(first, time.min, UTC)))  # noqa: PLW2901
+            debited, credited = _moved(rest.filter(effective_at__gte=spans.begin_of(first)))  # noqa: PLW2901
         balance += _signed(found.account, debited, credited)
         yield Part(first, last, debited, credited, balance, through=ends_here)
 

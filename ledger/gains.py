@@ -11,12 +11,12 @@ earlier date, is corrected by a further entry of the difference; where the perio
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 
-from ledger import chart, journal
+from ledger import chart, journal, spans
 from ledger.journal import Entry, Leg
 from ledger.models import Account, Asset, Book, PostedGain
 from ledger.rows import insert
@@ -126,20 +126,20 @@ def legs(valuation: Account, income: Account, gain: int) -> Sequence[Leg]:
     return [raised, earned]
 
 
-def last_moment(day: date) -> datetime:
-    """When what is of a whole day is dated."""
-    return datetime.combine(day, time(23, 59, 59), UTC)
-
-
 def _differences(book: Book, since: date, today: date) -> Iterator[_Difference]:
     since = max(since, date(1900, 1, 1))
-    about: dict[str, Any] = {"book": book.pk, "since_day": since, "since": _midnight(since), "today": _midnight(today)}
+    about: dict[str, Any] = {
+        "book": book.pk,
+        "since_day": since,
+        "since": spans.begin_of(since),
+        "today": spans.begin_of(today),
+    }
     with connection.cursor() as sql:
         sql.execute(_DIFFERENCES, about)
         found = sql.fetchall()
     assets = Asset.objects.in_bulk({row[0] for row in found})
     for asset, held, day, movement, at, gain, times in found:
-        moment = at if at and movement else last_moment(day)
+        moment = at if at and movement else spans.last_moment_of(day)
         yield _Difference(assets[asset], held, day, movement, moment, int(gain), times)
 
 
@@ -156,7 +156,3 @@ def _entry(book: Book, accounts: Accounts, one: _Difference) -> Entry:
         meta={"asset": one.asset.code, "day": one.day.isoformat()} | ({"of": one.movement} if one.movement else {}),
         carry=True,
     )
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

@@ -15,13 +15,12 @@ numbers, as the sealer does, and its pools are counted anew from there. docs/val
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from ledger import gains
+from ledger import gains, spans
 from ledger.costing import Counting, Move, Pool
 from ledger.currencies import money_of
 from ledger.models import Account, Asset, Book, CostMethod, JournalEntry, ValuedUpTo, WaitingPool
@@ -216,7 +215,7 @@ def derive_all() -> int:
 
 def derive(book: Book) -> None:
     """Count what was written since, and post the gains; one commit. Done again, it changes nothing."""
-    today = timezone.now().astimezone(UTC).date()
+    today = spans.today()
     with transaction.atomic(), connection.cursor() as sql:
         sql.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, book.pk])
         money = money_of(book)
@@ -258,7 +257,7 @@ def is_as_counted_anew(book: Book) -> bool:
 def up_to_date(book: Book, day: date) -> bool:
     """Whether, after counting now, nothing waits for a price through the end of that day (UTC)."""
     derive(book)
-    return not WaitingPool.objects.filter(book=book, since__lt=_end_of(day)).exists()
+    return not WaitingPool.objects.filter(book=book, since__lt=spans.end_of(day)).exists()
 
 
 def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpriced]:
@@ -266,8 +265,8 @@ def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpr
     about: dict[str, Any] = {
         "book": book.pk,
         "money": money_of(book).pk,
-        "since": datetime.combine(since, time.min, UTC),
-        "until": _end_of(day),
+        "since": spans.begin_of(since),
+        "until": spans.end_of(day),
     }
     with connection.cursor() as sql:
         sql.execute(_UNPRICED, about)
@@ -280,7 +279,7 @@ def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpr
 def positions(book: Book, day: date) -> list[Position]:
     """What the pools held by the end of that day (UTC), by asset, as far as they are counted; none at zero."""
     with connection.cursor() as sql:
-        sql.execute(_POSITIONS, {"book": book.pk, "until": _end_of(day)})
+        sql.execute(_POSITIONS, {"book": book.pk, "until": spans.end_of(day)})
         found = sql.fetchall()
     assets = Asset.objects.in_bulk({row[0] for row in found})
     accounts = Account.objects.filter(book=book).in_bulk([row[1] for row in found if row[1]])
@@ -294,7 +293,7 @@ def open_lots(book: Book, day: date) -> Iterator[LotLeft]:
     """What was left of each lot by the end of that day (UTC), by asset and age, streamed."""
     assets = Asset.objects.in_bulk()
     with transaction.atomic(), connection.chunked_cursor() as sql:
-        sql.execute(_OPEN_LOTS, {"book": book.pk, "until": _end_of(day)})
+        sql.execute(_OPEN_LOTS, {"book": book.pk, "until": spans.end_of(day)})
         while rows := sql.fetchmany(_MOVES_A_FETCH):
             for number, asset, entry, acquired_at, *amounts in rows:
                 yield LotLeft(number, assets[asset], entry, acquired_at, *map(int, amounts))
@@ -381,7 +380,3 @@ def _accounts(shelf: StoredShelf) -> list[int]:
 
 def _looked_on(book: Book) -> date | None:
     return ValuedUpTo.objects.filter(book=book).order_by("looked_on").values_list("looked_on", flat=True).first()
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time.min, UTC)

@@ -5,12 +5,11 @@ Nothing is written into a closed period: the database refuses it, also to those 
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.utils import timezone
 
-from ledger import asking
+from ledger import asking, spans
 from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver, ReviewMissing
 from ledger.journal import ledger_errors
 from ledger.models import Book, EntryPrice, JournalEntry, PeriodChange, PeriodReview, Posting, Proposal
@@ -63,9 +62,9 @@ def ask_to_reopen(book: Book, through: date | None, *, reason: str, by: str) -> 
 def loose_ends(book: Book, through: date) -> LooseEnds:
     """What is unfinished from the first open day through that one."""
     since = closed_through(book.pk)
-    period = Q(effective_at__lt=_midnight(through + timedelta(days=1)))
+    period = Q(effective_at__lt=spans.end_of(through))
     if since is not None:
-        period &= Q(effective_at__gte=_midnight(since + timedelta(days=1)))
+        period &= Q(effective_at__gte=spans.end_of(since))
     entries = JournalEntry.objects.filter(period, book=book)
     waiting = Proposal.objects.filter(book=book, kind=Proposal.Kind.ENTRY, decision=None)
     unconfirmed, priceless, moments = fetched(
@@ -121,7 +120,7 @@ def change(proposal: Proposal, by: str) -> None:
 
 
 def _refuse_to_close(now: date | None, through: date) -> None:
-    if through >= timezone.now().astimezone(UTC).date():
+    if through >= spans.today():
         raise PeriodNotOver(f"{through} is not over")
     if now is not None and through <= now:
         raise PeriodAlreadyClosed(f"the books are closed through {now}")
@@ -144,7 +143,3 @@ def _days(now: date | None, through: date | None) -> dict[str, object]:
 def _unconfirmed(entries: QuerySet[JournalEntry]) -> QuerySet[JournalEntry]:
     resolved = JournalEntry.objects.filter(book=OuterRef("book"), ref=OuterRef("pk"))
     return entries.filter(~Exists(resolved), kind=JournalEntry.Kind.PENDING)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)

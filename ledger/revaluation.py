@@ -13,14 +13,13 @@ Said again, it posts what has changed since, with its own reversal: a rate that 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from operator import attrgetter
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from ledger import asking, chart, gains, journal, lots, rates
+from ledger import asking, chart, gains, journal, lots, rates, spans
 from ledger.currencies import money_of
 from ledger.errors import ClosingRatesMissing, EntriesUnpriced, PeriodNotOver
 from ledger.gains import Accounts
@@ -69,7 +68,7 @@ def revalue(book: Book, day: date, *, by: str) -> list[JournalEntry]:
     Raises `PeriodNotOver`; `EntriesUnpriced` if something waits for a price; `ClosingRatesMissing`, which names the
     pairs; `PeriodClosed` if something has changed and the day is closed.
     """
-    if day >= timezone.now().astimezone(UTC).date():
+    if day >= spans.today():
         raise PeriodNotOver(f"{day} is not over")
     with transaction.atomic():
         with connection.cursor() as sql:
@@ -116,7 +115,7 @@ def closing_rates(book: Book, assets: set[Asset], day: date) -> dict[int, Rate]:
 
 def rates_of_day(book: Book, assets: set[Asset], day: date) -> dict[int, Rate]:
     """The same, as far as they are known."""
-    end = gains.last_moment(day)
+    end = spans.last_moment_of(day)
     pairs = sorted({Pair(asset.code, book.currency) for asset in assets})
     found = {
         pair: rate for pair, rate in rates.in_line(book.pk, pairs, end - rates.CLOCK_SKEW).items() if _closes(rate, end)
@@ -149,7 +148,7 @@ def _entries(
                         accounts.income(held=held, unrealised=True),
                         gain,
                     ),
-                    effective_at=gains.last_moment(day),
+                    effective_at=spans.last_moment_of(day),
                     description=_description(assets[asset_id], day, held=held, again=before.times > 0),
                     source=SOURCE,
                     meta=_meta(day, key, gain, by, one),
@@ -180,7 +179,7 @@ def _reversal(book: Book, day: date, entry: Entry, pk: int) -> Resolution:
         book_id=book.pk,
         entry=pk,
         idem=f"{entry.idem}:reverse",
-        effective_at=datetime.combine(day + timedelta(days=1), time.min, UTC),
+        effective_at=spans.end_of(day),
         description=f"Reversed: {entry.description}"[:300],
         source=SOURCE,
         meta=entry.meta,
@@ -189,7 +188,7 @@ def _reversal(book: Book, day: date, entry: Entry, pk: int) -> Resolution:
 
 
 def _posted(book: Book, day: date) -> dict[_Key, _Posted]:
-    at = gains.last_moment(day)
+    at = spans.last_moment_of(day)
     entries = JournalEntry.objects.filter(
         book=book, source=SOURCE, kind=JournalEntry.Kind.POST, effective_at=at
     ).values_list("meta", flat=True)

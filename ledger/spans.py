@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.utils import timezone
 
@@ -20,6 +20,21 @@ class Span:
 
 def today() -> date:
     return timezone.now().astimezone(UTC).date()
+
+
+def begin_of(day: date) -> datetime:
+    """Its first moment."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def end_of(day: date) -> datetime:
+    """The first moment behind it: what is of the day is before."""
+    return begin_of(day + timedelta(days=1))
+
+
+def last_moment_of(day: date) -> datetime:
+    """Its last second: when a balance closes, and what is of the whole day is dated."""
+    return end_of(day) - timedelta(seconds=1)
 
 
 def day_of(text: str) -> date | None:

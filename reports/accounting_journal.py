@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 
 from django.db import connection, transaction
 
-from ledger import chart
+from ledger import chart, spans
 from ledger.currencies import money_of
 from reports import lines, valued
 from reports.cells import Row, amounts, days, texts
@@ -42,8 +42,8 @@ def rows(asked: Asked) -> Iterator[Row]:
     about: dict[str, int | str | datetime] = {
         "book": asked.book.pk,
         "customers": chart.CUSTOMERS,
-        "first": lines.begin_of(asked[FIRST]),
-        "end": lines.end_of(asked[LAST]),
+        "first": spans.begin_of(asked[FIRST]),
+        "end": spans.end_of(asked[LAST]),
     }
     with transaction.atomic(), connection.chunked_cursor() as sql:
         sql.execute(_STATEMENT, about)

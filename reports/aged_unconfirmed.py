@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from ledger import spans
 from ledger.models import Asset, JournalEntry, Posting
 from ledger.money import TotalField
 from reports import lines, waiting
@@ -23,7 +24,7 @@ _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 def rows(asked: Asked) -> Iterator[Row]:
     """Oldest first."""
     until = asked[UNTIL]
-    end = lines.end_of(until) if until else None
+    end = spans.end_of(until) if until else None
     now = min(end, timezone.now()) if end else timezone.now()
     assets = Asset.objects.in_bulk()
     totals: defaultdict[int, int] = defaultdict(int)

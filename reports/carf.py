@@ -13,9 +13,9 @@ from datetime import date, datetime
 
 from django.db import connection
 
-from ledger import chart
+from ledger import chart, spans
 from ledger.models import Asset, JournalEntry
-from reports import lines, valued
+from reports import valued
 from reports.cells import Money, Name, Place, Row, Total, amounts, counts, texts
 from reports.parameters import YEAR, Asked, WholeAmount
 from reports.report import Report
@@ -83,8 +83,8 @@ def _values(asked: Asked) -> dict[str, int | str | datetime]:
         "guests": chart.GUESTS,
         "customers": chart.CUSTOMERS,
         "threshold": asked[THRESHOLD] * 10 ** valued.money(0, asked).decimals,
-        "first": lines.begin_of(date(year, 1, 1)),
-        "end": lines.end_of(date(year, 12, 31)),
+        "first": spans.begin_of(date(year, 1, 1)),
+        "end": spans.end_of(date(year, 12, 31)),
         "reverse": JournalEntry.Kind.REVERSE,
     }
 

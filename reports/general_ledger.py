@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet, Sum
 
+from ledger import spans
 from ledger.models import Account, Day, Posting
 from ledger.money import TotalField
 from reports import lines
@@ -38,7 +39,7 @@ def _listed(account: Account, opening: int, legs: Iterator[Any], asked: Asked) -
     unit, balance = account.asset, opening
     debits = credits_ = 0
     named = account_code(account), unit.code
-    yield Total([*named, lines.begin_of(asked[FIRST]), "", "Opening balance", None, None, Money.of(opening, unit)])
+    yield Total([*named, spans.begin_of(asked[FIRST]), "", "Opening balance", None, None, Money.of(opening, unit)])
     for leg in legs:
         balance += lines.signed(account.kind, leg.debit, leg.credit)
         debits, credits_ = debits + leg.debit, credits_ + leg.credit
@@ -48,7 +49,7 @@ def _listed(account: Account, opening: int, legs: Iterator[Any], asked: Asked) -
         ]
     sums = [Money.of(units, unit) for units in (debits, credits_)]
     closing = Money.of(balance, unit, Place("explanation", account.pk))
-    yield Total([*named, lines.last_moment_of(asked[LAST]), "", "Closing balance", *sums, closing])
+    yield Total([*named, spans.last_moment_of(asked[LAST]), "", "Closing balance", *sums, closing])
 
 
 def _accounts(asked: Asked) -> QuerySet[Account]:
@@ -60,8 +61,8 @@ def _postings(asked: Asked) -> QuerySet[Posting, Any]:
         _one(asked, "account"),
         book=asked.book,
         layer=Posting.Layer.POSTED,
-        effective_at__gte=lines.begin_of(asked[FIRST]),
-        effective_at__lt=lines.end_of(asked[LAST]),
+        effective_at__gte=spans.begin_of(asked[FIRST]),
+        effective_at__lt=spans.end_of(asked[LAST]),
     )
     return found.order_by(*(f"account__{name}" for name in _ORDER), "effective_at", "account_seq").values_list(
         "account_id", "effective_at", "entry_id", "entry__description", "debit", "credit", named=True

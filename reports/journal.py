@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from ledger import spans
 from ledger.models import JournalEntry, Posting
 from ledger.money import plain
 from reports import lines, waiting
@@ -71,8 +72,8 @@ def _legs(asked: Asked) -> QuerySet[Posting, Any]:
         wanted,
         book=asked.book,
         entry__book=asked.book,
-        entry__effective_at__gte=lines.begin_of(asked[FIRST]),
-        entry__effective_at__lt=lines.end_of(asked[LAST]),
+        entry__effective_at__gte=spans.begin_of(asked[FIRST]),
+        entry__effective_at__lt=spans.end_of(asked[LAST]),
     ).annotate(resolved_as=Subquery(resolution.values("kind")[:1]))
     return found.order_by("entry__effective_at", "entry", "leg").values_list(
         *("effective_at", "entry_id", "account_id", "account__code", "debit", "credit", "resolved_as"),

@@ -1,9 +1,9 @@
 """What the reports that list postings share: how an entry, an invoice and a transaction are named, and statements."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 
-from ledger import balances
+from ledger import balances, spans
 from ledger.balances import DEBIT_NORMAL
 from ledger.models import Account
 from reports.cells import Cell, Column, Money, Name, Place, Row, Total, amounts, moments, texts
@@ -34,21 +34,6 @@ def transaction_name(txid: str | None) -> Cell:
     return Name(txid, Place("transaction", txid)) if txid else ""
 
 
-def begin_of(day: date) -> datetime:
-    """Its first moment, UTC."""
-    return datetime.combine(day, time.min, UTC)
-
-
-def end_of(day: date) -> datetime:
-    """The first moment behind it, UTC."""
-    return begin_of(day + timedelta(days=1))
-
-
-def last_moment_of(day: date) -> datetime:
-    """Its last second, UTC: where a closing balance stands."""
-    return end_of(day) - timedelta(seconds=1)
-
-
 def signed(account_kind: str, debit: int, credit: int) -> int:
     """In the account's normal direction."""
     return debit - credit if account_kind in DEBIT_NORMAL else credit - debit
@@ -64,7 +49,7 @@ def statement(account: Account, first: date, last: date) -> Iterator[Row]:
     found = balances.statement(account, first, last)
     unit = account.asset
     explanation = Place("explanation", account.pk)
-    yield Total([begin_of(first), "", "Opening balance", "", "", None, None, Money.of(found.opening, unit)])
+    yield Total([spans.begin_of(first), "", "Opening balance", "", "", None, None, Money.of(found.opening, unit)])
     for line in found.lines():
         posting, entry = line.posting, line.posting.entry
         yield [
@@ -73,4 +58,4 @@ def statement(account: Account, first: date, last: date) -> Iterator[Row]:
             *(side(posting.debit, account), side(posting.credit, account), Money.of(line.balance, unit)),
         ]
     sums = Money.of(found.debits, unit), Money.of(found.credits, unit), Money.of(found.closing, unit, explanation)
-    yield Total([last_moment_of(last), "", "Closing balance", "", "", *sums])
+    yield Total([spans.last_moment_of(last), "", "Closing balance", "", "", *sums])

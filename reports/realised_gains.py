@@ -3,11 +3,12 @@ lost because customers' balances were settled when coins were worth something el
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC
 from typing import Any
 
 from django.db import connection, transaction
 
+from ledger import spans
 from ledger.currencies import Fiat
 from ledger.models import Asset
 from reports.cells import Money, Name, Place, Row, Total, amounts, days, texts
@@ -80,18 +81,14 @@ def _gains(asked: Asked) -> Iterator[Any]:
     asset = asked[ASSET]
     about: dict[str, Any] = {
         "book": asked.book.pk,
-        "since": _midnight(asked[FIRST]),
-        "until": _midnight(asked[LAST] + timedelta(days=1)),
+        "since": spans.begin_of(asked[FIRST]),
+        "until": spans.end_of(asked[LAST]),
     }
     in_time = f"{_IN_TIME} AND t.asset_id = {asset.pk}" if asset else _IN_TIME
     with transaction.atomic(), connection.chunked_cursor() as sql:
         sql.execute(_GAINS.format(in_time=in_time), about)
         while found := sql.fetchmany(_CHUNK):
             yield from found
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 REPORT = Report(

@@ -1,8 +1,8 @@
 """What each chain's node said your addresses hold, against custody in the books; by address where they differ."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
 
+from ledger import spans
 from ledger.models import Asset
 from monitor.reconciliations import AddressDifference, Reconciliation, newest
 from reports.cells import Money, Row, Total, amounts, counts, moments, texts
@@ -14,7 +14,7 @@ def rows(asked: Asked) -> Iterator[Row]:
     """By asset: addresses that differ, and then the asset's sum. The difference is the node less the books."""
     runs = newest([asked.book.pk])
     if (until := asked[UNTIL]) is not None:
-        runs = runs.filter(asked_at__lt=datetime.combine(until + timedelta(days=1), time.min, UTC))
+        runs = runs.filter(asked_at__lt=spans.end_of(until))
     for run in runs.select_related("asset"):
         if run.difference:
             yield from _addresses(run)

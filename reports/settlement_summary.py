@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from ledger import spans
 from ledger.currencies import money_of
 from ledger.models import Asset, JournalEntry
-from reports import lines, valued
+from reports import valued
 from reports.cells import Cell, Money, Row, Total, amounts, counts, days, texts
 from reports.parameters import FIRST, LAST, Asked
 from reports.report import Report
@@ -99,8 +100,8 @@ def tax_amount(value: object, currency: str) -> Money:
 def _values(asked: Asked) -> dict[str, int | str | datetime]:
     return {
         "book": asked.book.pk,
-        "first": lines.begin_of(asked[FIRST]),
-        "end": lines.end_of(asked[LAST]),
+        "first": spans.begin_of(asked[FIRST]),
+        "end": spans.end_of(asked[LAST]),
         "reverse": JournalEntry.Kind.REVERSE,
     }
 

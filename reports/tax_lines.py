@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from django.db import connection
 
+from ledger import spans
 from ledger.models import JournalEntry
-from reports import lines
 from reports.cells import Row, Total, amounts, counts, days, texts
 from reports.parameters import FIRST, LAST, Asked, Choice
 from reports.report import Report
@@ -64,8 +64,8 @@ def _values(asked: Asked) -> dict[str, int | str | datetime]:
     return {
         "book": asked.book.pk,
         "by": asked[BY],
-        "first": lines.begin_of(asked[FIRST]),
-        "end": lines.end_of(asked[LAST]),
+        "first": spans.begin_of(asked[FIRST]),
+        "end": spans.end_of(asked[LAST]),
         "post": JournalEntry.Kind.POST,
         "reverse": JournalEntry.Kind.REVERSE,
     }

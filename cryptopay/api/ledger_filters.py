@@ -1,7 +1,7 @@
 """What the journal and its entries may be asked for. Each filter is an exact match or a range, and has its index."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -11,7 +11,7 @@ from cryptopay.api.ledger_accounts import assets_named
 from cryptopay.api.ledger_fields import AccountId, DayOrMomentField, EntryId, entry_id, known_position, number
 from cryptopay.api.pagination import Page, PageParameters, page
 from cryptopay.merchants.models import ApiKey
-from ledger import chart
+from ledger import chart, spans
 from ledger.models import Account, JournalEntry, Posting
 
 OF_THE_API = "api"
@@ -95,7 +95,7 @@ def _exactly(column: str) -> _Narrow:
 
 def _from(column: str) -> _Narrow:
     def narrow(rows: QuerySet[JournalEntry], _: ApiKey, since: date | datetime) -> QuerySet[JournalEntry]:
-        return rows.filter(**{f"{column}__gte": since if isinstance(since, datetime) else _midnight(since)})
+        return rows.filter(**{f"{column}__gte": since if isinstance(since, datetime) else spans.begin_of(since)})
 
     return narrow
 
@@ -104,13 +104,9 @@ def _to(column: str) -> _Narrow:
     def narrow(rows: QuerySet[JournalEntry], _: ApiKey, until: date | datetime) -> QuerySet[JournalEntry]:
         if isinstance(until, datetime):
             return rows.filter(**{f"{column}__lte": until})
-        return rows.filter(**{f"{column}__lt": _midnight(until + timedelta(days=1))})
+        return rows.filter(**{f"{column}__lt": spans.end_of(until)})
 
     return narrow
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 _FILTERS: Mapping[str, _Narrow] = {

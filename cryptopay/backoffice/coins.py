@@ -8,7 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum
@@ -119,7 +119,7 @@ def _moved(books: QuerySet[Book], since: date) -> Moved:
     moved: Moved = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     custody = Day.objects.filter(Q(book__in=books, account__in=_custody(books)), day__gte=since)
     validated = custody.values("account__asset", "day").annotate(net=Sum(F("debit") - F("credit")))
-    begin = datetime.combine(since, time.min, UTC)
+    begin = spans.begin_of(since)
     booked = Posting.objects.filter(
         account__in=_custody(books),
         entry__in=receipts.by_hand(books),

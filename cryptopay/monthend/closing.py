@@ -11,7 +11,7 @@ closing is asked and once more when it is approved.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -20,7 +20,7 @@ from django.urls import reverse
 from cryptopay.monthend import cases
 from cryptopay.monthend.errors import MonthNotReady
 from cryptopay.payments.models import IntakePosition
-from ledger import asking, balances, chart, periods, revaluation
+from ledger import asking, balances, chart, periods, revaluation, spans
 from ledger.balances import TrialBalanceRow
 from ledger.errors import ClosingRatesMissing
 from ledger.models import Account, Book, PeriodChange, PeriodReview, Proposal
@@ -65,7 +65,7 @@ def steps(book: Book, through: date, loose: LooseEnds | None = None) -> list[Ste
     """
     with transaction.atomic():
         cases.tidy([book.pk])
-    end, loose = _end(through), loose or periods.loose_ends(book, through)
+    end, loose = spans.end_of(through), loose or periods.loose_ends(book, through)
     accounts = balances.trial_balance(book.pk, through)
     return [
         Step(
@@ -249,7 +249,3 @@ def _chains() -> str:
 
 def _list(model: str, query: str = "") -> str:
     return reverse(f"admin:{model}_changelist") + query
-
-
-def _end(through: date) -> datetime:
-    return datetime.combine(through + timedelta(days=1), time.min, UTC)

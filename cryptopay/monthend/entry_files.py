@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from django.db import transaction
 
@@ -122,7 +122,7 @@ def _enter(book: Book, entries: Sequence[Drafted], file: bytes, by: str) -> tupl
                 outcome = manual.enter(
                     book,
                     entry.legs,
-                    effective_at=datetime.combine(entry.day, time.min, UTC),
+                    effective_at=spans.begin_of(entry.day),
                     description=entry.description,
                     reason=entry.reason,
                     by=by,

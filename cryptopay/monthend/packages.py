@@ -12,7 +12,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -24,7 +24,7 @@ from django.db.models import Exists, OuterRef
 from cryptopay.monthend import signing
 from cryptopay.monthend.errors import NotSealedYet
 from cryptopay.monthend.models import Package, PackagePart
-from ledger import balances, lots, periods, sealing, tenancy, verifying
+from ledger import balances, lots, periods, sealing, spans, tenancy, verifying
 from ledger.models import Block, Book, JournalEntry, PeriodChange, Rate
 from ledger.money import plain, to_text
 from ledger.spreadsheet import csv_lines, harmless
@@ -122,7 +122,7 @@ def _stands(change: PeriodChange) -> bool:
 def _check_sealed(change: PeriodChange) -> None:
     assert change.closed_through is not None  # noqa: S101 - it closes
     with connection.cursor() as sql:
-        sql.execute(_NOT_SEALED, [change.book_id, _end(change.closed_through)])
+        sql.execute(_NOT_SEALED, [change.book_id, spans.end_of(change.closed_through)])
         if sql.fetchone()[0]:
             raise NotSealedYet("a transaction is still open: entries of the period are not sealed yet")
 
@@ -225,7 +225,7 @@ def _trial_balance(book: Book, through: date) -> Iterator[str]:
 
 def _rates(book: Book, through: date) -> Iterator[str]:
     """Each once, in order of time."""
-    used = JournalEntry.objects.filter(book=book, effective_at__lt=_end(through), rate__isnull=False)
+    used = JournalEntry.objects.filter(book=book, effective_at__lt=spans.end_of(through), rate__isnull=False)
     found = Rate.objects.filter(pk__in=used.values("rate")).order_by("observed_at", "pk")
     columns = ["asset", "currency", "price", "source", "observed_at", "by", "reason"]
     rows = (
@@ -240,7 +240,3 @@ def _rates(book: Book, through: date) -> Iterator[str]:
 
 def _encoded(lines: Iterable[str]) -> Iterator[bytes]:
     return (line.encode() for line in lines)
-
-
-def _end(through: date) -> datetime:
-    return datetime.combine(through + timedelta(days=1), time.min, UTC)

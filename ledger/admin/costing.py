@@ -1,6 +1,5 @@
 """The page on which an accountant chooses how the cost of what leaves is counted: from a day on, with a reason."""
 
-from datetime import UTC
 from typing import Any
 from uuid import uuid4
 
@@ -11,11 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from ledger import lots, periods, pricing
+from ledger import lots, periods, pricing, spans
 from ledger.admin.asking import DateInput, ReasonForm
 from ledger.admin.entering import sentence
 from ledger.errors import LedgerError
@@ -52,7 +50,7 @@ class CostingDesk:
         may_choose = request.user.has_perm(MAY_CHOOSE, book)
         if request.method == "POST" and not may_choose:
             raise PermissionDenied
-        form = MethodForm(request.POST or None, initial={"token": uuid4().hex, "from_day": _today()})
+        form = MethodForm(request.POST or None, initial={"token": uuid4().hex, "from_day": spans.today()})
         if request.method == "POST" and form.is_valid():
             try:
                 return _chosen(request, book, form.cleaned_data)
@@ -68,7 +66,7 @@ def _state(book: Book) -> dict[str, Any]:
         "title": "Cost method",
         "book": book,
         "book_url": reverse("admin:ledger_book_change", args=[book.pk]),
-        "now": lots.method_of(rows, _today()).label,
+        "now": lots.method_of(rows, spans.today()).label,
         "closed_through": periods.closed_through(book.pk),
         "rows": rows,
     }
@@ -84,7 +82,3 @@ def _chosen(request: HttpRequest, book: Book, asked: dict[str, Any]) -> HttpResp
     )
     messages.success(request, f"{row}. Costs and gains are counted anew within a minute.")
     return HttpResponseRedirect(request.path)
-
-
-def _today() -> Any:
-    return timezone.now().astimezone(UTC).date()

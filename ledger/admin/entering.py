@@ -1,6 +1,5 @@
 """Entries by hand: a new one, or one that takes another back. Nothing is ever changed."""
 
-from datetime import UTC, datetime, time
 from typing import Any
 from uuid import uuid4
 
@@ -142,7 +141,7 @@ def _enter(request: HttpRequest, book: Book, read: list[Leg], said: dict[str, An
     return manual.enter(
         book,
         read,
-        effective_at=datetime.combine(said["day"], time.min, UTC),
+        effective_at=spans.begin_of(said["day"]),
         description=said["description"],
         reason=said["reason"],
         by=request.user.get_username(),

@@ -10,11 +10,12 @@ from xml.etree import ElementTree as ET
 
 from django.db import connection, transaction
 
+from ledger import spans
 from ledger.balances import DEBIT_NORMAL
 from ledger.currencies import money_of
 from ledger.models import Account
 from ledger.money import to_text
-from reports import lines, valued
+from reports import valued
 from reports.parameters import ACCOUNT, FIRST, LAST
 from reports.report import Sheet
 
@@ -55,7 +56,7 @@ def _document(sheet: Sheet, account: Account) -> Iterator[bytes]:
     asked = sheet.asked
     money = money_of(asked.book)
     sign = 1 if account.kind in DEBIT_NORMAL else -1
-    first, end = lines.begin_of(asked[FIRST]), lines.end_of(asked[LAST])
+    first, end = spans.begin_of(asked[FIRST]), spans.end_of(asked[LAST])
     signed_on = {"STATUS": {"CODE": "0", "SEVERITY": "INFO"}, "DTSERVER": _moment(sheet.printed_at), "LANGUAGE": "ENG"}
     yield b"<OFX>" + _element("SIGNONMSGSRSV1", {"SONRS": signed_on})
     yield b"<BANKMSGSRSV1><STMTTRNRS><TRNUID>0</TRNUID>" + _element("STATUS", {"CODE": "0", "SEVERITY": "INFO"})

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from ledger import chart
+from ledger import chart, spans
 from ledger.currencies import Fiat
 from ledger.models import Account, Asset, Book, JournalEntry, Posting
 from ledger.money import plain
@@ -175,7 +175,7 @@ def read(book: Book, until: date | None = None) -> Iterator[Export]:
         money = Asset.objects.filter(chain="", contract=book.currency).first()
         named = _commodities(book, money)
         of_money = named[money.pk] if money else _money_of(book)
-        end = datetime.combine(until + timedelta(days=1), time(), UTC) if until else None
+        end = spans.end_of(until) if until else None
         first = JournalEntry.objects.filter(book=book).aggregate(at=Min("effective_at"))["at"] or book.created_at
         with closing(Steps(book, end, {asset: commodity.name for asset, commodity in named.items()})) as steps:
             yield Export(

@@ -1,10 +1,11 @@
 """manage.py check_ledger [--book ID ...] [--since DATE]"""
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ledger import spans
 from ledger.checking import Outcome, check
 from ledger.errors import BooksHidden
 from ledger.models import Book
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         for book in books or ():
             if not Book.objects.filter(pk=book).exists():
                 raise CommandError(f"There is no book {book}.")
-        begin = datetime.combine(since, time.min, UTC) if since else None
+        begin = spans.begin_of(since) if since else None
         broken = 0
         try:
             for outcome in check(books, begin):
