@@ -64,15 +64,17 @@ def made_once(made: _Shown) -> _Shown:
 
 
 def amount(base_units: int | None, unit: Unit) -> SafeString | str:
-    """The exact amount with its asset. Zeros are left out only where a person would not read them: below 8 decimals."""
+    """The exact amount with its asset."""
     if base_units is None:
         return "–"
-    text = to_text(base_units, unit.decimals)
-    spare = unit.decimals - READABLE_DECIMALS
-    if spare > 0:
-        kept, tail = text[:-spare], text[-spare:].rstrip("0")
-        text = kept + tail
+    text = readable(base_units, unit.decimals)
     return format_html('<span class="amount">{} <abbr>{}</abbr></span>', text, unit.code)
+
+
+def readable(base_units: int, decimals: int) -> str:
+    """Exact; zeros are left out only below 8 decimals."""
+    text, spare = to_text(base_units, decimals), decimals - READABLE_DECIMALS
+    return text[:-spare] + text[-spare:].rstrip("0") if spare > 0 else text
 
 
 def moment(at: datetime | None) -> SafeString | str:

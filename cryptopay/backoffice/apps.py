@@ -7,11 +7,12 @@ class BackofficeConfig(AppConfig):
     verbose_name = "Back office"
 
     def ready(self) -> None:
-        from cryptopay.backoffice import awaited
+        from cryptopay.backoffice import awaited, worths
         from cryptopay.backoffice.evidence import tell
         from ledger import evidence, waiting
 
         evidence.register(tell)
+        evidence.register(worths.tell)
         waiting.register(awaited.tell)
 
 

@@ -90,7 +90,7 @@ def _drawn(request: HttpRequest, book: Book, through: date, form: CloseForm) -> 
         "steps": [(step, label("Done", "success") if step.is_done else label("To do", "warning")) for step in found],
         "loose": loose,
         "ready": ready,
-        "trial_balance": f"{reverse('admin:report', args=['trial-balance'])}?until={through}",
+        "trial_balance": f"{reverse('admin:report', args=['trial-balance'])}?book={book.pk}&until={through}",
         "waiting": [(url_of(row), title(row), row.asked_by) for row in waiting],
         "form": form if may_ask and through < spans.today() else None,
         "is_past": through < spans.today(),

@@ -28,8 +28,6 @@ BOOKS_APART = 4
 _CUSTODY = "assets:custody:", "assets:custody;"
 """The branch, and what follows it in bytes."""
 
-_BARS = {"maxBarThickness": 24}
-
 Moved = dict[int, dict[date, list[int]]]
 """Asset -> day -> validated and not yet received, in base units."""
 
@@ -70,10 +68,11 @@ class Chart:
             for column, (label, colour) in enumerate(series)
         ]
 
-    def _bars(self, column: int) -> list[int | float]:
-        """Heights, not amounts."""
+    def _bars(self, column: int) -> list[float | None]:
+        """Heights, not amounts. None where nothing came: of a bar of no height, round corners would still be drawn."""
         scale = 10**self.asset.decimals
-        return [self.moved[day][column] / scale if day in self.moved else 0 for day in self.days]
+        moved = [self.moved[day][column] if day in self.moved else 0 for day in self.days]
+        return [units / scale if units else None for units in moved]
 
 
 def balances(books: QuerySet[Book]) -> list[dict[str, Any]]:

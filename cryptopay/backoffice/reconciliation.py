@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -60,6 +61,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Reconciliation",
+        "minutes": round(settings.RECONCILE_SECONDS / 60),
         "table": table(
             ["Asset", "State", "The node says", "Custody", "On its way", "Difference", "Asked"],
             [_row(line) for line in lines],

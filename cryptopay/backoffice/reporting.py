@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from cryptopay.backoffice.scoping import books_where, own_books
 from ledger.models import Account, Book
+from ledger.readonly import readable
 from reports import exporting
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
 from reports.errors import ParameterMissing, ReportError
@@ -157,7 +158,8 @@ def _drawn(sheet: Sheet) -> dict[str, Any]:
 
 def _cell(cell: Cell, column: Column, asked: Asked) -> Drawn:
     place = cell.place if isinstance(cell, Money | Name) else None
-    text, url = plain_text(cell), _url(place, asked) if place else ""
+    text = readable(cell.base_units, cell.decimals) if isinstance(cell, Money) else plain_text(cell)
+    url = _url(place, asked) if place else ""
     return Drawn(column.title, text, column.kind in _NUMBERS, url, _look(text, column))
 
 

@@ -108,6 +108,7 @@ def _perform(stage: Stage, port: int) -> int:
         "CRYPTOPAY_ENV": "development",
         "DEMO_SHOP_URL": f"http://{ports.HOST}:{shop_port}",
         "PUBLIC_URL": public_url,
+        "RECONCILE_SECONDS": "300",  # these nodes have little to search
         **environment.kept_secrets(),
     }
     _start_servers(stage)

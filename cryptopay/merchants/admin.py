@@ -1,6 +1,7 @@
 """People in the admin: merchants, members and their roles, customers, API keys."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -10,6 +11,8 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -20,7 +23,9 @@ from cryptopay.merchants import api_keys, onboarding, payment_page, second_facto
 from cryptopay.merchants.models import ApiKey, Customer, Membership, Merchant, User
 from cryptopay.merchants.permissions import scopes_given_by
 from cryptopay.merchants.secrecy import shown_once
-from ledger.readonly import ReadOnlyAdmin, label, moment, table
+from ledger import chart
+from ledger.models import Account
+from ledger.readonly import ReadOnlyAdmin, amount, label, made_once, moment, page_of, table, url_of
 
 admin.site.unregister(Group)  # roles say who may do what
 admin.site.unregister([EmailAddress, Authenticator])  # each person keeps their own
@@ -140,8 +145,38 @@ class CustomerAdmin(ReadOnlyAdmin):
     list_filter = ["book"]
     list_select_related = ["book"]
     ordering = ["-id"]
-    fields = ["reference", "name", "email", "notes", "since", "book"]
+    fields = ["reference", "name", "email", "owed", "papers", "notes", "since", "book"]
     readonly_fields = fields
+
+    def get_fields(self, request: HttpRequest, obj: Customer | None = None) -> list[str]:
+        """What the books say of them, for those who read the books."""
+        reads = request.user.has_perm("ledger.view_account", obj)
+        return [name for name in self.fields if reads or name not in {"owed", "papers"}]
+
+    @display(description="what we owe them")
+    @made_once
+    def owed(self, customer: Customer) -> SafeString:
+        """An asset a line, each with the way to what it is made of."""
+        accounts = Account.objects.filter(book=customer.book_id, code=f"{chart.CUSTOMERS}{customer.external_ref}")
+        rows = [
+            (
+                page_of(account, str(account.asset)),
+                account.asset.chain,
+                _link(url_of(account, "explain"), amount(account.balance.posted, account.asset)),
+                amount(account.balance.pending_in, account.asset),
+                amount(account.balance.pending_out, account.asset),
+            )
+            for account in accounts.select_related("asset", "balance").order_by("asset__code", "asset__chain", "pk")
+        ]
+        headings = ["Asset", "Chain", "Validated", "Not yet received", "Promised"]
+        return table(headings, rows, "Nothing: they have paid nothing in yet, or no invoice named them.")
+
+    @display(description="more")
+    def papers(self, customer: Customer) -> SafeString:
+        asked = {"book": customer.book_id, "customer": customer.external_ref, "from": customer.created_at.date()}
+        statement = f"{reverse('admin:report', args=['customer-statement'])}?{urlencode(asked)}"
+        invoices = f"{reverse('admin:payments_invoice_changelist')}?{urlencode({'q': customer.external_ref})}"
+        return format_html("{} · {}", _link(statement, "Their statement"), _link(invoices, "Their invoices"))
 
     @display(description="customer", ordering="external_ref")
     def reference(self, customer: Customer) -> str:
@@ -154,6 +189,10 @@ class CustomerAdmin(ReadOnlyAdmin):
     @display(description="since", ordering="id")
     def since(self, customer: Customer) -> SafeString | str:
         return moment(customer.created_at)
+
+
+def _link(url: str, text: object) -> SafeString:
+    return format_html('<a class="link" href="{}">{}</a>', url, text)
 
 
 _COLOURS = {ApiKey.State.ACTIVE: "success", ApiKey.State.EXPIRED: "default", ApiKey.State.REVOKED: "danger"}

@@ -1,6 +1,6 @@
 """Invoices and payments in the admin. All of it is read-only."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ from cryptopay.payments.status import InvoiceState, MethodState, PaymentState, d
 from cryptopay.webhooks.fates import NOBODY, fates
 from cryptopay.webhooks.models import Event
 from keys.issuing import verified_many
+from ledger.models import JournalEntry
 from ledger.money import plain
 from ledger.readonly import ReadOnlyAdmin, amount, code, in_words, label, made_once, moment, page_of, period, table
 from monitor.admin_chains import ChainFilter
@@ -84,9 +85,14 @@ class InvoiceAdmin(ByHand):
     ordering = ["-id"]
     fields = [
         *("number", "asked", "standing", "customer_name", "description", "created", "expires", "book"),
-        *("lines_table", "methods_table", "payments_table", "by_hand_table", "events_table"),
+        *("lines_table", "methods_table", "payments_table", "books_table", "by_hand_table", "events_table"),
     ]
     readonly_fields = fields
+
+    def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> list[str]:
+        """What the books say of it, for those who read the books."""
+        reads = request.user.has_perm("ledger.view_journalentry", obj)
+        return [name for name in self.fields if reads or name != "books_table"]
 
     @display(description="invoice", ordering="id")
     def number(self, invoice: Invoice) -> SafeString:
@@ -167,11 +173,22 @@ class InvoiceAdmin(ByHand):
                 _words(payment.payment),
                 depth(payment),
                 outlook(payment.expected) or "–",
-                code(payment.txid),
+                page_of(payment.payment, code(payment.txid)),
             )
             for payment in state.payments
         ]
         return table(["Seen", "Amount", "State", "Depth", "Expected", "Transaction"], rows, "Nothing has arrived yet.")
+
+    @display(description="in the books")
+    @made_once
+    def books_table(self, invoice: Invoice) -> SafeString:
+        """What was written because of it, in order; each entry's page has its debits and credits."""
+        entries = JournalEntry.objects.filter(book=invoice.book_id, invoice_ref=invoice.public_id)
+        told = sorted(entries.order_by("recorded_at", "pk")[:SHOWN], key=_as_told)
+        rows = [
+            (moment(entry.effective_at), page_of(entry, entry.description), entry.get_kind_display()) for entry in told
+        ]
+        return table(["Date", "Entry", "What it did"], rows, "Nothing was booked for it yet.")
 
     @display(description="what the merchant was told")
     @made_once
@@ -208,6 +225,11 @@ def _rate(method: MethodState) -> str:
     if not method.quote.spread:
         return str(method.rate)
     return f"{method.rate}, counted as {plain(method.quoted_price)}"
+
+
+def _as_told(entry: JournalEntry) -> tuple[datetime, bool]:
+    """What arrived before what was sold of it, which is written in the same moment."""
+    return entry.effective_at, entry.kind == JournalEntry.Kind.POST
 
 
 def _words(payment: Payment) -> str:

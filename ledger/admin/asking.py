@@ -8,10 +8,11 @@ from typing import Any, Protocol
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponseRedirect
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from ledger.models import Book, JournalEntry, Proposal
+from ledger.models import Account, Book, JournalEntry, Proposal
 from ledger.readonly import url_of
 
 MAY_ASK = "ledger.add_proposal"
@@ -57,10 +58,17 @@ def books_where(page: Page, request: HttpRequest, permission: str) -> list[Book]
 
 
 def chosen(books: list[Book], asked: str | None) -> Book | None:
-    """The book asked for by its id, if it is one of these; none was asked: the first."""
-    if asked is None:
-        return books[0] if books else None
-    return next((book for book in books if str(book.pk) == asked), None)
+    """The book asked for by its id, if it is one of these; none was asked: one that is kept, real money before test
+    money, else the first.
+    """
+    if asked is not None:
+        return next((book for book in books if str(book.pk) == asked), None)
+    if len(books) <= 1:
+        return next(iter(books), None)
+    kept = Exists(Account.objects.filter(book=OuterRef("pk")))
+    ids = [book.pk for book in books]
+    found = Book.objects.filter(kept, pk__in=ids).order_by("is_test", "name", "pk").values_list("pk", flat=True).first()
+    return next((book for book in books if book.pk == found), books[0])
 
 
 def leads_on(request: HttpRequest, outcome: JournalEntry | Proposal) -> HttpResponseRedirect:

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from ledger import evidence, spans
 from ledger.admin.journal import author, fact_lines
+from ledger.admin.pricing import said, unpriced
 from ledger.balances import DEBIT_NORMAL, Line
 from ledger.explaining import Explanation, Group, Part, explain
 from ledger.models import Account, JournalEntry, Posting
@@ -88,24 +89,28 @@ def _drawn(found: Explanation, through: Posting | None, asked: Mapping[str, str]
 
 
 def _groups(account: Account, groups: Sequence[Group], entries: list[JournalEntry]) -> list[DrawnGroup]:
-    facts = evidence.behind(entries)
+    facts, prices = evidence.behind(entries), said(account.book, entries)
     return [
         DrawnGroup(
             group.title,
             len(group.lines),
             amount(group.change, account.asset),
-            [_line(account, line, fact_lines(facts[line.posting.entry_id])) for line in group.lines],
+            [
+                _line(account, line, fact_lines(facts[line.posting.entry_id]), prices.get(line.posting.entry_id))
+                for line in group.lines
+            ],
         )
         for group in groups
     ]
 
 
-def _line(account: Account, line: Line, facts: SafeString) -> DrawnLine:
+def _line(account: Account, line: Line, facts: SafeString, prices: list[str] | None) -> DrawnLine:
     posting, entry = line.posting, line.posting.entry
     raised = posting.debit - posting.credit
     change = raised if account.kind in DEBIT_NORMAL else -raised
-    rate = entry.rate
-    priced = format_html("{}, observed {}", str(rate), moment(rate.observed_at)) if rate else "Not priced"
+    priced: SafeString | str = prices[0] if prices else unpriced(account.book, [account.asset])
+    if entry.rate and not prices:
+        priced = format_html("{}, observed {}", str(entry.rate), moment(entry.rate.observed_at))
     return DrawnLine(
         when=moment(posting.effective_at),
         what=entry.description,

@@ -14,7 +14,7 @@ from unfold.views import ChangeList
 from ledger import evidence
 from ledger.admin.entering import EnteringDesk
 from ledger.admin.filters import AssetFilter, PricingFilter, StandingFilter
-from ledger.admin.pricing import PricingDesk, said
+from ledger.admin.pricing import PricingDesk, said, unpriced
 from ledger.admin.story import postings_of, story
 from ledger.evidence import Fact
 from ledger.journal import Standing, story_heads
@@ -102,11 +102,12 @@ class JournalEntryAdmin(EnteringDesk, PricingDesk, ReadOnlyAdmin):
     @display(description="rate")
     @made_once
     def rate_used(self, entry: JournalEntry) -> SafeString | str:
-        if prices := said(story(entry)):
-            return prices[0]
-        rates = [step.rate for step in story(entry) if step.rate]
+        steps = story(entry)
+        if prices := said(entry.book, steps):
+            return next(iter(prices.values()))[0]
+        rates = [step.rate for step in steps if step.rate]
         if not rates:
-            return "Not priced"
+            return unpriced(entry.book, (leg.asset for step in steps for leg in step.postings.all()))
         return format_html("{}, observed {}", str(rates[-1]), moment(rates[-1].observed_at))
 
     @display(description="refers to")

@@ -1,6 +1,6 @@
 """The page on which an accountant says what a coin was worth in an entry that has no rate, or was written by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from ledger.admin.entering import drawn_legs, sentence
 from ledger.admin.story import story
 from ledger.errors import LedgerError
 from ledger.journal import Leg
-from ledger.models import Asset, EntryPrice, JournalEntry, Posting, Proposal
+from ledger.models import Asset, Book, EntryPrice, JournalEntry, Posting, Proposal
 from ledger.money import plain
 from ledger.readonly import url_of
 
@@ -73,7 +73,7 @@ class PricingDesk:
             "legs": drawn_legs(
                 [Leg(row.account, row.debit, row.credit) for row in postings.select_related("account__asset")]
             ),
-            "said": said([entry]),
+            "said": said(entry.book, [entry]).get(entry.pk, []),
         }
         return TemplateResponse(request, "ledger/price.html", self.admin_site.each_context(request) | context)
 
@@ -87,16 +87,21 @@ def priceable(head: JournalEntry) -> JournalEntry | None:
     return None
 
 
-def said(entries: Sequence[JournalEntry]) -> list[str]:
-    """What persons said the coins of these entries of one book were worth, an entry after the other, newest first."""
-    book = entries[0].book
+def said(book: Book, entries: Sequence[JournalEntry]) -> dict[int, list[str]]:
+    """What persons said the coins of these entries of one book were worth, by the entries' ids, newest first."""
     prices = EntryPrice.objects.filter(book=book, entry__in=entries).select_related("asset").order_by("entry", "-pk")
-    return [
-        f"1 {one.asset} = {plain(one.price)} {book.currency}, by {one.by}"
-        + (f", approved by {one.approved_by}" if one.approved_by else "")
-        + f": {one.reason}"
-        for one in prices
-    ]
+    found: dict[int, list[str]] = {}
+    for one in prices if entries else ():
+        approval = f", approved by {one.approved_by}" if one.approved_by else ""
+        words = f"1 {one.asset} = {plain(one.price)} {book.currency}, by {one.by}{approval}: {one.reason}"
+        found.setdefault(one.entry_id, []).append(words)
+    return found
+
+
+def unpriced(book: Book, assets: Iterable[Asset]) -> str:
+    """What is said of an entry that carries no rate: money of the book's own currency needs none."""
+    is_money = all((asset.chain, asset.contract) == ("", book.currency) for asset in assets)
+    return f"None needed: it is in {book.currency}" if is_money else "Not priced"
 
 
 def _price(request: HttpRequest, entry: JournalEntry, asked: dict[str, Any]) -> EntryPrice | Proposal:

@@ -23,7 +23,7 @@ def draw(request: HttpRequest, found: Sequence[list[Case]]) -> Need:
     rows: list[Row] = [
         (page(case), case, amount(case.run.difference, case.asset), case.book, age(case.opened_at)) for case in found[0]
     ]
-    empty = "What lies on the chains is what the books say."
+    empty = "No difference between the chains and the books is open."
     return Need("Chain and books differ", "balance", empty, rows, reverse("admin:reconciliation"), urgent=bool(rows))
 
 

@@ -53,7 +53,8 @@ def test_pages_lead_to_their_chapter(root: User, signed_in: SignIn) -> None:
     for name, chapter in {
         "ledger_journalentry_changelist": "accountant/#journal-and-ledger",
         "ledger_account_tree": "accountant/#accounts",
-        "reports": "accountant/#reading-the-books",
+        "reports": "accountant/#reports",
+        "exports": "accountant/#reports",
         "merchants_membership_changelist": "merchant/#your-team",
         "index": "accountant/",
     }.items():
