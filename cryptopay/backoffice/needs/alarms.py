@@ -6,8 +6,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from keys.models import AddressAlarm
+
+HEADING = Heading("Withheld addresses", "gpp_maybe")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -17,7 +19,7 @@ def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
 def draw(request: HttpRequest, found: Sequence[list[AddressAlarm]]) -> Need:
     rows: list[Row] = [(page(alarm), alarm.found, "", "", age(alarm.found_at)) for alarm in found[0]]
     empty = "Every address follows from its key."
-    return Need("Withheld addresses", "gpp_maybe", empty, rows, listed(AddressAlarm), urgent=bool(rows))
+    return Need(HEADING, empty, rows, listed(AddressAlarm), urgent=bool(rows))
 
 
-ASKED = Asked(AddressAlarm, find, draw)
+ASKED = Asked(HEADING, AddressAlarm, find, draw)

@@ -7,12 +7,14 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from cryptopay.backoffice.scoping import limit
 from ledger import proposals
 from ledger.admin.asking import MAY_DECIDE
 from ledger.admin.proposals import title
 from ledger.models import Proposal
+
+HEADING = Heading("Waiting for a second person", "how_to_reg")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -30,7 +32,7 @@ def draw(request: HttpRequest, found: Sequence[list[Proposal]]) -> Need:
     ]
     empty = "Nothing waits for a second person."
     more = listed(Proposal, "?state=waiting")
-    return Need("Waiting for a second person", "how_to_reg", empty, rows, more, urgent=bool(own))
+    return Need(HEADING, empty, rows, more, urgent=bool(own))
 
 
-ASKED = Asked(Proposal, find, draw)
+ASKED = Asked(HEADING, Proposal, find, draw)

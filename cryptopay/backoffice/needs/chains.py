@@ -6,13 +6,15 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from cryptopay.payments.models import IntakePosition, Invoice
 from monitor.admin_chains import standing
 from monitor.chains import CHAINS
 from monitor.models import Cursor, Deposit, ParkedTransaction
 from monitor.standing import State
 from monitor.standing import standing as standing_of
+
+HEADING = Heading("Chains", "link")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -27,7 +29,7 @@ def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
 def draw(request: HttpRequest, found: Sequence[list[Any]]) -> Need:
     cursors, held, set_aside, stopped = found
     rows = [*_not_read(request, cursors), *_held(held), *_set_aside(set_aside), *_not_booked(stopped, cursors)]
-    return Need("Chains", "link", "Every chain is being read.", rows, listed(Cursor), urgent=bool(rows))
+    return Need(HEADING, "Every chain is being read.", rows, listed(Cursor), urgent=bool(rows))
 
 
 def _not_read(request: HttpRequest, cursors: list[Cursor]) -> Iterator[Row]:
@@ -66,4 +68,4 @@ def _not_booked(stopped: Iterable[IntakePosition], cursors: list[Cursor]) -> Ite
         yield pages.get(row.chain_code, ""), title, "", f"payments are not booked: {row.failure}", ""
 
 
-ASKED = Asked(Cursor, find, draw)
+ASKED = Asked(HEADING, Cursor, find, draw)

@@ -6,10 +6,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from ledger import clearing
 from ledger.models import Account
 from ledger.readonly import amount
+
+HEADING = Heading("To be cleared", "rule")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -30,7 +32,7 @@ def draw(request: HttpRequest, found: Sequence[list[Account]]) -> Need:
     ]
     empty = "Suspense and every other clearing account is at zero."
     more = listed(Account, "?clearing=open")
-    return Need("To be cleared", "rule", empty, rows, more, urgent=any(each.overdue for each in uncleared))
+    return Need(HEADING, empty, rows, more, urgent=any(each.overdue for each in uncleared))
 
 
-ASKED = Asked(Account, find, draw)
+ASKED = Asked(HEADING, Account, find, draw)

@@ -6,9 +6,10 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, may_see, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, may_see, mine, page
 from cryptopay.webhooks.models import Delivery, Endpoint
 
+HEADING = Heading("Failed deliveries", "outbox")
 _FAILING = Q(state=Delivery.State.FAILED) | Q(state=Delivery.State.WAITING, attempts__gt=0)
 
 
@@ -26,7 +27,7 @@ def draw(request: HttpRequest, found: Sequence[list[Any]]) -> Need:
         for row in failing
     ]
     empty = "Every webhook was delivered."
-    return Need("Failed deliveries", "outbox", empty, rows, listed(Delivery), urgent=bool(rows))
+    return Need(HEADING, empty, rows, listed(Delivery), urgent=bool(rows))
 
 
 def _given_up(endpoints: Iterable[Endpoint]) -> list[Row]:
@@ -38,4 +39,4 @@ def _given_up(endpoints: Iterable[Endpoint]) -> list[Row]:
     ]
 
 
-ASKED = Asked(Delivery, find, draw)
+ASKED = Asked(HEADING, Delivery, find, draw)

@@ -22,15 +22,24 @@ Row = tuple[object, object, object, object, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """A short list of what waits for somebody; `more` leads to all of it. `empty` says that nothing does."""
+class Heading:
+    """What stands over a list, whether it could be read or not."""
 
     title: str
     icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A short list of what waits for somebody; `more` leads to all of it. `empty` says that nothing does."""
+
+    heading: Heading
     empty: str
     rows: list[Row]
     more: str
     urgent: bool = False
+    unread: bool = False
+    """It failed: nobody knows whether something waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Asked:
     them in that order, and asks for no row of its own but where a queryset cannot say it.
     """
 
+    heading: Heading
     model: type[Model]
     find: Callable[[HttpRequest], Sequence[QuerySet[Any]]]
     draw: Callable[[HttpRequest, Sequence[list[Any]]], Need]

@@ -6,10 +6,12 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from cryptopay.payments import sharing
 from cryptopay.payments.models import UnassignedReceipt
 from ledger.readonly import amount
+
+HEADING = Heading("Unassigned receipts", "help")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -29,7 +31,7 @@ def draw(request: HttpRequest, found: Sequence[list[UnassignedReceipt]]) -> Need
         for receipt in found[0]
     ]
     empty = "Everything that arrived is somebody's."
-    return Need("Unassigned receipts", "help", empty, rows, listed(UnassignedReceipt), urgent=bool(rows))
+    return Need(HEADING, empty, rows, listed(UnassignedReceipt), urgent=bool(rows))
 
 
-ASKED = Asked(UnassignedReceipt, find, draw)
+ASKED = Asked(HEADING, UnassignedReceipt, find, draw)

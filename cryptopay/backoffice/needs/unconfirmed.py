@@ -9,13 +9,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from cryptopay.backoffice.awaited import SEEN
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from cryptopay.payments.models import Payment
 from cryptopay.payments.status import PaymentState, payment_states
 from ledger.readonly import amount
 from monitor.expectation import State
 from monitor.wording import outlook
 
+HEADING = Heading("Not yet received", "hourglass_top")
 AGED = timedelta(days=1)
 """No chain of ours takes so long by itself: a fee was too low, or the chain stands still."""
 
@@ -33,7 +34,7 @@ def draw(request: HttpRequest, found: Sequence[list[Payment]]) -> Need:
     ]
     aged = any(each.seen_at < timezone.now() - AGED for each in payments)
     empty = "No payment is waiting for confirmations."
-    return Need("Not yet received", "hourglass_top", empty, rows, listed(Payment, "?state__exact=seen"), urgent=aged)
+    return Need(HEADING, empty, rows, listed(Payment, "?state__exact=seen"), urgent=aged)
 
 
 def why(state: PaymentState) -> str:
@@ -49,4 +50,4 @@ def why(state: PaymentState) -> str:
     return f"{reached}, {said[:1].lower()}{said[1:]}" if said else reached
 
 
-ASKED = Asked(Payment, find, draw)
+ASKED = Asked(HEADING, Payment, find, draw)

@@ -6,9 +6,11 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from cryptopay.backoffice.needs.need import SHOWN, Asked, Need, Row, age, listed, mine, page
+from cryptopay.backoffice.needs.need import SHOWN, Asked, Heading, Need, Row, age, listed, mine, page
 from ledger.models import JournalEntry
 from ledger.periods import unpriced
+
+HEADING = Heading("Entries without a rate", "money_off")
 
 
 def find(request: HttpRequest) -> Sequence[QuerySet[Any]]:
@@ -20,7 +22,7 @@ def draw(request: HttpRequest, found: Sequence[list[JournalEntry]]) -> Need:
         (page(entry), entry.description, entry.book, "no rate was known", age(entry.effective_at)) for entry in found[0]
     ]
     empty = "Every entry has its rate."
-    return Need("Entries without a rate", "money_off", empty, rows, listed(JournalEntry, "?pricing=none"))
+    return Need(HEADING, empty, rows, listed(JournalEntry, "?pricing=none"))
 
 
-ASKED = Asked(JournalEntry, find, draw)
+ASKED = Asked(HEADING, JournalEntry, find, draw)

@@ -4,16 +4,22 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from structlog.testing import capture_logs
 
-from cryptopay.backoffice import coins
+from cryptopay.backoffice import coins, today
 from cryptopay.backoffice.guides import guide_of
+from cryptopay.backoffice.needs import unpriced
+from cryptopay.backoffice.needs.need import Asked, Heading, Need
+from cryptopay.backoffice.needs.registry import NEEDS
 from cryptopay.merchants.models import User
 from cryptopay.payments.models import Invoice, Payment
 from ledger import chart, clearing, journal, manual, spans
@@ -21,6 +27,7 @@ from ledger.journal import Entry, Leg
 from ledger.models import Account, Book, JournalEntry
 from monitor.models import Cursor
 from reports import receipts
+from tests.database import urls_of_this_database
 
 from .conftest import CHAIN, Shop, paid_invoice, registered, unassigned
 from .test_lists import MOST_QUESTIONS
@@ -104,6 +111,83 @@ def test_what_waits_says_how_long_and_why(shops: dict[str, Shop], accountant: Cl
     assert 'need urgent" aria-label="Not yet received' in page
     assert "3\xa0days" in page
     assert "0 of 2, " in page
+
+
+UNREAD = "Could not be read just now."
+
+
+def _divides_by_zero(_: HttpRequest) -> list[QuerySet[Book]]:
+    return [Book.objects.annotate(none=F("pk") / (F("pk") - F("pk")))]
+
+
+def _has_a_bug(_: HttpRequest, found: object) -> Need:
+    raise KeyError(found)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        Asked(Heading("Never read", "link"), Book, _divides_by_zero, _has_a_bug),
+        Asked(Heading("Never read", "link"), JournalEntry, unpriced.find, _has_a_bug),
+    ],
+    ids=["in the database", "in the program"],
+)
+def test_a_list_that_fails_says_so_and_takes_no_other_with_it(
+    shops: dict[str, Shop], accountant: Client, monkeypatch: pytest.MonkeyPatch, failing: Asked
+) -> None:
+    paid_invoice(shops["Bob"], "seen", order_id="Bob-old")
+    _written(shops["Bob"], "suspense", 20)
+    before = accountant.get(reverse("admin:index"))
+    monkeypatch.setattr(today, "NEEDS", (*NEEDS[:2], failing, *NEEDS[2:]))
+    with capture_logs() as logs:
+        after = accountant.get(reverse("admin:index"))
+    page = after.content.decode()
+    assert page.count(UNREAD) == 1
+    assert page.index('aria-label="Never read"') < page.index(UNREAD)
+    others = [need for need in after.context["needs"] if not need.unread]
+    assert others == before.context["needs"]
+    assert len(others) >= 2
+    for part in ("nothing", "balances", "charts", "seals"):
+        assert after.context[part] == before.context[part]
+    told = [each for each in logs if each["event"].startswith("today.")]
+    assert [(each["event"], each.get("part")) for each in told] == [
+        ("today.asked_apart", None),
+        ("today.not_read", "Never read"),
+    ]
+    assert all(each["exc_info"] for each in told)
+
+
+def test_a_locked_table_takes_no_more_than_its_own_list(
+    root: User, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(today, "PATIENCE", "100ms")
+    client = signed_in(root)
+    url = urls_of_this_database()["DATABASE_URL"]
+    with psycopg.connect(url) as other:
+        other.execute("LOCK TABLE payments_unassignedreceipt IN ACCESS EXCLUSIVE MODE NOWAIT")
+        locked = client.get(reverse("admin:index"))
+        other.rollback()
+    unread = [need.heading.title for need in locked.context["needs"] if need.unread]
+    assert unread == ["Unassigned receipts"]
+    assert "Every entry has its rate." in locked.content.decode()
+    free = client.get(reverse("admin:index")).content.decode()
+    assert UNREAD not in free
+    assert "Everything that arrived is somebody&#x27;s." in free
+
+
+@pytest.mark.parametrize("part", ["balances", "charts"])
+def test_a_figure_that_cannot_be_read_says_so(
+    shops: dict[str, Shop], accountant: Client, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def failing(*_: object) -> None:
+        with connection.cursor() as sql:
+            sql.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(coins, part, failing)
+    answer = accountant.get(reverse("admin:index"))
+    assert answer.content.decode().count(UNREAD) == 1
+    assert answer.context[part] is None
+    assert len(answer.context["seals"]) == 1
 
 
 @pytest.mark.parametrize("who", ["owner", "root"])
