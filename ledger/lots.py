@@ -257,7 +257,14 @@ def is_as_counted_anew(book: Book) -> bool:
 def up_to_date(book: Book, day: date) -> bool:
     """Whether, after counting now, nothing waits for a price through the end of that day (UTC)."""
     derive(book)
-    return not WaitingPool.objects.filter(book=book, since__lt=spans.end_of(day)).exists()
+    return waits(book, day) is None
+
+
+def waits(book: Book, day: date, asset: Asset | None = None) -> WaitingPool | None:
+    """The pool, of that asset or of any, that is not counted through the end of that day (UTC): since when, and for
+    which entry's price. Also one whose price was given and is not counted yet."""
+    pools = WaitingPool.objects.filter(book=book, since__lt=spans.end_of(day), **({"asset": asset} if asset else {}))
+    return pools.select_related("asset").order_by("since", "pk").first()
 
 
 def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpriced]:

@@ -71,7 +71,10 @@ def parse(text: str, asset: Unit) -> Amount:
     """
     match = _PLAIN_DECIMAL.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else None
     if match is None:
-        raise BadAmount("amount_malformed", 'an amount is a plain decimal in a string, like "0.0015"')
+        raise BadAmount(
+            "amount_malformed",
+            'an amount is a text of digits and one point, without separators of thousands, like "1200.00"',
+        )
     whole, fraction = match[1], (match[2] or "").rstrip("0")
     if len(fraction) > asset.decimals:
         raise BadAmount("amount_too_precise", f"{asset.code} has {asset.decimals} decimals")

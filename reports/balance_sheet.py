@@ -56,7 +56,9 @@ def _total(what: str, minor_units: int, asked: Asked) -> Row:
 
 
 def check(asked: Asked) -> None:
-    valued.check_priced(asked, asked[UNTIL] or spans.today())
+    day = asked[UNTIL] or spans.today()
+    valued.check_priced(asked, day)
+    valued.check_counted(asked, day)
 
 
 COLUMNS = (*map(texts, ("Section", "Account", "Name", "Of")), amounts("Amount"), texts("Currency"))

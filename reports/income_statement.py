@@ -53,6 +53,7 @@ def _moved(asked: Asked) -> tuple[list[tuple[Account, int]], int]:
 
 def check(asked: Asked) -> None:
     valued.check_priced(asked, asked[LAST])
+    valued.check_counted(asked, asked[LAST])
 
 
 REPORT = Report(

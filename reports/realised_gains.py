@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from ledger import spans
 from ledger.currencies import Fiat
 from ledger.models import Asset
+from reports import valued
 from reports.cells import Money, Name, Place, Row, Total, amounts, days, texts
 from reports.parameters import ASSET, FIRST, LAST, Asked
 from reports.report import Report
@@ -91,6 +92,10 @@ def _gains(asked: Asked) -> Iterator[Any]:
             yield from found
 
 
+def check(asked: Asked) -> None:
+    valued.check_counted(asked, asked[LAST], asked[ASSET])
+
+
 REPORT = Report(
     "realised-gains",
     "Realised gains",
@@ -110,4 +115,5 @@ REPORT = Report(
     ],
     [FIRST, LAST, ASSET],
     rows,
+    check,
 )

@@ -11,6 +11,7 @@ from ledger.costing import share
 from ledger.currencies import Fiat
 from ledger.lots import LotLeft, Position
 from ledger.models import Asset
+from reports import valued
 from reports.cells import Money, Name, Place, Row, Total, account_code, amounts, texts
 from reports.parameters import UNTIL, Asked
 from reports.report import Report
@@ -80,6 +81,10 @@ def _named(asset: Asset) -> tuple[str, str]:
     return asset.code, asset.chain
 
 
+def check(asked: Asked) -> None:
+    valued.check_counted(asked, asked[UNTIL] or spans.today())
+
+
 REPORT = Report(
     "unrealised-gains",
     "Unrealised gains",
@@ -97,4 +102,5 @@ REPORT = Report(
     ],
     [UNTIL],
     rows,
+    check,
 )

@@ -20,7 +20,7 @@ from ledger.models import Account, Book
 from ledger.readonly import readable
 from reports import exporting
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
-from reports.errors import ParameterMissing, ReportError
+from reports.errors import EntriesUnpriced, ParameterMissing, ReportError
 from reports.formats import form_of, forms_of
 from reports.formats.words import plain_text
 from reports.parameters import FIRST, LAST, UNTIL, Asked, Parameter
@@ -94,6 +94,7 @@ def report(request: HttpRequest, name: str) -> HttpResponse:
             )  # the site's pages are typed as if none streamed
     except ReportError as refused:
         context |= {"refused": refused, "asks": isinstance(refused, ParameterMissing)}
+        context |= {"unpriced": isinstance(refused, EntriesUnpriced)}
         return TemplateResponse(request, "backoffice/report.html", context, status=_status(refused))
     return TemplateResponse(request, "backoffice/report.html", context | _drawn(sheet))
 

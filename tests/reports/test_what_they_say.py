@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ledger import balances, journal, lots
-from ledger.models import Posting
+from ledger import balances, journal, lots, pricing
+from ledger.models import JournalEntry, Posting
 from monitor.models import Cursor, Deposit, WatchedAddress
 from reports import waiting
 from reports.cells import Money, Name, Total
@@ -16,6 +16,7 @@ from reports.registry import REPORTS
 from tests.reports.story import COIN, EVIL, FIRST, FORMULA, SECOND, TXID, Story, resolution, tell
 
 PERIOD = {"from": "2026-11-20", "to": "2026-11-22"}
+GAINS = ("realised-gains", "unrealised-gains")
 
 
 @pytest.fixture
@@ -174,9 +175,26 @@ def test_the_balance_sheet_balances_and_its_result_is_the_income_statements(stor
 def test_what_waits_for_a_price_is_in_no_balance_sheet(story: Story) -> None:
     journal.settle(resolution(story, "settle:open", story.waiting, SECOND))
     lots.derive(story.book)
-    for name in ("balance-sheet", "income-statement", "carf"):
+    for name in ("balance-sheet", "income-statement", "carf", *GAINS):
         with pytest.raises(EntriesUnpriced):
             rows(story, name)
+
+
+def test_what_is_priced_and_not_counted_yet_is_left_out_of_no_total(story: Story) -> None:
+    """A coin without its cost would be missing in a sheet that balances all the same."""
+    settled = journal.settle(resolution(story, "settle:open", story.waiting, SECOND))
+    lots.derive(story.book)
+    entry = JournalEntry.objects.get(pk=settled)
+    (asset,) = pricing.assets_of(entry)
+    pricing.price(entry, asset, Decimal(100), reason="The receipt", by="ann")
+    for name in ("balance-sheet", "income-statement", *GAINS):
+        with pytest.raises(EntriesUnpriced, match="counted within a minute"):
+            rows(story, name)
+    lots.derive(story.book)
+    sheet = rows(story, "balance-sheet")
+    assert asset.code in {row[3] for row in sheet if row[0] == "Assets"}
+    assert rows(story, "unrealised-gains")
+    assert rows(story, "realised-gains")
 
 
 def test_carf_totals_are_of_users_assets_and_categories(story: Story) -> None:
