@@ -73,7 +73,7 @@ def parse(text: str, asset: Unit) -> Amount:
     if match is None:
         raise BadAmount(
             "amount_malformed",
-            'an amount is a text of digits and one point, without separators of thousands, like "1200.00"',
+            'an amount is a text of digits and one point, like "1200.00"',
         )
     whole, fraction = match[1], (match[2] or "").rstrip("0")
     if len(fraction) > asset.decimals:

@@ -1,4 +1,4 @@
-"""What the reports in a book's own currency share: its minor units, and that nothing is left out for want of a price."""
+"""What the reports in a book's own currency share: its minor units, and that nothing lacks a price."""
 
 from datetime import date, timedelta
 
