@@ -28,7 +28,8 @@ WAYS = {
     Way.BALANCES: "",
     Way.KNOWN_OUTPUTS: "Only outputs that were booked: this node has no search by address, so coins nobody booked are "
     "not found.",
-    Way.RECEIPTS: "Receipts only: a view key does not show spending. What left is what people booked by hand.",
+    Way.RECEIPTS: "Receipts only: a view key does not show spending. Both figures are all that was ever received; what "
+    "left is what people booked by hand.",
 }
 _WHY = {**REASONS, "reconciliation_not_ready": "the chain did not come to rest at a block that both sides have"}
 

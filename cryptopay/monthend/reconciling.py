@@ -53,12 +53,16 @@ _BROUGHT_BY_THE_CHAIN = """
     LEFT JOIN ledger_posting p ON p.book_id = a.book_id AND p.account_id = a.id AND p.layer = 0
         AND EXISTS (
             SELECT FROM ledger_journalentry e
-            WHERE e.book_id = p.book_id AND e.id = p.entry_id AND e.source = 'chain:' || %(chain)s
+            LEFT JOIN ledger_journalentry r ON r.book_id = e.book_id AND r.id = e.ref_id AND e.kind = 5
+            WHERE e.book_id = p.book_id AND e.id = p.entry_id
+              AND (e.source IN ('chain:' || %(chain)s, %(ours)s) OR r.source IN ('chain:' || %(chain)s, %(ours)s))
         )
     WHERE a.code = 'assets:custody:' || %(chain)s
     GROUP BY 1, 2
 """
-"""Where spending cannot be seen: what people book of it has nothing to be held against."""
+"""Where spending cannot be seen: what people book of it has nothing to be held against. What was taken to suspense
+counts, or it would be found and taken again each time; so does what takes back any of this.
+"""
 
 _Coin = tuple[int, str]
 """Book and contract; the chain's own coin has none."""
@@ -303,7 +307,7 @@ def _deposits(chain: Chain, holdings: Holdings, height: int) -> dict[_At, _AtPla
 def _custody(chain: Chain, held: Held) -> dict[_Coin, int]:
     if held.way == Way.RECEIPTS:
         with connection.cursor() as sql:
-            sql.execute(_BROUGHT_BY_THE_CHAIN, {"chain": chain.code})
+            sql.execute(_BROUGHT_BY_THE_CHAIN, {"chain": chain.code, "ours": cases.SOURCE})
             return {(book_id, contract): int(base_units) for book_id, contract, base_units in sql.fetchall()}
     accounts = Balance.objects.filter(account__code=f"{chart.CUSTODY}{chain.code}", asset__chain=chain.code)
     return {

@@ -382,4 +382,20 @@ class TestMonero:
                 [shop.merchant.test_book_id, coin.custody],
             )
         assert reconcile(coin).difference == -5
-        assert cases.open_cases([shop.merchant.test_book_id]).count() == 1
+        (case,) = cases.open_cases([shop.merchant.test_book_id])
+        assert reconcile(coin).difference == -5
+        assert shop.holds(coin, "suspense").posted == -5
+        self._what_was_taken_to_suspense_is_found_no_more(shop, coin, reconcile, case)
+
+    def _what_was_taken_to_suspense_is_found_no_more(
+        self, shop: Shop, coin: Coin, reconcile: Reconcile, case: Case
+    ) -> None:
+        """Or each further look would take it again. Taken back as an error, it is found anew."""
+        for _ in range(2):
+            assert reconcile(coin).difference == 0
+            assert shop.holds(coin, "suspense").posted == -5
+        step = cases.take_back(case, reason="The node had lost it", by="Ann", token="1")
+        assert step.proposal is not None
+        proposals.approve(step.proposal, by="Ben")
+        assert shop.holds(coin, "suspense").posted == 0
+        assert reconcile(coin).difference == -5
