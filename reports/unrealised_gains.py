@@ -1,6 +1,7 @@
 """What is held, lot by lot, with its cost and what it is worth at the day's closing rate; and what is owed in coins,
 account by account. Where no trustworthy rate of that day is known, the worth stays empty."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 from itertools import groupby
@@ -10,7 +11,7 @@ from ledger import lots, revaluation, spans
 from ledger.costing import share
 from ledger.currencies import Fiat
 from ledger.lots import LotLeft, Position
-from ledger.models import Asset
+from ledger.models import Account, Asset
 from reports import valued
 from reports.cells import Money, Name, Place, Row, Total, account_code, amounts, texts
 from reports.parameters import UNTIL, Asked
@@ -36,16 +37,23 @@ def rows(asked: Asked) -> Iterator[Row]:
 
 
 class _Sheet:
-    """The rows' figures, all at the closing rates of one day."""
+    """The rows' figures, all at the closing rates of one day.
+
+    What is owed is rounded account upon account, so that together it is what the month's end posts, to the cent.
+    """
 
     def __init__(self, asked: Asked, found: list[Position], day: date) -> None:
         self._money = Fiat(asked.book.currency)
         rates = revaluation.rates_of_day(asked.book, {one.asset for one in found}, day)
-        self._worth = {
-            (one.asset.pk, one.account): revaluation.worth(one.quantity, one.asset, rate, self._money.decimals)
-            for one in found
-            if (rate := rates.get(one.asset.pk)) is not None
-        }
+        self._worth = dict[tuple[int, Account | None], int]()
+        upto: defaultdict[tuple[int, bool], tuple[int, int]] = defaultdict(lambda: (0, 0))
+        for one in found:
+            if (rate := rates.get(one.asset.pk)) is not None:
+                so_far, before = upto[one.asset.pk, one.account is None]
+                units = so_far + one.quantity
+                worth = revaluation.worth(units, one.asset, rate, self._money.decimals)
+                self._worth[one.asset.pk, one.account] = worth - before
+                upto[one.asset.pk, one.account is None] = units, worth
 
     def lots(self, listed: list[LotLeft]) -> Iterator[Row]:
         worth = self._worth.get((listed[0].asset.pk, None))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger import chart, journal, lots
+from ledger import chart, journal, lots, revaluation
 from ledger.journal import Entry, Leg
 from ledger.models import Account, Book, CostMethod, Rate
 from reports.cells import Money, Name, Place, Total
@@ -99,6 +99,21 @@ def test_unrealised_gains_are_of_lots_and_of_debts(shop: Shop) -> None:
     ]
     (first, *_) = shop.told("unrealised-gains", until="2025-01-15")
     assert first[5:] == ["10000.00", None, None], "no rate of that day"
+
+
+def test_what_is_owed_is_together_what_the_months_end_posts(shop: Shop) -> None:
+    """Five debts of half a cent each, which alone would be a cent each."""
+    for number in range(5):
+        customer = chart.customer(shop.book.pk, f"guest-{number}", shop.coin)
+        shop.entry(shop.owner, customer, 100, 10_000, 6 + number)
+    shop.rate(5_000, 32)
+    day = date(2025, 2, 1)
+    rows = shop.told("unrealised-gains", until="2025-02-01")
+    owed = sum(Decimal(row[6]) for row in rows if str(row[2]).startswith(chart.CUSTOMERS))
+    (total,) = [Decimal(row[6]) for row in rows if row[0] == "Total owed"]
+    (posted,) = [one for one in revaluation.unrealised(shop.book, day) if not one.held]
+    assert Decimal(posted.value).scaleb(-2) == total == owed
+    assert total == Decimal("-2500.03")
 
 
 def test_by_the_average_there_are_no_lots(shop: Shop) -> None:
