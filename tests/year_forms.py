@@ -34,6 +34,12 @@ def differences(book: Book, said: dict[str, str], folder: Path, reader: Client) 
     return [wrong for report in REPORTS.values() for wrong in _of_report(report, book, said, folder, reader)]
 
 
+def _without_spare_zeros(text: str) -> str:
+    """As people read it on a page: zeros behind the eighth decimal are left out there, and nowhere else."""
+    whole, point, decimals = text.partition(".")
+    return f"{whole}{point}{decimals[:8]}{decimals[8:].rstrip('0')}"
+
+
 def _of_report(report: Report, book: Book, said: dict[str, str], folder: Path, reader: Client) -> Iterator[str]:
     asked = {one.name: said[one.name] for one in report.parameters if one.name in said}
     sheet = Sheet(report, report.read(book, asked), "ann", datetime.now(UTC))
@@ -47,7 +53,8 @@ def _of_report(report: Report, book: Book, said: dict[str, str], folder: Path, r
         yield f"{report.name} as XLSX"
     yield from _missing(f"{report.name} as PDF", _of_pdf(sheet, folder), wanted)
     page = reader.get(reverse("admin:report", args=[report.name]), {"book": book.pk, **asked})
-    yield from _missing(f"{report.name} as a page", "".join(page.content.decode().split()), wanted[:PAGE_ROWS])
+    shown = [[_without_spare_zeros(text) for text in row] for row in wanted[:PAGE_ROWS]]
+    yield from _missing(f"{report.name} as a page", "".join(page.content.decode().split()), shown)
 
 
 def _missing(what: str, text: str, wanted: Amounts) -> Iterator[str]:
