@@ -18,12 +18,14 @@ from ledger.admin.asking import MAY_ASK
 @dataclass(frozen=True, slots=True)
 class Desk:
     """One entry: a page of the admin for a model ("app.model"), or one of our own by its address's name; with both,
-    our own page for whoever may see the model's. Pages of `people` stand outside of the admin."""
+    our own page for whoever may see the model's. Pages of `people` stand outside of the admin. The pages of what it
+    `leads_to` have no entry of their own."""
 
     title: str
     icon: str
     model: str = ""
     url_name: str = ""
+    leads_to: str = ""
 
 
 SECTIONS: dict[str, tuple[Desk, ...]] = {
@@ -36,9 +38,9 @@ SECTIONS: dict[str, tuple[Desk, ...]] = {
         Desk("Periods", "event_available", "ledger.periodchange"),
         Desk("Close the month", "task_alt", url_name="closing"),
         Desk("Import", "upload_file", url_name="import"),
-        Desk("Reconciliation", "balance", url_name="reconciliation"),
+        Desk("Reconciliation", "balance", url_name="reconciliation", leads_to="monthend.case"),
         Desk("Rates", "currency_exchange", "ledger.rate", "rates_now"),
-        Desk("Made for you", "download", url_name="exports"),
+        Desk("Exports", "download", url_name="exports"),
         Desk("Books", "auto_stories", "ledger.book"),
     ),
     "Operations": (
@@ -106,14 +108,20 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(request: HttpRequest, desk: Desk) -> dict[str, Any]:
-    listed = f"admin:{desk.model.replace('.', '_')}_changelist" if desk.model else ""
+    listed = _list_of(desk.model) if desk.model else ""
     item: dict[str, Any] = {"title": desk.title, "icon": desk.icon}
     ours = desk.url_name if desk.url_name.startswith("people_") else f"admin:{desk.url_name}"
     item["link"] = reverse(ours if desk.url_name else listed)
     if listed:
         below = reverse(listed)
         item["active"] = request.path.startswith(below if item["link"].startswith(below) else item["link"])
+    if desk.leads_to:
+        item["active"] = request.path.startswith((item["link"], reverse(_list_of(desk.leads_to))))
     return item
+
+
+def _list_of(model: str) -> str:
+    return f"admin:{model.replace('.', '_')}_changelist"
 
 
 def _may_open(request: HttpRequest, desk: Desk) -> bool:

@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class MonthEndConfig(AppConfig):
     name = "cryptopay.monthend"
-    verbose_name = "Month end"
+    verbose_name = "Accounting"
 
     def ready(self) -> None:
         from cryptopay.monthend import closing

@@ -47,6 +47,17 @@ class BookAdmin(CostingDesk, ModelAdmin):
         found: QuerySet[Book] = super().get_queryset(request).annotate(closed_through=Subquery(newest))
         return found
 
+    def get_fields(self, request: HttpRequest, obj: Book | None = None) -> list[str]:
+        """Who may not change the limit reads it as money, and not as a number of the form."""
+        if self.has_change_permission(request, obj):
+            return [*self.fields]
+        return [*self.readonly_fields, "limit"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Book | None = None) -> list[str]:
+        return (
+            self.get_fields(request, obj) if not self.has_change_permission(request, obj) else [*self.readonly_fields]
+        )
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -83,6 +83,9 @@ def _leg(row: TypedLeg, account: Account | None) -> Leg | None:
 def _base_units(row: TypedLeg, text: str, asset: Asset) -> int:
     if not text.strip():
         return 0
+    if not asset.chain and len(text.strip().partition(".")[2]) > asset.decimals:
+        row.errors.append(f"{text.strip()}: {asset.code} has {asset.decimals} decimals, behind a point: 1200.00.")
+        return 0
     try:
         return parse(text.strip(), asset).base_units
     except BadAmount as bad:

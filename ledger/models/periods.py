@@ -51,6 +51,7 @@ class PeriodChange(AppendOnly):
     objects = AppendOnlyQuerySet["PeriodChange"].as_manager()
 
     class Meta(AppendOnly.Meta):
+        verbose_name_plural = "periods"
         constraints = [
             models.CheckConstraint(
                 condition=~Q(Exact(Lower(Trim("asked_by")), Lower(Trim("approved_by")))), name="period_second_person"
@@ -112,6 +113,7 @@ class Proposal(AppendOnly):
     objects = AppendOnlyQuerySet["Proposal"].as_manager()
 
     class Meta(AppendOnly.Meta):
+        verbose_name_plural = "approvals"
         constraints = [
             models.UniqueConstraint(fields=["book", "id"], name="proposal_of_decision"),
             models.CheckConstraint(condition=~Q(reason=""), name="proposal_has_a_reason"),
