@@ -4,7 +4,7 @@
     derive_all()               every book's, where something waits
     is_as_counted_anew(book)   whether the journal gives what is kept
     up_to_date(book, day)      derive, and say whether all is counted through that day (UTC)
-    unpriced(book, day)        entries nobody has priced: their pools wait for it
+    unpriced(book, day)        how much nobody has priced: its pools wait for it
     positions(book, day)       what each pool held and its cost, by the end of a day
     open_lots(book, day)       its lots, and what was left of each
 
@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from ledger import gains, spans
 from ledger.costing import Counting, Move, Pool
 from ledger.currencies import money_of
-from ledger.models import Account, Asset, Book, CostMethod, JournalEntry, ValuedUpTo, WaitingPool
+from ledger.models import Account, Asset, Book, CostMethod, ValuedUpTo, WaitingPool
 from ledger.shelves import StoredShelf
 
 _LOCK = 7266
@@ -118,15 +118,18 @@ _FINGERPRINT = """
     ) parts
 """
 _UNPRICED = """
-    SELECT e.id, p.asset_id, sum(p.debit)
-    FROM ledger_journalentry e
-    JOIN ledger_posting p ON p.book_id = e.book_id AND p.entry_id = e.id AND p.layer = 0
-    WHERE e.book_id = %(book)s AND e.rate_id IS NULL AND e.kind IN (1, 3)
-      AND e.effective_at >= %(since)s AND e.effective_at < %(until)s AND p.asset_id <> %(money)s
-      AND NOT EXISTS (
-          SELECT 1 FROM ledger_entryprice h
-          WHERE h.book_id = e.book_id AND h.entry_id = e.id AND h.asset_id = p.asset_id)
-    GROUP BY e.id, e.effective_at, p.asset_id ORDER BY e.effective_at, e.id, p.asset_id
+    SELECT count(*), (array_agg(e.id ORDER BY e.effective_at, e.id))[1]
+    FROM (
+        SELECT e.id, e.effective_at
+        FROM ledger_journalentry e
+        JOIN ledger_posting p ON p.book_id = e.book_id AND p.entry_id = e.id AND p.layer = 0
+        WHERE e.book_id = %(book)s AND e.rate_id IS NULL AND e.kind IN (1, 3)
+          AND e.effective_at >= %(since)s AND e.effective_at < %(until)s AND p.asset_id <> %(money)s
+          AND NOT EXISTS (
+              SELECT 1 FROM ledger_entryprice h
+              WHERE h.book_id = e.book_id AND h.entry_id = e.id AND h.asset_id = p.asset_id)
+        GROUP BY e.id, e.effective_at, p.asset_id
+    ) e
 """
 _POSITIONS = """
     SELECT p.asset_id, p.account_id, m.quantity_after, m.cost_after
@@ -160,11 +163,10 @@ _OPEN_LOTS = """
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """An entry that moved so many base units of an asset, and nobody says what they were worth."""
+    """So many amounts moved, of which nobody says what they were worth; the oldest in that entry."""
 
-    entry: JournalEntry
-    asset: Asset
-    base_units: int
+    amounts: int
+    oldest_entry: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +269,8 @@ def waits(book: Book, day: date, asset: Asset | None = None) -> WaitingPool | No
     return pools.select_related("asset").order_by("since", "pk").first()
 
 
-def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpriced]:
-    """What nobody has priced from one day through another (UTC), oldest first."""
+def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> Unpriced | None:
+    """What nobody has priced from one day through another (UTC): an entry's moves of one asset are one amount."""
     about: dict[str, Any] = {
         "book": book.pk,
         "money": money_of(book).pk,
@@ -277,10 +279,8 @@ def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> list[Unpr
     }
     with connection.cursor() as sql:
         sql.execute(_UNPRICED, about)
-        found = sql.fetchall()
-    entries = JournalEntry.objects.filter(book=book).in_bulk([entry for entry, _, _ in found])
-    assets = Asset.objects.in_bulk({asset for _, asset, _ in found})
-    return [Unpriced(entries[entry], assets[asset], int(base_units)) for entry, asset, base_units in found]
+        amounts, oldest = sql.fetchone()
+    return Unpriced(amounts, oldest) if amounts else None
 
 
 def positions(book: Book, day: date) -> list[Position]:

@@ -11,7 +11,7 @@ Whether you must report at all, and for whom, your adviser knows. Guests, who ga
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from django.db import connection
+from django.db import connection, transaction
 
 from ledger import chart, spans
 from ledger.models import Asset, JournalEntry
@@ -56,7 +56,7 @@ def rows(asked: Asked) -> Iterator[Row]:
     """By user, asset and category, then each category's value."""
     assets = Asset.objects.in_bulk()
     sums: dict[str, list[int]] = {}
-    with connection.cursor() as sql:
+    with transaction.atomic(), connection.chunked_cursor() as sql:
         sql.execute(_STATEMENT, _values(asked))
         while found := sql.fetchmany(_CHUNK):
             for who, asset, category, number, units, value in found:

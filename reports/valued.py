@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from ledger import lots
 from ledger.currencies import money_of
-from ledger.models import Asset
+from ledger.models import Asset, JournalEntry
 from reports.cells import Money
 from reports.errors import EntriesUnpriced
 from reports.parameters import Asked
@@ -21,8 +21,8 @@ def check_priced(asked: Asked, last: date, first: date = _DAY_ZERO) -> None:
     """Raises `EntriesUnpriced`: a figure in which something has no value would be wrong, and nobody would see it."""
     waiting = lots.unpriced(asked.book, last, first)
     if waiting:
-        oldest = waiting[0].entry
-        count = "1 amount waits" if len(waiting) == 1 else f"{len(waiting)} amounts wait"
+        oldest = JournalEntry.objects.get(book=asked.book, pk=waiting.oldest_entry)
+        count = "1 amount waits" if waiting.amounts == 1 else f"{waiting.amounts} amounts wait"
         named = f"entry {oldest.pk} of {oldest.effective_at:%-d %b %Y}, {oldest.description}"
         raise EntriesUnpriced(f"{count} for a price, the oldest in {named}")
 

@@ -149,7 +149,7 @@ def test_what_a_closed_period_says_stays_and_its_correction_falls_into_the_open_
     bought = books.bought(100, None, 1)
     books.bought(100, 20_000, 2)
     books.derive()
-    assert [one.entry.pk for one in lots.unpriced(books.shop.book, day(9))] == [bought]
+    assert lots.unpriced(books.shop.book, day(9)) == lots.Unpriced(amounts=1, oldest_entry=bought)
     assert not lots.up_to_date(books.shop.book, day(1))
     EntryPrice.objects.create(
         book=books.shop.book, entry_id=bought, asset=books.shop.coin, price=10_000, reason="r", by="ann"

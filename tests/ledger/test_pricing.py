@@ -32,15 +32,17 @@ def received(shop: Shop, units: int = 10**6) -> JournalEntry:
 
 def test_an_unpriced_entry_waits_and_then_counts(shop: Shop) -> None:
     entry = received(shop)
-    assert [(one.entry, one.asset, one.base_units) for one in lots.unpriced(shop.book, date(2026, 3, 1))] == [
-        (entry, shop.coin, 10**6)
-    ]
+    later = received(shop)
+    assert lots.unpriced(shop.book, date(2026, 3, 1)) == lots.Unpriced(amounts=2, oldest_entry=entry.pk)
+    pricing.price(later, shop.coin, Decimal(50_000), reason="From the exchange", by="ann")
+    assert lots.unpriced(shop.book, date(2026, 3, 1)) == lots.Unpriced(amounts=1, oldest_entry=entry.pk)
+    assert lots.unpriced(shop.book, date(2026, 2, 1)) is None
     assert periods.loose_ends(shop.book, date(2026, 3, 1)).unpriced == 1
     kept = pricing.price(entry, shop.coin, Decimal(50_000), reason="From the exchange", by="ann")
     assert isinstance(kept, EntryPrice)
     assert lots.up_to_date(shop.book, date(2026, 3, 1))
-    assert {one.cost for one in lots.positions(shop.book, date(2026, 3, 1))} == {500_00, -500_00}
-    assert lots.unpriced(shop.book, date(2026, 3, 1)) == []
+    assert {one.cost for one in lots.positions(shop.book, date(2026, 3, 1))} == {1_000_00, -1_000_00}
+    assert lots.unpriced(shop.book, date(2026, 3, 1)) is None
     assert periods.loose_ends(shop.book, date(2026, 3, 1)).unpriced == 0
 
 
