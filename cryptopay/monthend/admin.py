@@ -25,7 +25,7 @@ from ledger.admin.periods import PeriodChangeAdmin
 from ledger.admin.proposals import state_label as proposal_state
 from ledger.errors import LedgerError
 from ledger.models import PeriodChange
-from ledger.money import BadAmount, parse, to_text
+from ledger.money import BadAmount, parse_typed, to_text
 from ledger.readonly import ReadOnlyAdmin, amount, code, label, moment, page_of, table, url_of
 from monitor.chains import CHAINS
 from monitor.reconciliations import AddressDifference
@@ -180,7 +180,7 @@ def _said(request: HttpRequest, case: Case, said: dict[str, Any]) -> CaseStep:
     named = {"reason": said["reason"], "by": request.user.get_username(), "token": said["token"]}
     if TAKE_BACK in request.POST:
         return cases.take_back(case, **named)
-    units = parse(said["units"], case.asset).base_units
+    units = parse_typed(said["units"], case.asset).base_units
     return cases.explain(case, CaseStep.Kind(said["kind"]), units, account=said["account"].strip(), **named)
 
 

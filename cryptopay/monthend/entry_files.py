@@ -17,7 +17,7 @@ from ledger import manual, periods, spans
 from ledger.errors import LedgerError
 from ledger.journal import Leg
 from ledger.models import Account, Book, JournalEntry, Proposal
-from ledger.money import BadAmount, parse
+from ledger.money import BadAmount, parse_typed
 from ledger.spreadsheet import FORMULA_STARTS
 
 COLUMNS = ("date", "reference", "description", "reason", "account", "asset", "debit", "credit")
@@ -196,7 +196,7 @@ def _amount(text: str, account: Account) -> int:
     if not text:
         return 0
     try:
-        return parse(text, account.asset).base_units
+        return parse_typed(text, account.asset).base_units
     except BadAmount as error:
         raise _Wrong(error.code, str(error)) from None
 

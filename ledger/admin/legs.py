@@ -9,7 +9,7 @@ from django.http import QueryDict
 from ledger.admin import naming
 from ledger.journal import Leg
 from ledger.models import Account, Asset
-from ledger.money import BadAmount, parse
+from ledger.money import BadAmount, parse_typed
 
 ROWS = 4
 MOST_ROWS = 200
@@ -83,11 +83,8 @@ def _leg(row: TypedLeg, account: Account | None) -> Leg | None:
 def _base_units(row: TypedLeg, text: str, asset: Asset) -> int:
     if not text.strip():
         return 0
-    if not asset.chain and len(text.strip().partition(".")[2]) > asset.decimals:
-        row.errors.append(f"{text.strip()}: {asset.code} has {asset.decimals} decimals, behind a point: 1200.00.")
-        return 0
     try:
-        return parse(text.strip(), asset).base_units
+        return parse_typed(text.strip(), asset).base_units
     except BadAmount as bad:
         row.errors.append(f"{text.strip()}: {bad}.")
         return 0

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ledger.money import LARGEST_BASE_UNITS, Amount, BadAmount, BaseUnitsField, parse, to_decimal, to_text
+from ledger.money import LARGEST_BASE_UNITS, Amount, BadAmount, BaseUnitsField, parse, parse_typed, to_decimal, to_text
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Coin:
 
 
 BTC = Coin(8, "BTC")
+EUR = Coin(2, "EUR")
 base_units = st.integers(0, LARGEST_BASE_UNITS)
 decimals = st.integers(0, 255)
 
@@ -72,6 +73,14 @@ def test_what_is_not_a_plain_decimal_text_is_malformed(text: object) -> None:
 def test_a_digit_below_the_base_unit_is_refused_not_rounded(text: str) -> None:
     with pytest.raises(BadAmount) as refusal:
         parse(text, BTC)
+    assert refusal.value.code == "amount_too_precise"
+
+
+def test_zeros_below_the_base_unit_that_people_write_may_be_thousands() -> None:
+    assert parse_typed("1200.00", EUR) == parse("1200.00", EUR)
+    assert parse_typed("1200", EUR) == parse_typed("1200.0", EUR)
+    with pytest.raises(BadAmount) as refusal:
+        parse_typed("1.200", EUR)
     assert refusal.value.code == "amount_too_precise"
 
 

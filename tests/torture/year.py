@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from cryptopay.devnet.year.seeding import Year
-from ledger import balances, lots, revaluation
+from ledger import balances, lots, revaluation, sealing
 from ledger.carrying import carried
 from ledger.checking import check
 from ledger.checking.invariants import INVARIANTS
@@ -41,6 +41,7 @@ def run(payments: int | None) -> None:
             _timed(f"{tool.format}_agrees_after", partial(_compare, book, tool, Path(folder)))
         _ask_beancount_for_gains(book, Path(folder) / "books.beancount")
     _count_anew(book)
+    _timed("sealed", partial(sealing.seal, book.pk))
     found = [outcome for outcome in check([book.pk]) if outcome.invariant in INVARIANTS]  # no chain is behind them
     broken = [str(one) for outcome in found for one in outcome.violations]
     assert not broken, broken[:3]

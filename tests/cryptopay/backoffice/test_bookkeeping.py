@@ -139,7 +139,8 @@ def test_what_is_wrong_with_an_entry_is_said_in_the_form(bob: Shop, signed_in: S
     before = JournalEntry.objects.count()
     wrong = {
         "No such account": _form(bob, account=["assets:custody:none BTC", CAPITAL]),
-        "plain decimal": _form(bob, "1,000"),
+        "digits and one point": _form(bob, "1,000"),
+        "BTC has 8 decimals": _form(bob, "1.000000000"),
         "Debits and credits differ": _form(bob, credit=["", "0.002"]),
         "know nothing of the future": _form(bob, day=(timezone.now() + timedelta(days=2)).date().isoformat()),
         "closed": _form(bob, day=LONG_AGO.isoformat()),

@@ -276,7 +276,7 @@ def test_a_case_is_explained_on_its_page_by_an_accountant_alone(desk: Desk) -> N
     accountant = Client()
     accountant.force_login(desk.members["accountant"])
     assert "Say what it was" in accountant.get(page).content.decode()
-    assert "plain decimal" in accountant.post(explain, said | {"units": "1,5"}).content.decode()
+    assert "digits and one point" in accountant.post(explain, said | {"units": "1,5"}).content.decode()
     assert "more than is left" in accountant.post(explain, said | {"units": "0.1"}).content.decode()
     wrong = {**said, "kind": "outside", "account": "expense:nowhere"}
     assert "there is no account" in accountant.post(explain, wrong).content.decode().lower()

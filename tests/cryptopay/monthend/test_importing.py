@@ -68,6 +68,7 @@ WRONG = [
     (GOOD.replace("2026-03-01", "2025-12-31"), "2 period_closed"),
     (GOOD.replace("0.00000500,\n", "1e5,\n"), "2 amount_malformed"),
     (GOOD.replace("0.00000500,\n", "0.000000001,\n"), "2 amount_too_precise"),
+    (GOOD.replace("0.00000500,\n", "0.000005000,\n"), "2 amount_too_precise"),
     (GOOD.replace("0.00000500,\n", f"{10**80},\n"), "2 amount_out_of_range"),
     (GOOD.replace("0.00000500,\n", "0.00000500,1\n"), "2 leg_invalid"),
     (GOOD + GOOD, "4 row_repeated"),
