@@ -72,7 +72,10 @@ class Shelf(Protocol):
     """Where lots lie. What is added or changed is found there again."""
 
     def oldest(self, limit: int) -> Sequence[OpenLot]: ...
-    def opened_by(self, entry: int) -> Sequence[OpenLot]: ...
+    def opened_by(self, entry: int) -> Sequence[OpenLot]:
+        """Newest first: an entry's own lot before the heap that became one as it came."""
+        ...
+
     def taken_by(self, entry: int) -> Sequence[Take]: ...
     def moved_by(self, entry: int) -> tuple[int, int] | None:
         """Quantity and change of cost."""
@@ -157,13 +160,26 @@ class Pool:
             if slices.left and lot.left_quantity * slices.left < 0:
                 change -= self._take(lot, move, slices)
         held = self.quantity + move.quantity - slices.left
-        for take in self.shelf.taken_by(move.reverses):
+        takes = self.shelf.taken_by(move.reverses)
+        if not takes and held * slices.left >= 0:
+            change += self._returned(move, slices)
+        for take in takes:
             if abs(take.quantity) <= abs(slices.left) and take.quantity * slices.left > 0 and held * slices.left >= 0:
                 slices.next(take.quantity)
                 self._open(move, take.quantity, take.cost, take.lot.acquired_at)
                 change += take.cost
         self._put_back()
         return change
+
+    def _returned(self, move: Move, slices: "_Slices") -> int:
+        """What left while the pool counted by the average was of no lot: it comes back at the cost it had."""
+        assert move.reverses is not None  # noqa: S101 - for the type checker
+        known = self.shelf.moved_by(move.reverses)
+        if known is None or known[0] != -slices.left:
+            return 0
+        slices.next(slices.left)
+        self._open(move, move.quantity, -known[1], move.at)
+        return -known[1]
 
     def _oldest(self) -> OpenLot | None:
         while self._at_hand and not self._at_hand[0].left_quantity:

@@ -20,7 +20,7 @@ _OLDEST = f"""
 """  # noqa: S608 - columns of our own
 _OPENED_BY = f"""
     SELECT {_LOT} FROM ledger_lot WHERE book_id = %s AND asset_id = %s AND entry_id = %s AND left_quantity <> 0
-    ORDER BY id
+    ORDER BY id DESC
 """  # noqa: S608
 _TAKEN_BY = """
     SELECT t.quantity, t.cost, t.value, t.moved_at, l.id, l.entry_id, l.acquired_at, l.opened_at,

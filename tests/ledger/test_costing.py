@@ -23,7 +23,7 @@ class Lists:
         return sorted((lot for lot in self.lots if lot.left_quantity), key=lambda lot: lot.acquired_at)[:limit]
 
     def opened_by(self, entry: int) -> Sequence[OpenLot]:
-        return [lot for lot in self.lots if lot.entry == entry and lot.left_quantity]
+        return [lot for lot in reversed(self.lots) if lot.entry == entry and lot.left_quantity]
 
     def taken_by(self, entry: int) -> Sequence[Take]:
         return [take for take in self.takes if take.entry == entry and take.value is not None]
@@ -181,3 +181,23 @@ def test_cost_is_never_lost_or_made(by_lots: bool, seed: int) -> None:
             for lot in card.shelf.lots:
                 exact = Fraction(lot.cost * lot.left_quantity, lot.quantity)
                 assert abs(exact - lot.left_cost) <= Fraction(1, 2), "no slice is off by more than half a cent"
+
+
+def test_what_came_as_the_heap_became_a_lot_is_taken_back_itself() -> None:
+    card = Card(by_lots=False)
+    card.move(10, 100)
+    card.pool.count_by_lots(Move(2, START + timedelta(hours=2), 10, 300))
+    card.move(10, 300)
+    assert card.move(-10, -300, reverses=2) == 0
+    assert card.left() == [(10, 100)]
+
+
+def test_what_left_by_the_average_comes_back_by_lots_at_the_cost_it_had() -> None:
+    card = Card(by_lots=False)
+    card.move(20, 400)
+    assert card.move(-10, -300) == 100
+    card.pool.count_by_lots(Move(3, START + timedelta(hours=3), 1, 20))
+    card.move(1, 20)
+    assert card.move(10, 300, reverses=2) == -100
+    assert card.left() == [(10, 200), (1, 20), (10, 200)]
+    assert (card.pool.quantity, card.pool.cost) == (21, 420)
