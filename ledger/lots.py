@@ -124,7 +124,11 @@ _UNPRICED = """
         FROM ledger_journalentry e
         JOIN ledger_posting p ON p.book_id = e.book_id AND p.entry_id = e.id AND p.layer = 0
         WHERE e.book_id = %(book)s AND e.rate_id IS NULL AND e.kind IN (1, 3)
-          AND e.effective_at >= %(since)s AND e.effective_at < %(until)s AND p.asset_id <> %(money)s
+          AND e.effective_at < %(until)s AND p.asset_id <> %(money)s
+          AND (e.effective_at >= %(since)s OR EXISTS (
+              SELECT 1 FROM ledger_journalentry r
+              WHERE r.book_id = e.book_id AND r.ref_id = e.id AND r.kind = 5
+                AND r.effective_at >= %(since)s AND r.effective_at < %(until)s))
           AND NOT EXISTS (
               SELECT 1 FROM ledger_entryprice h
               WHERE h.book_id = e.book_id AND h.entry_id = e.id AND h.asset_id = p.asset_id)
@@ -270,7 +274,8 @@ def waits(book: Book, day: date, asset: Asset | None = None) -> WaitingPool | No
 
 
 def unpriced(book: Book, day: date, since: date = date(1900, 1, 1)) -> Unpriced | None:
-    """What nobody has priced from one day through another (UTC): an entry's moves of one asset are one amount."""
+    """What nobody has priced from one day through another (UTC), or was reversed then: an entry's moves of one asset
+    are one amount."""
     about: dict[str, Any] = {
         "book": book.pk,
         "money": money_of(book).pk,

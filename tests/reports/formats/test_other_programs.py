@@ -4,7 +4,7 @@ import csv
 import io
 import zipfile
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
@@ -139,6 +139,16 @@ def test_what_has_no_price_is_in_no_file(story: Story) -> None:
     for name, form in (("accounting-journal", "xero"), ("account-statement", "ofx")):
         with pytest.raises(EntriesUnpriced):
             made(story, name, form, **({"account": story.custody.code} if form == "ofx" else {}))
+
+
+def test_the_reversal_of_what_has_no_price_is_not_left_out(story: Story) -> None:
+    """Its own period has no entry without a rate, and both would be missing."""
+    settled = journal.settle(resolution(story, "unpriced", story.waiting, SECOND))
+    later = SECOND + timedelta(days=1)
+    journal.reverse(resolution(story, "again", settled, later))
+    day = later.date().isoformat()
+    with pytest.raises(EntriesUnpriced):
+        made(story, "accounting-journal", "xero", **{"from": day, "to": day})
 
 
 def test_a_form_is_of_its_report_alone() -> None:
