@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from ledger import asking, spans
 from ledger.errors import PeriodAlreadyClosed, PeriodNotClosed, PeriodNotOver, ReviewMissing
@@ -66,16 +68,21 @@ def loose_ends(book: Book, through: date) -> LooseEnds:
     if since is not None:
         period &= Q(effective_at__gte=spans.end_of(since))
     entries = JournalEntry.objects.filter(period, book=book)
-    waiting = Proposal.objects.filter(book=book, kind=Proposal.Kind.ENTRY, decision=None)
-    unconfirmed, priceless, moments = fetched(
+    into = Proposal.Kind.ENTRY, Proposal.Kind.REVERSAL
+    undecided = Proposal.objects.filter(book=book, decision=None)
+    of_entry = Cast(KeyTextTransform("entry", "contents"), BigIntegerField())
+    prices = undecided.filter(kind=Proposal.Kind.PRICE).values_list(of_entry, flat=True)
+    unconfirmed, priceless, prices_waiting, moments = fetched(
         counted(_unconfirmed(entries)),
         counted(unpriced(entries)),
-        waiting.values_list("contents__effective_at", flat=True),
+        counted(entries.filter(pk__in=prices)),
+        undecided.filter(kind__in=into).values_list("contents__effective_at", flat=True),
     )
     return LooseEnds(
         unconfirmed=sum(unconfirmed),
         unpriced=sum(priceless),
-        proposed=sum(datetime.fromisoformat(moment).date() <= through for moment in moments),
+        proposed=sum(prices_waiting)
+        + sum(datetime.fromisoformat(moment).date() <= through for moment in moments if moment is not None),
     )
 
 

@@ -9,9 +9,11 @@ What is unconfirmed hinders nobody: it will be received in the period that is op
 closing is asked and once more when it is approved.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -23,7 +25,7 @@ from cryptopay.payments.models import IntakePosition
 from ledger import asking, balances, chart, periods, revaluation, spans
 from ledger.balances import TrialBalanceRow
 from ledger.errors import ClosingRatesMissing
-from ledger.models import Account, Book, PeriodChange, PeriodReview, Proposal
+from ledger.models import Account, Book, CostMethod, EntryPrice, PeriodChange, PeriodReview, Proposal
 from ledger.money import to_text
 from ledger.periods import LooseEnds
 from ledger.together import counted, fetched
@@ -131,6 +133,10 @@ def look_again(change: PeriodChange, closed_before: date | None) -> None:
     # Who is approving has decided this very proposal, which the ledger writes after us.
     found = steps(change.book, change.closed_through)
     _refuse_unless_done(found[:-1])
+    if review.findings["books"] != _fingerprint(change.book, change.closed_through):
+        raise MonthNotReady("the books of that time changed since they were reviewed: refuse this, and close anew")
+    if not revaluation.is_current(change.book, change.closed_through):
+        raise MonthNotReady("there are other rates of the last day by now: refuse this, and close anew")
 
 
 def month_end(today: date) -> date:
@@ -151,7 +157,22 @@ def _findings(book: Book, through: date, found: Sequence[Step], explanation: str
         "explanation": explanation.strip(),
         "unconfirmed": periods.loose_ends(book, through).unconfirmed,
         "reconciliations": [run.pk for run in newest([book.pk])],
+        "books": _fingerprint(book, through),
     }
+
+
+def _fingerprint(book: Book, through: date) -> str:
+    """Of what is sealed: each account's debits and credits, and how many prices and methods of cost were given.
+
+    A price given by hand moves gains only when they are counted anew, within a minute.
+    """
+    accounts = sorted((row.account.pk, row.debit, row.credit) for row in balances.trial_balance(book.pk, through))
+    prices, methods = fetched(
+        counted(EntryPrice.objects.filter(book=book, entry__effective_at__lt=spans.end_of(through))),
+        counted(CostMethod.objects.filter(book=book)),
+    )
+    moved = [account for account in accounts if any(account[1:])]
+    return sha256(json.dumps([moved, sum(prices), sum(methods)]).encode()).hexdigest()
 
 
 def _uncollected(book: Book, end: datetime) -> Iterator[ToDo]:

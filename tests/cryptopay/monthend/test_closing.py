@@ -13,10 +13,10 @@ from django.utils import timezone
 from cryptopay.monthend import cases, closing
 from cryptopay.monthend.errors import MonthNotReady
 from cryptopay.monthend.models import CaseStep, Package
-from ledger import chart, manual, periods, proposals, rates
+from ledger import chart, journal, manual, periods, pricing, proposals, rates
 from ledger.errors import PeriodAlreadyClosed, ReasonMissing, ReviewMissing
-from ledger.journal import Leg
-from ledger.models import PeriodChange, PeriodReview, Proposal
+from ledger.journal import Entry, Leg
+from ledger.models import JournalEntry, PeriodChange, PeriodReview, Proposal
 from monitor.models import Cursor, Deposit, ParkedTransaction, WatchedAddress
 from tests.database import past_triggers
 
@@ -162,6 +162,51 @@ def test_what_turns_wrong_before_the_approval_undoes_it(desk: Desk) -> None:
     desk.reconciled(RECEIVED, RECEIVED)
     proposals.approve(proposal, by="Ben")
     assert periods.closed_through(desk.book.pk) == THROUGH
+
+
+def _written_late(desk: Desk) -> None:
+    at = datetime(2026, 1, 12, tzinfo=UTC)
+    rate = rates.record("BTC", "EUR", Decimal(50_000), "test", at, desk.book.pk)
+    customer, sales = chart.customer(desk.book.pk, "ann", desk.coin), chart.sales(desk.book.pk, desk.coin)
+    legs = [Leg(customer, credit=10**6), Leg(sales, debit=10**6)]
+    late = {"book_id": desk.book.pk, "effective_at": at, "description": "Late", "source": "test", "idem": "late"}
+    journal.post(Entry(legs=legs, rate_id=rate.pk, **late))  # type: ignore[arg-type]
+
+
+def _another_rate_of_the_last_day(desk: Desk) -> None:
+    at = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    rates.record("BTC", "EUR", Decimal(90_000), "test", at, desk.book.pk)
+
+
+@pytest.mark.parametrize("change", [_written_late, _another_rate_of_the_last_day])
+def test_a_month_that_changed_since_its_review_is_not_closed(desk: Desk, change: Callable[[Desk], None]) -> None:
+    proposal = ask(desk)
+    change(desk)
+    with pytest.raises(MonthNotReady, match="close anew"):
+        proposals.approve(proposal, by="Ben")
+    assert periods.closed_through(desk.book.pk) is None
+    proposals.refuse(proposal, by="Ben", reason="The books changed")
+    proposals.approve(ask(desk), by="Ben")
+    assert periods.closed_through(desk.book.pk) == THROUGH
+
+
+def test_what_is_proposed_into_the_month_hinders(desk: Desk) -> None:
+    at = datetime(2026, 1, 15, tzinfo=UTC)
+    rate = rates.record("BTC", "EUR", Decimal(60_000), "test", at, desk.book.pk)
+    entry = JournalEntry.objects.get(pk=desk.received(RECEIVED, at, rate_id=rate.pk))
+    asked = manual.reverse(entry, reason="Twice", by="Ann", effective_at=at + timedelta(days=5))
+    assert isinstance(asked, Proposal)
+    assert periods.loose_ends(desk.book, THROUGH).proposed == 1
+    proposals.refuse(asked, by="Ben", reason="Once")
+    asked = manual.reverse(entry, reason="Twice", by="Ann")
+    assert periods.loose_ends(desk.book, THROUGH).proposed == 0
+
+
+def test_a_price_proposed_for_an_entry_of_the_month_hinders(desk: Desk) -> None:
+    unpriced = JournalEntry.objects.get(pk=desk.received(RECEIVED, datetime(2026, 1, 15, tzinfo=UTC)))
+    asked = pricing.price(unpriced, desk.coin, Decimal(60_000), reason="The bank's", by="Ann")
+    assert isinstance(asked, Proposal)
+    assert periods.loose_ends(desk.book, THROUGH).proposed == 1
 
 
 def test_an_explained_case_lets_the_month_close_and_coins_in_transit_want_words(desk: Desk) -> None:
