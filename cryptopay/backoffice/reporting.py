@@ -18,6 +18,7 @@ from django.utils import timezone
 from cryptopay.backoffice.scoping import books_where, own_books
 from ledger.models import Account, Book
 from ledger.readonly import readable
+from ledger.remembering import remembering
 from reports import exporting
 from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
 from reports.errors import EntriesUnpriced, ParameterMissing, ReportError
@@ -68,6 +69,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "backoffice/reports.html", context)
 
 
+@remembering()
 def report(request: HttpRequest, name: str) -> HttpResponse:
     """One report as it is asked for in the query string; `?as=xlsx` downloads it, and a POST has it made in the
     background."""

@@ -15,6 +15,7 @@ from ledger.evidence import Fact
 from ledger.models import JournalEntry, Movement, PostedGain, Taking
 from ledger.money import to_text
 from ledger.readonly import url_of
+from ledger.together import fetched
 
 Moved = Mapping[int, list[Movement]]
 """What each entry did to what is counted together, by the entries' ids."""
@@ -34,15 +35,19 @@ class _Lots:
         return f"{self.count} lots of {_day(self.oldest)} to {_day(self.newest)}"
 
 
+Lots = Mapping[tuple[int, int], _Lots]
+"""By entry and asset."""
+
+
 def tell(entries: Sequence[JournalEntry]) -> Mapping[int, list[Fact]]:
-    """Facts by the entries' ids, for entries of one book; four queries at most, however many entries.
+    """Facts by the entries' ids, for entries of one book; three queries at most, however many entries.
 
     They follow from the journal within a minute (`ledger.lots`): of an entry that is not counted yet nothing is told.
     """
     book = entries[0].book_id if entries else 0
     causes = {entry.pk: int(entry.meta["of"]) for entry in entries if entry.source == gains.SOURCE and _of(entry)}
     ids = {entry.pk for entry in entries} | {*causes.values()}
-    moved, lots = _moved(book, ids), _lots(book, ids)
+    moved, lots = _moved_and_taken(book, ids)
     posted = _posted(book, [row for rows in moved.values() for row in rows if row.account_id is None and row.gain])
     named = JournalEntry.objects.in_bulk({*causes.values()}) if causes else {}
     told: dict[int, list[Fact]] = {}
@@ -60,21 +65,14 @@ def _of(entry: JournalEntry) -> bool:
     return "of" in entry.meta
 
 
-def _moved(book: int, ids: set[int]) -> Moved:
-    found: dict[int, list[Movement]] = defaultdict(list)
-    rows = Movement.objects.filter(book=book, entry__in=ids).select_related("asset", "book") if ids else []
+def _moved_and_taken(book: int, ids: set[int]) -> tuple[Moved, Lots]:
+    movements = Movement.objects.filter(book=book, entry__in=ids).select_related("asset", "book")
+    takings = Taking.objects.filter(book=book, entry__in=ids, value__isnull=False).values_list("entry", "asset")
+    rows, counted = fetched(movements, takings.annotate(Count("lot"), Min("lot__acquired_at"), Max("lot__acquired_at")))
+    moved: dict[int, list[Movement]] = defaultdict(list)
     for row in rows:
-        found[row.entry_id].append(row)
-    return found
-
-
-def _lots(book: int, ids: set[int]) -> dict[tuple[int, int], _Lots]:
-    """By entry and asset."""
-    if not ids:
-        return {}
-    rows = Taking.objects.filter(book=book, entry__in=ids, value__isnull=False).values_list("entry", "asset")
-    counted = rows.annotate(Count("lot"), Min("lot__acquired_at"), Max("lot__acquired_at"))
-    return {(entry, asset): _Lots(lots, old.date(), new.date()) for entry, asset, lots, old, new in counted}
+        moved[row.entry_id].append(row)
+    return moved, {(entry, asset): _Lots(lots, old.date(), new.date()) for entry, asset, lots, old, new in counted}
 
 
 def _posted(book: int, gained: Sequence[Movement]) -> dict[tuple[int, int], int]:
@@ -111,7 +109,7 @@ def _worth(rows: Sequence[Movement]) -> list[Fact]:
     return [Fact(f"Worth of {row.asset}" if several else "Worth", _money(row, row.value)) for row in worth.values()]
 
 
-def _left(rows: Sequence[Movement], lots: Mapping[tuple[int, int], _Lots]) -> list[Fact]:
+def _left(rows: Sequence[Movement], lots: Lots) -> list[Fact]:
     """What left, and what it had cost."""
     told = []
     for row in rows:

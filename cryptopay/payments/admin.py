@@ -89,6 +89,10 @@ class InvoiceAdmin(ByHand):
     ]
     readonly_fields = fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        found: QuerySet[Invoice] = super().get_queryset(request).select_related(*self.list_select_related)
+        return found
+
     def get_fields(self, request: HttpRequest, obj: Invoice | None = None) -> list[str]:
         """What the books say of it, for those who read the books."""
         reads = request.user.has_perm("ledger.view_journalentry", obj)
