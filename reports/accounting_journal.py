@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from ledger import chart, spans
 from ledger.currencies import money_of
 from reports import lines, valued
-from reports.cells import Row, amounts, days, texts
+from reports.cells import Name, Place, Row, amounts, days, texts
 from reports.parameters import FIRST, LAST, Asked
 from reports.report import Report
 
@@ -27,7 +27,7 @@ WITH account AS (
     ) told
     WHERE a.book_id = %(book)s
 )
-SELECT v.entry_id, v.effective_at, e.description, account.name, account.number, v.value
+SELECT v.entry_id, v.effective_at, e.description, account.name, account.id, account.number, v.value
 FROM ledger_value v
 JOIN ledger_journalentry e ON e.book_id = v.book_id AND e.id = v.entry_id
 JOIN account ON account.id = v.account_id
@@ -39,21 +39,22 @@ ORDER BY v.effective_at, v.entry_id, v.leg
 def rows(asked: Asked) -> Iterator[Row]:
     """In the order it happened, leg by leg; what was worth less than a cent has none."""
     money_of(asked.book)  # without the currency's own asset nothing has a value
-    about: dict[str, int | str | datetime] = {
+    values: dict[str, int | str | datetime] = {
         "book": asked.book.pk,
         "customers": chart.CUSTOMERS,
         "first": spans.begin_of(asked[FIRST]),
         "end": spans.end_of(asked[LAST]),
     }
     with transaction.atomic(), connection.chunked_cursor() as sql:
-        sql.execute(_STATEMENT, about)
+        sql.execute(_STATEMENT, values)
         while found := sql.fetchmany(_CHUNK):
-            for entry, at, description, account, number, value in found:
+            for entry, at, description, account, pk, number, value in found:
                 debit = valued.money(value, asked) if value > 0 else None
                 credit = valued.money(-value, asked) if value < 0 else None
                 day: date = at.astimezone(UTC).date()
-                named = lines.entry_name(entry), description, _titled(account), f"CP{number}"
-                yield [day, *named, debit, credit, asked.book.currency]
+                named = Name(_titled(account), Place("account", pk))
+                about = lines.entry_name(entry), description, named, f"CP{number}"
+                yield [day, *about, debit, credit, asked.book.currency]
 
 
 def _titled(account: str) -> str:

@@ -35,6 +35,7 @@ _CHUNK = 2_000
 _STATEMENT = """
 WITH leg AS (
     SELECT CASE WHEN a.code = %(guests)s THEN '' ELSE substr(a.code, length(%(customers)s) + 1) END AS who, v.asset_id,
+           v.account_id,
            v.credit - v.debit AS units, v.value,
            CASE WHEN v.kind = %(reverse)s THEN -1 ELSE 1 END AS sign,
            CASE WHEN (v.credit > 0) <> (v.kind = %(reverse)s) THEN 'g'
@@ -47,8 +48,8 @@ WITH leg AS (
     WHERE v.book_id = %(book)s AND v.effective_at >= %(first)s AND v.effective_at < %(end)s
       AND (a.code = %(guests)s OR starts_with(a.code, %(customers)s))
 )
-SELECT who, asset_id, category, sum(sign), sum(sign * abs(units)), sum(sign * abs(value))
-FROM leg GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+SELECT who, asset_id, account_id, category, sum(sign), sum(sign * abs(units)), sum(sign * abs(value))
+FROM leg GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 4
 """
 
 
@@ -59,12 +60,13 @@ def rows(asked: Asked) -> Iterator[Row]:
     with transaction.atomic(), connection.chunked_cursor() as sql:
         sql.execute(_STATEMENT, _values(asked))
         while found := sql.fetchmany(_CHUNK):
-            for who, asset, category, number, units, value in found:
+            for who, asset, account, category, number, units, value in found:
                 total = sums.setdefault(category, [0, 0])
                 total[0], total[1] = total[0] + int(number), total[1] + int(value)
                 unit = assets[asset]
-                named = Name(who, Place("customer", who)) if who else "Guests"
-                told = Money.of(int(units), unit), valued.money(int(value), asked), asked.book.currency
+                named = Name(who, Place("customer", who)) if who else Name("Guests", Place("account", account))
+                moved = Money.of(int(units), unit, Place("account", account))
+                told = moved, valued.money(int(value), asked), asked.book.currency
                 yield [named, unit.code, unit.chain, _CATEGORIES[category], int(number), *told]
     for category in sorted(sums):
         number, value = sums[category]

@@ -18,8 +18,14 @@ from ledger.money import to_text
 class Place:
     """What a cell is about: pages lead there. `key`: the row's number, or the public name of what has one."""
 
-    kind: Literal["account", "explanation", "entry", "invoice", "transaction", "customer"]
+    kind: Literal["account", "explanation", "entry", "invoice", "transaction", "customer", "address", "days"]
     key: int | str
+    last: str = ""
+    """Of `days`: the last of them; `key` is the first. What a sum is made of is in the journal of those days."""
+
+    @classmethod
+    def of_days(cls, first: date, last: date) -> "Place":
+        return cls("days", first.isoformat(), last.isoformat())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ lost because customers' balances were settled when coins were worth something el
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,6 +13,7 @@ from ledger.currencies import Fiat
 from ledger.models import Asset
 from reports import valued
 from reports.cells import Money, Name, Place, Row, Total, amounts, days, texts
+from reports.lines import entry_name
 from reports.parameters import ASSET, FIRST, LAST, Asked
 from reports.report import Report
 
@@ -54,28 +55,36 @@ def rows(asked: Asked) -> Iterator[Row]:
     sums = defaultdict[str, list[int]](lambda: [0, 0, 0])
     for day, asset, entry, acquired_at, lot, quantity, value, cost in _gains(asked):
         kind = LEFT if entry else OWED
+        moved = entry_name(entry) if entry else None
         figures = [int(value), int(cost), int(value) - int(cost)]
         sums[kind] = [before + one for before, one in zip(sums[kind], figures, strict=True)]
         yield [
-            *(day, kind, assets[asset].code, assets[asset].chain, Money.of(int(quantity), assets[asset])),
-            _leading(acquired_at.astimezone(UTC).date().isoformat() if acquired_at else "", lot),
+            *(
+                day,
+                kind if entry else Name(kind, Place.of_days(day, day)),
+                assets[asset].code,
+                assets[asset].chain,
+                Money.of(int(quantity), assets[asset]),
+            ),
+            *_acquired(acquired_at, lot),
             *(Money(units, money.decimals, money.code) for units in figures),
-            _leading("Entry", entry) if entry else "",
+            moved,
         ]
     for kind in (LEFT, OWED):
         yield Total(
             [
                 None,
                 f"Total, {kind.lower()}",
-                *[None] * 4,
+                *[None] * 5,
                 *(Money(units, money.decimals, money.code) for units in sums[kind]),
                 None,
             ]
         )
 
 
-def _leading(text: str, entry: int | None) -> str:
-    return Name(text, Place("entry", entry)) if entry else text
+def _acquired(at: datetime | None, lot: int | None) -> Row:
+    """The day, and the entry that brought it."""
+    return [at.astimezone(UTC).date().isoformat(), entry_name(lot)] if at and lot else [None, None]
 
 
 def _gains(asked: Asked) -> Iterator[Any]:
@@ -108,6 +117,7 @@ REPORT = Report(
         texts("Chain"),
         amounts("Quantity"),
         texts("Acquired"),
+        texts("Lot"),
         amounts("Value"),
         amounts("Cost"),
         amounts("Gain"),

@@ -9,7 +9,7 @@ from django.db.models.functions import TruncDate
 
 from ledger.manual import SOURCE as BY_HAND
 from ledger.models import Asset, Book, JournalEntry, Posting
-from reports.cells import Money, Row, amounts, days, texts
+from reports.cells import Money, Place, Row, amounts, days, texts
 from reports.parameters import UNTIL, Asked
 from reports.report import Report
 
@@ -26,7 +26,8 @@ def rows(asked: Asked) -> Iterator[Row]:
     newest_first = sorted(totals, key=lambda key: (-key[0].toordinal(), assets[key[2]].code, key[2]))
     for key in newest_first:
         asset = assets[key[2]]
-        yield [key[0], asset.code, asset.chain, *(Money.of(base_units, asset) for base_units in totals[key])]
+        journal = Place.of_days(key[0], key[0])
+        yield [key[0], asset.code, asset.chain, *(Money.of(base_units, asset, journal) for base_units in totals[key])]
 
 
 def totals_by_day(

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from ledger import spans
-from ledger.models import Asset
+from ledger import chart, spans
+from ledger.models import Account, Asset
 from monitor.reconciliations import AddressDifference, Reconciliation, newest
-from reports.cells import Money, Row, Total, amounts, counts, moments, texts
+from reports.cells import Money, Name, Place, Row, Total, amounts, counts, moments, texts
 from reports.parameters import UNTIL, Asked
 from reports.report import Report
 
@@ -15,10 +15,13 @@ def rows(asked: Asked) -> Iterator[Row]:
     runs = newest([asked.book.pk])
     if (until := asked[UNTIL]) is not None:
         runs = runs.filter(asked_at__lt=spans.end_of(until))
+    custody = dict(Account.objects.filter(book=asked.book, code__startswith=chart.CUSTODY).values_list("asset", "pk"))
     for run in runs.select_related("asset"):
         if run.difference:
             yield from _addresses(run)
-        yield Total(_line(run, "All addresses", run.node_base_units, run.custody_base_units, run.on_its_way_base_units))
+        at = Place("explanation", custody[run.asset_id]) if run.asset_id in custody else None
+        figures = run.node_base_units, run.custody_base_units, run.on_its_way_base_units
+        yield Total(_line(run, "All addresses", *figures, at))
 
 
 def _addresses(run: Reconciliation) -> Iterator[Row]:
@@ -30,13 +33,16 @@ def _addresses(run: Reconciliation) -> Iterator[Row]:
     ).order_by("-pk")[:1]
     found = AddressDifference.objects.filter(book=run.book_id, reconciliation__in=first.values("pk")).order_by("pk")
     for row in found.iterator(2000):
-        yield _line(run, row.address, row.node_base_units, row.books_base_units, 0)
+        yield _line(run, Name(row.address, Place("address", row.address)), row.node_base_units, row.books_base_units, 0)
 
 
-def _line(run: Reconciliation, where: str, node: int, books: int, on_its_way: int) -> Row:
+def _line(
+    run: Reconciliation, where: str, node: int, books: int, on_its_way: int, explained: Place | None = None
+) -> Row:
     asset: Asset = run.asset
-    figures = (node, books, on_its_way, node - books - on_its_way)
-    return [asset.code, asset.chain, where, run.height, run.asked_at, *(Money.of(each, asset) for each in figures)]
+    rest = (Money.of(each, asset) for each in (on_its_way, node - books - on_its_way))
+    figures = Money.of(node, asset), Money.of(books, asset, explained), *rest
+    return [asset.code, asset.chain, where, run.height, run.asked_at, *figures]
 
 
 REPORT = Report(

@@ -16,7 +16,7 @@ from ledger import spans
 from ledger.currencies import money_of
 from ledger.models import Asset, JournalEntry
 from reports import valued
-from reports.cells import Cell, Money, Row, Total, amounts, counts, days, texts
+from reports.cells import Cell, Money, Name, Place, Row, Total, amounts, counts, days, texts
 from reports.parameters import FIRST, LAST, Asked
 from reports.report import Report
 
@@ -84,7 +84,7 @@ def _row(line: _Line, unit: Asset, asked: Asked) -> Row:
     gross, fees = int(line.gross), int(line.fees)
     worth: Cell = None if line.worth is None else valued.money(line.worth, asked)
     return [
-        *(line.day, line.what, line.entries, unit.code),
+        *(line.day, Name(line.what, Place.of_days(line.day, line.day)), line.entries, unit.code),
         *(Money.of(units, unit) for units in (gross, fees, gross - fees)),
         *(worth, tax_amount(line.tax, line.currency) if line.currency else None, line.currency),
     ]

@@ -13,7 +13,7 @@ from django.db import connection
 
 from ledger import spans
 from ledger.models import JournalEntry
-from reports.cells import Row, Total, amounts, counts, days, texts
+from reports.cells import Name, Place, Row, Total, amounts, counts, days, texts
 from reports.parameters import FIRST, LAST, Asked, Choice
 from reports.report import Report
 from reports.settlement_summary import tax_amount
@@ -26,7 +26,8 @@ BY = Choice(
 )
 _STATEMENT = """
 SELECT date_trunc(%(by)s, e.effective_at AT TIME ZONE 'UTC')::date, told.meta ->> 'currency', part.key,
-       e.kind = %(reverse)s, count(*), sum((part.value ->> 'net')::numeric), sum((part.value ->> 'tax')::numeric)
+       e.kind = %(reverse)s, count(*), sum((part.value ->> 'net')::numeric), sum((part.value ->> 'tax')::numeric),
+       min(e.effective_at AT TIME ZONE 'UTC')::date, max(e.effective_at AT TIME ZONE 'UTC')::date
 FROM ledger_journalentry e
 LEFT JOIN ledger_journalentry o ON o.book_id = e.book_id AND o.id = e.ref_id AND e.kind = %(reverse)s
 CROSS JOIN LATERAL (SELECT coalesce(o.meta, e.meta) AS meta, coalesce(o.source, e.source) AS source) told
@@ -44,11 +45,11 @@ def rows(asked: Asked) -> Iterator[Row]:
     with connection.cursor() as sql:
         sql.execute(_STATEMENT, _values(asked))
         found = sql.fetchall()
-    for begin, currency, rate, taken_back, number, net, tax in found:
+    for begin, currency, rate, taken_back, number, net, tax, first, last in found:
         sign = -1 if taken_back else 1
         for place, figure in enumerate((number * sign, net * sign, tax * sign)):
             sums[currency, rate][place] += figure
-        what = "Taken back" if taken_back else "Sales"
+        what = Name("Taken back" if taken_back else "Sales", Place.of_days(first, last))
         yield [begin, what, f"{rate} %", number * sign, *_amounts(net * sign, tax * sign, currency), currency]
     for (currency, rate), (number, net, tax) in sorted(sums.items(), key=lambda one: (one[0][0], -Decimal(one[0][1]))):
         yield Total(

@@ -13,7 +13,8 @@ from ledger.currencies import Fiat
 from ledger.lots import LotLeft, Position
 from ledger.models import Account, Asset
 from reports import valued
-from reports.cells import Money, Name, Place, Row, Total, account_code, amounts, texts
+from reports.cells import Money, Row, Total, account_code, amounts, texts
+from reports.lines import entry_name
 from reports.parameters import UNTIL, Asked
 from reports.report import Report
 
@@ -61,20 +62,20 @@ class _Sheet:
         for lot in listed:
             units += lot.left_quantity
             upto = share(worth, units, quantity) if worth is not None and quantity else None
-            acquired = Name(f"{lot.acquired_at:%Y-%m-%d}", Place("entry", lot.entry_id))
+            acquired = f"{lot.acquired_at:%Y-%m-%d}", entry_name(lot.entry_id)
             figures = self._figures(lot.left_cost, None if upto is None else upto - before)
-            yield [*_named(lot.asset), "Held", acquired, Money.of(lot.left_quantity, lot.asset), *figures]
+            yield [*_named(lot.asset), "Held", *acquired, Money.of(lot.left_quantity, lot.asset), *figures]
             before = upto or 0
 
     def position(self, one: Position) -> Row:
         of = account_code(one.account) if one.account else "Held, by the average"
         figures = self._figures(one.cost, self._worth.get((one.asset.pk, one.account)))
-        return [*_named(one.asset), of, None, Money.of(one.quantity, one.asset), *figures]
+        return [*_named(one.asset), of, None, None, Money.of(one.quantity, one.asset), *figures]
 
     def total(self, found: list[Position], title: str) -> Total:
         worths = [self._worth.get((one.asset.pk, one.account)) for one in found]
         known = None if None in worths else sum(worth for worth in worths if worth is not None)
-        return Total([title, *[None] * 4, *self._figures(sum(map(attrgetter("cost"), found)), known)])
+        return Total([title, *[None] * 5, *self._figures(sum(map(attrgetter("cost"), found)), known)])
 
     def _figures(self, cost: int, worth: int | None) -> Row:
         if worth is None:
@@ -103,6 +104,7 @@ REPORT = Report(
         texts("Chain"),
         texts("Held or owed"),
         texts("Acquired"),
+        texts("Lot"),
         amounts("Quantity"),
         amounts("Cost"),
         amounts("Worth"),

@@ -24,7 +24,7 @@ from reports.cells import Cell, Column, Kind, Money, Name, Place, Total
 from reports.errors import EntriesUnpriced, ParameterMissing, ReportError
 from reports.formats import form_of, forms_of
 from reports.formats.words import plain_text
-from reports.parameters import FIRST, LAST, UNTIL, Asked, Parameter
+from reports.parameters import FIRST, LAST, UNTIL, YEAR, Asked, Parameter
 from reports.reading import as_of_one_moment
 from reports.registry import REPORTS
 from reports.report import Report, Sheet
@@ -34,6 +34,13 @@ READS_THE_BOOKS = "ledger.view_journalentry"
 PAGE_ROWS = 1000
 """What a page shows; the files hold all rows."""
 _NUMBERS = (Kind.AMOUNT, Kind.COUNT)
+_LISTED = {
+    "invoice": "payments_invoice",
+    "transaction": "ledger_journalentry",
+    "customer": "merchants_customer",
+    "address": "monitor_deposit",
+}
+"""What a place's name is looked for among."""
 _LONGEST_WORD = 40
 _MOST_BOOKS = 1000
 """To choose from; whoever keeps more merchants comes from a book's own page."""
@@ -182,12 +189,16 @@ def _url(place: Place, asked: Asked) -> str:
             return reverse("admin:ledger_account_explain", args=[place.key]) + (f"?as_of={day}" if day else "")
         case "entry":
             return reverse("admin:ledger_journalentry_change", args=[place.key])
-    listed = {"invoice": "payments_invoice", "transaction": "ledger_journalentry", "customer": "merchants_customer"}
-    return f"{reverse(f'admin:{listed[place.kind]}_changelist')}?{urlencode({'q': place.key})}"
+        case "days":
+            days = {"book": asked.book.pk, FIRST.name: place.key, LAST.name: place.last}
+            return f"{reverse('admin:report', args=['journal'])}?{urlencode(days)}"
+    return f"{reverse(f'admin:{_LISTED[place.kind]}_changelist')}?{urlencode({'q': place.key})}"
 
 
 def _span(asked: Asked) -> str:
     """The days of the report, as an account's statement takes them."""
     said = {"from": asked.texts.get(FIRST.name), "to": asked.texts.get(LAST.name) or asked.texts.get(UNTIL.name)}
+    if YEAR.name in asked.values:
+        said = {"from": f"{asked[YEAR]}-01-01", "to": f"{asked[YEAR]}-12-31"}
     known = {name: day for name, day in said.items() if day}
     return f"?{urlencode(known)}" if known else ""

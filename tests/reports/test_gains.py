@@ -29,9 +29,11 @@ class Shop:
         self.owner = chart.find(self.book.pk, "equity:opening", self.coin)
         self.customer = chart.customer(self.book.pk, "bob", self.coin)
         self.rate(26_000, 31)
-        self.entry(self.custody, self.owner, 1 * COIN, 10_000, 1)
-        self.entry(self.custody, self.owner, 1 * COIN, 20_000, 2)
-        self.entry(self.custody, self.customer, 1 * COIN, 20_000, 3)
+        self.bought = [
+            self.entry(self.custody, self.owner, 1 * COIN, 10_000, 1),
+            self.entry(self.custody, self.owner, 1 * COIN, 20_000, 2),
+            self.entry(self.custody, self.customer, 1 * COIN, 20_000, 3),
+        ]
         self.sale = self.entry(self.owner, self.custody, 3 * COIN // 2, 30_000, 4)
         self.entry(self.customer, chart.sales(self.book.pk, self.coin), COIN // 2, 24_000, 5)
 
@@ -73,14 +75,37 @@ def shop() -> Shop:
 
 def test_realised_gains_name_the_lot_and_the_entry(shop: Shop) -> None:
     rows = shop.told("realised-gains", **{"from": "2025-01-01", "to": "2025-01-31"})
+    first, second, sale = str(shop.bought[0]), str(shop.bought[1]), str(shop.sale)
     fourth, fifth = date(2025, 1, 4), date(2025, 1, 5)
     about = ["BTC", "bitcoin-regtest"]
     assert rows == [
-        [fourth, "Coins that left", *about, "1.00000000", "2025-01-01", "30000.00", "10000.00", "20000.00", "Entry"],
-        [fourth, "Coins that left", *about, "0.50000000", "2025-01-02", "15000.00", "10000.00", "5000.00", "Entry"],
-        [fifth, "What was owed", *about, "0.50000000", "", "-12000.00", "-10000.00", "-2000.00", ""],
-        [None, "Total, coins that left", *[None] * 4, "45000.00", "20000.00", "25000.00", None],
-        [None, "Total, what was owed", *[None] * 4, "-12000.00", "-10000.00", "-2000.00", None],
+        [
+            fourth,
+            "Coins that left",
+            *about,
+            "1.00000000",
+            "2025-01-01",
+            first,
+            "30000.00",
+            "10000.00",
+            "20000.00",
+            sale,
+        ],
+        [
+            fourth,
+            "Coins that left",
+            *about,
+            "0.50000000",
+            "2025-01-02",
+            second,
+            "15000.00",
+            "10000.00",
+            "5000.00",
+            sale,
+        ],
+        [fifth, "What was owed", *about, "0.50000000", None, None, "-12000.00", "-10000.00", "-2000.00", None],
+        [None, "Total, coins that left", *[None] * 5, "45000.00", "20000.00", "25000.00", None],
+        [None, "Total, what was owed", *[None] * 5, "-12000.00", "-10000.00", "-2000.00", None],
     ]
     leads = rows[0][-1]
     assert isinstance(leads, Name)
@@ -90,15 +115,16 @@ def test_realised_gains_name_the_lot_and_the_entry(shop: Shop) -> None:
 
 def test_unrealised_gains_are_of_lots_and_of_debts(shop: Shop) -> None:
     about = ["BTC", "bitcoin-regtest"]
+    _, second, third = map(str, shop.bought)
     assert shop.told("unrealised-gains", until="2025-01-31") == [
-        [*about, "Held", "2025-01-02", "0.50000000", "10000.00", "13000.00", "3000.00"],
-        [*about, "Held", "2025-01-03", "1.00000000", "20000.00", "26000.00", "6000.00"],
-        [*about, "liabilities:customers:bob", None, "-0.50000000", "-10000.00", "-13000.00", "-3000.00"],
-        ["Total held", *[None] * 4, "30000.00", "39000.00", "9000.00"],
-        ["Total owed", *[None] * 4, "-10000.00", "-13000.00", "-3000.00"],
+        [*about, "Held", "2025-01-02", second, "0.50000000", "10000.00", "13000.00", "3000.00"],
+        [*about, "Held", "2025-01-03", third, "1.00000000", "20000.00", "26000.00", "6000.00"],
+        [*about, "liabilities:customers:bob", None, None, "-0.50000000", "-10000.00", "-13000.00", "-3000.00"],
+        ["Total held", *[None] * 5, "30000.00", "39000.00", "9000.00"],
+        ["Total owed", *[None] * 5, "-10000.00", "-13000.00", "-3000.00"],
     ]
     (first, *_) = shop.told("unrealised-gains", until="2025-01-15")
-    assert first[5:] == ["10000.00", None, None], "no rate of that day"
+    assert first[6:] == ["10000.00", None, None], "no rate of that day"
 
 
 def test_what_is_owed_is_together_what_the_months_end_posts(shop: Shop) -> None:
@@ -109,8 +135,8 @@ def test_what_is_owed_is_together_what_the_months_end_posts(shop: Shop) -> None:
     shop.rate(5_000, 32)
     day = date(2025, 2, 1)
     rows = shop.told("unrealised-gains", until="2025-02-01")
-    owed = sum(Decimal(row[6]) for row in rows if str(row[2]).startswith(chart.CUSTOMERS))
-    (total,) = [Decimal(row[6]) for row in rows if row[0] == "Total owed"]
+    owed = sum(Decimal(row[7]) for row in rows if str(row[2]).startswith(chart.CUSTOMERS))
+    (total,) = [Decimal(row[7]) for row in rows if row[0] == "Total owed"]
     (posted,) = [one for one in revaluation.unrealised(shop.book, day) if not one.held]
     assert Decimal(posted.value).scaleb(-2) == total == owed
     assert total == Decimal("-2500.03")
@@ -122,6 +148,8 @@ def test_by_the_average_there_are_no_lots(shop: Shop) -> None:
     )
     realised = shop.told("realised-gains", **{"from": "2025-01-04", "to": "2025-01-04"})
     average = Decimal(50_000) * Decimal("1.5") / 3
-    assert [row[5:9] for row in realised if row[-1]] == [["", "45000.00", f"{average:.2f}", f"{45_000 - average:.2f}"]]
+    assert [row[5:10] for row in realised if row[-1]] == [
+        [None, None, "45000.00", f"{average:.2f}", f"{45_000 - average:.2f}"]
+    ]
     (held, *_) = shop.told("unrealised-gains", until="2025-01-31")
-    assert held[2:] == ["Held, by the average", None, "1.50000000", "25000.00", "39000.00", "14000.00"]
+    assert held[2:] == ["Held, by the average", None, None, "1.50000000", "25000.00", "39000.00", "14000.00"]
