@@ -47,10 +47,11 @@ class Reader:
         return self.pages[url]
 
     def finds(self, texts: set[str], url: str, further: int = FURTHER) -> bool:
-        """Whether any of them stands on that page, or on one so many clicks away."""
+        """Whether any of them stands on that page, or on one so many clicks away. A search repeats what is looked for,
+        which is no finding."""
         seen, pages = {url}, [url]
         for _ in range(further + 1):
-            if any(text in self.read(page) for page in pages for text in texts):
+            if any(text in self.read(page) and text not in page for page in pages for text in texts):
                 return True
             found = [unescape(link) for page in pages for link in _LINK.findall(self.read(page))]
             pages = [link for link in dict.fromkeys(found) if link not in seen]
