@@ -15,16 +15,19 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from django.db import connection
 
 from cryptopay.devnet import programs
 from ledger import balances
 from ledger.models import Book
+from ledger.spreadsheet import FORMULA_STARTS
 from reports.cells import Money, Row, amounts, texts
 from reports.errors import ReportTooLong
 from reports.formats import FORMATS, pdf, typesetting
 from reports.parameters import Asked
 from reports.registry import REPORTS
 from reports.report import Report, Sheet
+from tests.database import past_triggers
 from tests.reports.story import EVIL, FORMULA, TXID, Story, tell
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
@@ -91,6 +94,21 @@ def test_threat_41_no_cell_of_text_is_a_formula(start: str) -> None:
     text = f"{start}HYPERLINK(1)"
     found = made(endless(iter([[text, Money(-150, 2)]])), "csv").decode()
     assert list(csv.reader(io.StringIO(found, newline="")))[1] == [f"'{text}", "-1.50"]
+
+
+def test_threat_41_no_report_has_a_formula_in_its_csv(story: Story) -> None:
+    """Names and descriptions are formulas, in the books of every report there is."""
+    with past_triggers(), connection.cursor() as sql:
+        sql.execute("UPDATE ledger_account SET name = %s", [FORMULA])
+        sql.execute("UPDATE ledger_journalentry SET description = %s", [FORMULA])
+    known, disarmed = {"account": f"{story.custody.code} BTC", "customer": "ann"}, set()
+    for name, report in REPORTS.items():
+        said = {parameter.name: known[parameter.name] for parameter in report.parameters if parameter.required}
+        for line in csv.reader(io.StringIO(made(sheet_of(story, name, **said), "csv").decode(), newline="")):
+            for cell in line:
+                assert not cell.startswith(FORMULA_STARTS) or Decimal(cell).is_finite(), f"{name}: {cell}"
+                disarmed |= {name} if cell == f"'{FORMULA}" else set()
+    assert {"trial-balance", "journal", "general-ledger", "account-statement"} <= disarmed, disarmed
 
 
 def test_pdf_has_the_ledgers_totals_and_says_whose_it_is(story: Story, tmp_path: Path) -> None:
