@@ -133,7 +133,7 @@ def test_payments_are_mined_within_what_was_said(till: Till) -> None:
     said = {fee_rate: till.expected(txid) for fee_rate, txid in paid.items()}
     assert said[HIGH].state == State.NEXT_BLOCKS
     assert said[HIGH].mined_in in NEXT
-    assert [said[each].fee_rate for each in paid] == list(paid)
+    assert [said[each].fee_rate for each in paid] == pytest.approx(list(paid), rel=0.01)  # a signature may be shorter
     assert said[MEDIAN].mined_in.low >= 2
     assert said[LOW].mined_in.low >= 4
     left = dict(paid)
