@@ -260,9 +260,10 @@ def _day(name: str, text: str) -> date:
 
 
 def _of_asset(text: str, prefix: str) -> Q:
-    code, _, chain = text.partition("@")
+    """With a bare `@`, what is on no chain: money, as `offers` writes it."""
+    code, at, chain = text.partition("@")
     named = Q(**{f"{prefix}code": code})
-    return named & Q(**{f"{prefix}chain": chain}) if chain else named
+    return named & Q(**{f"{prefix}chain": chain}) if at else named
 
 
 def _assets(book: Book) -> QuerySet[Asset]:

@@ -25,8 +25,8 @@ class Table:
     rows: Sequence[tuple[int, Sequence[str]]]
 
     def named(self, columns: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:
-        """Each row by our names. What nobody named is empty."""
-        places = {name: place for place, name in enumerate(self.names)}
+        """Each row by our names. What nobody named is empty, whatever a column without a name holds."""
+        places = {name: place for place, name in enumerate(self.names) if name}
         return [
             (number, {ours: _value(theirs, row, places) for ours, theirs in columns.items()})
             for number, row in self.rows
@@ -57,10 +57,10 @@ def table(content: bytes) -> Table:
 
 def guessed(names: Sequence[str], ours: Sequence[str], before: Mapping[str, str]) -> dict[str, str]:
     """What was named the last time, where the file has it; else the column of the same name."""
-    same = {name.lower(): name for name in names}
+    same = {name.lower(): name for name in names if name}
     return {
         name: before[name]
-        if name in before and (before[name] in names or before[name].startswith(_ALWAYS))
+        if before.get(name) and (before[name] in names or before[name].startswith(_ALWAYS))
         else same.get(name, "")
         for name in ours
     }

@@ -10,7 +10,7 @@ from ledger.journal import Entry, Leg, Resolution
 from ledger.models import Account, Balance, Book, JournalEntry
 from reports import receipts, trial_balance
 from reports.cells import Money, Name, Total
-from reports.parameters import UNTIL, Asked, read
+from reports.parameters import ACCOUNT, UNTIL, Asked, account_text, read
 
 DAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NEXT_DAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -118,3 +118,9 @@ def test_receipts_are_of_the_asked_days_and_books(book: Book) -> None:
     asked = read([UNTIL], book, {"until": "2026-11-20"})
     assert {row[0] for row in receipts.rows(asked)} == {date(2026, 11, 20)}
     assert receipts.totals_by_day(Book.objects.none()) == {}
+
+
+def test_an_account_is_read_as_it_is_offered_beside_a_token_of_the_same_code(book: Book) -> None:
+    for asset in (chart.asset("EUR", "", 2, "EUR"), chart.asset("EUR", "ethereum", 6, "0x1")):
+        account = chart.open_account(book.pk, "assets:vault", "Vault", asset, Account.Kind.ASSET)
+        assert ACCOUNT.read(account_text(account), book) == account

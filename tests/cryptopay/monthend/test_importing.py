@@ -211,3 +211,10 @@ def test_what_is_too_large_or_no_table_is_refused_in_words_on_the_page(desk: Des
         page = client.post(reverse(PAGE), {"book": desk.book.pk, "kind": "entries", "file": _sent(text)})
         assert words in page.content.decode().lower().replace("no csv", "no CSV"), words
     assert not JournalEntry.objects.filter(source=manual.SOURCE).exists()
+
+
+def test_a_column_without_a_name_is_nobodys(desk: Desk) -> None:
+    """As pandas writes its index."""
+    found = columns.table(b",price,asset\n0,5,BTC\n")
+    assert found.named({"price": "price", "source": ""}) == [(2, {"price": "5", "source": ""})]
+    assert columns.guessed(found.names, ["price", "source"], {"price": ""}) == {"price": "price", "source": ""}
