@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 
 from django.db import transaction
 from django.utils import timezone
@@ -75,9 +76,16 @@ def read(text: Iterable[str], source: str) -> tuple[list[Line], list[WrongLine]]
     if missing or spare or len(set(names)) != len(names):
         wanted = ",".join((*COLUMNS, OPTIONAL_COLUMN))
         return [], [WrongLine(1, f"the first line names the columns: {wanted}")]
+    unread: list[WrongLine] = []
+    lines, wrong = read_rows(_rows(reader, unread), source)
+    return lines, sorted(wrong + unread, key=attrgetter("number"))
+
+
+def read_rows(rows: Iterable[tuple[int, dict[str, str]]], source: str) -> tuple[list[Line], list[WrongLine]]:
+    """Rows that were taken apart already, each with its line's number and its values by the columns' names."""
     lines: list[Line] = []
     wrong: list[WrongLine] = []
-    for number, row in _rows(reader, wrong):
+    for number, row in rows:
         try:
             lines.append(_line(number, row, source))
         except ValueError as error:
@@ -126,6 +134,8 @@ def _line(number: int, row: dict[str, str], source: str) -> Line:
     named = row.get(OPTIONAL_COLUMN) or source
     if len(named) > Rate._meta.get_field("source").max_length:  # type: ignore[operator]
         raise ValueError("the source's name is too long")
+    if not named.isprintable():
+        raise ValueError("the source's name has characters that nobody sees, or more than one line")
     return Line(number, Pair(row["asset"], row["currency"]), _price(row["price"]), _moment(row["observed_at"]), named)
 
 

@@ -27,7 +27,6 @@ from ledger.errors import LedgerError
 from ledger.models import Book
 from ledger.money import plain
 from ledger.readonly import amount, moment, table
-from ledger.spreadsheet import csv_text
 
 SHOWN = 200
 ENTRIES, RATES = "entries", "rates"
@@ -164,12 +163,8 @@ def _drawn(entry: Drafted) -> list[tuple[object, ...]]:
 
 
 def _rates(book: Book, file: _File, by: str) -> _Found:
-    ours = [name for name in _OURS[RATES] if file.named[name]]
-    named = file.table.named(file.named)
-    text = csv_text(ours, ([row[name] for name in ours] for _, row in named))
-    lines, wrong = rate_files.read(text.splitlines(keepends=True), file.name)
-    numbers = [number for number, _ in named]
-    errors = [RowError(numbers[line.number - 2] if line.number > 1 else 1, "rate_invalid", line.why) for line in wrong]
+    lines, wrong = rate_files.read_rows(file.table.named(file.named), file.name)
+    errors = [RowError(line.number, "rate_invalid", line.why) for line in wrong]
     rows = [(line.pair, plain(line.price), moment(line.observed_at), line.source) for line in lines[:SHOWN]]
 
     def write() -> str:

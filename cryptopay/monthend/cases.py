@@ -194,9 +194,19 @@ def _to_be_explained(case: Case) -> Standing:
 
 
 def _found(case: Case, run: Reconciliation) -> None:
-    CaseStep.objects.create(book_id=case.book_id, case=case, kind=_Kind.FOUND, base_units=run.difference, run=run)
+    CaseStep.objects.create(
+        book_id=case.book_id, case=case, kind=_Kind.FOUND, base_units=run.difference, run=_first_of_the_same(run)
+    )
     log.error("reconciliation.drift", book=run.book_id, asset=str(run.asset), height=run.height, units=run.difference)
     events.tell_of_drift(run, case.pk)
+
+
+def _first_of_the_same(run: Reconciliation) -> Reconciliation:
+    """Of the runs up to this one that found the same difference: the first keeps its addresses. It is another run
+    where a worker died before the first one was looked at."""
+    runs = Reconciliation.objects.filter(book=run.book_id, asset=run.asset_id, pk__lte=run.pk)
+    other = runs.exclude(difference=run.difference).order_by("-pk").first()
+    return runs.filter(pk__gt=other.pk if other else 0).order_by("pk")[0]
 
 
 def _last_found(case: Case) -> int | None:

@@ -82,5 +82,5 @@ def _owners(endpoint: Endpoint) -> list[str]:
 def _mail(endpoint: Endpoint, addresses: list[str]) -> EmailMessage:
     page = reverse("admin:webhooks_endpoint_change", args=[endpoint.pk])
     context = {"endpoint": endpoint, "page": f"{settings.PUBLIC_URL}{page}", "public_url": settings.PUBLIC_URL}
-    subject = render_to_string(f"{_MAIL}_subject.txt", context).strip()
+    subject = " ".join(render_to_string(f"{_MAIL}_subject.txt", context).split())  # of one line, whatever a name has
     return EmailMessage(subject, render_to_string(f"{_MAIL}_message.txt", context), to=addresses)

@@ -73,10 +73,7 @@ def _write(sheet: Sheet, titles: Sequence[str], line: _Line, most: int, file: IO
         for number, rows in enumerate(_parts(sheet.rows(), most), start=1):
             accounts |= {str(row[4]): str(row[3]) for row in rows}
             _add(archive, f"journal-{number:03}.csv", [titles, *map(line, rows)])
-        types = {
-            code: _TYPES.get(name.partition(":")[0].partition(" ")[0], "Expense") for code, name in accounts.items()
-        }
-        listed = ([code, accounts[code], types[code], _TAX_RATE] for code in sorted(accounts, key=_number))
+        listed = ([code, accounts[code], _type(accounts[code]), _TAX_RATE] for code in sorted(accounts, key=_number))
         _add(archive, "accounts.csv", [["*Code", "*Name", "*Type", "*Tax Code"], *listed])
 
 

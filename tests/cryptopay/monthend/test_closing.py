@@ -18,6 +18,7 @@ from ledger.errors import PeriodAlreadyClosed, ReasonMissing, ReviewMissing
 from ledger.journal import Entry, Leg
 from ledger.models import JournalEntry, PeriodChange, PeriodReview, Proposal
 from monitor.models import Cursor, Deposit, ParkedTransaction, WatchedAddress
+from monitor.reconciliations import AddressDifference
 from tests.database import past_triggers
 
 from .conftest import CHAIN, RECEIVED, THROUGH, Desk
@@ -244,6 +245,16 @@ def test_above_the_limit_a_second_person_decides_what_a_difference_was(desk: Des
     proposals.approve(Proposal.objects.get(kind=Proposal.Kind.ENTRY), by="Ben")
     desk.reconciled(0, 0)
     assert not cases.is_open(case)
+
+
+def test_addresses_are_told_though_a_worker_died_before_it_looked(desk: Desk) -> None:
+    first = desk.reconciled(RECEIVED - 5, RECEIVED, looked=False)
+    place = {"place": b"p", "address": "a", "node_base_units": 0, "books_base_units": 5, "difference": -5}
+    AddressDifference.objects.create(book=desk.book, reconciliation=first, **place)
+    desk.reconciled(RECEIVED - 5, RECEIVED)
+    desk.reconciled(RECEIVED - 5, RECEIVED)
+    assert CaseStep.objects.get(kind="suspense").run == first
+    assert list(cases.explained(CHAIN.code).values()) == [-5]
 
 
 def test_a_refused_explanation_is_as_if_never_said(desk: Desk) -> None:

@@ -1,8 +1,10 @@
 """Files of entries and rates: seen row by row before anything is written, then all of it or nothing, and once."""
 
+import re
 from base64 import b64encode
 from datetime import date, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -156,6 +158,22 @@ def test_rates_of_an_exchange_and_who_may(desk: Desk) -> None:
     assert Rate.objects.count() == before + 2
     held = chart.custody(desk.book.pk, desk.coin)
     assert balances.balance(held).posted == 3 * 10**8
+
+
+def test_a_rate_is_named_by_its_line_also_behind_a_cell_of_several_lines(desk: Desk) -> None:
+    good = 'BTC,EUR,5,2026-03-01T12:00:00Z,"a\nb"'
+    content = f"asset,currency,price,observed_at,source\n{good}\nBTC,EUR,5,2026-03-01T12:00:00Z,c\u2028d\n"
+    said = {f"column_{name}": name for name in ("asset", "currency", "price", "observed_at", "source")}
+    said |= {"book": str(desk.book.pk), "kind": "rates", "name": "x.csv"}
+    client = Client()
+    client.force_login(desk.members["accountant"])
+    page = client.post(reverse(PAGE), {**said, "content": b64encode(content.encode()).decode()})
+    assert page.status_code == 200
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", str(page.context["errors"]), re.DOTALL)
+    assert [unescape(cell).strip()[:12] for cell in cells if cell.strip() != "rate_invalid"] == [
+        *("3", "the source's"),
+        *("4", "the source's"),
+    ]
 
 
 def test_the_sample_on_the_page_and_in_the_docs_is_read_as_it_stands(desk: Desk) -> None:
