@@ -171,7 +171,7 @@ class Year:
             Story.PARTIAL: ("expired", "paid_partial"),
             Story.LATE: ("expired", "paid_late"),
             Story.REORGED: ("settled", "none"),
-            Story.LOST: ("processing", "none"),
+            Story.LOST: ("expired", "none"),
             Story.DROPPED: ("expired", "none"),
         }[order.story]
         return Invoice(
