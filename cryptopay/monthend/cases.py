@@ -206,7 +206,9 @@ def _first_of_the_same(run: Reconciliation) -> Reconciliation:
     where a worker died before the first one was looked at."""
     runs = Reconciliation.objects.filter(book=run.book_id, asset=run.asset_id, pk__lte=run.pk)
     other = runs.exclude(difference=run.difference).order_by("-pk").first()
-    return runs.filter(pk__gt=other.pk if other else 0).order_by("pk")[0]
+    first = runs.filter(pk__gt=other.pk if other else 0).order_by("pk")[0]
+    was_taken = CaseStep.objects.filter(book=run.book_id, run=first, kind=_Kind.SUSPENSE).exists()
+    return run if was_taken else first
 
 
 def _last_found(case: Case) -> int | None:

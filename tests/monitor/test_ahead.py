@@ -23,9 +23,12 @@ class Block:
     parent_hash: str = ""
     time: datetime = GENESIS
     parked: tuple[Parked, ...] = ()
+    read: list[int] = field(default_factory=list)
 
     def destinations(self) -> AbstractSet[bytes]:
-        return {n.to_bytes(4) for n in range(self.paid)}
+        found = {n.to_bytes(4) for n in range(self.paid)}
+        self.read.append(self.ref.height)
+        return found
 
     def transfers_to(self, watched: AbstractSet[bytes]) -> list[Transfer]:
         return []
@@ -41,6 +44,7 @@ class Node:
     paid: int = 1
     missing: int = -1
     asked: list[int] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
     held: threading.Event = field(default_factory=threading.Event)
@@ -56,7 +60,7 @@ class Node:
             seconds_left(at_most=1)
             if height == self.missing:
                 raise NodeError("no such block")
-            return Block(BlockRef(height, str(height)), self.paid)
+            return Block(BlockRef(height, str(height)), self.paid, read=self.read)
         finally:
             with self.lock:
                 self.at_once -= 1
@@ -105,9 +109,10 @@ def test_while_large_blocks_wait_no_other_is_asked_for() -> None:
 
 
 def _settle(node: Node) -> None:
-    """Until nothing is being fetched."""
-    while node.at_once:
+    """Until all that the first look asked for was fetched and read, and its threads have said so."""
+    while len(node.read) < ahead.AT_ONCE:
         threading.Event().wait(0.005)
+    threading.Event().wait(0.05)
 
 
 def test_a_block_that_fails_fails_in_its_turn() -> None:
