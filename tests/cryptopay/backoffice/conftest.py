@@ -204,6 +204,11 @@ def paid_invoice(shop: Shop, fate: str, **asked: Any) -> Invoice:
 
 
 @pytest.fixture
+def bob(shops: dict[str, Shop]) -> Shop:
+    return shops["Bob"]
+
+
+@pytest.fixture
 def signed_in() -> Callable[[User], Client]:
     """A browser in which that person has signed in."""
 
@@ -241,3 +246,8 @@ def rows_of(model: type[Model], shop: Shop) -> list[Model]:
     if model._meta.label_lower == "ledger.journalentry":
         found = found.filter(ref=None)
     return list(found)
+
+
+@pytest.fixture
+def accountant(bob: Shop, signed_in: Callable[[User], Client]) -> Client:
+    return signed_in(bob.members["accountant"])

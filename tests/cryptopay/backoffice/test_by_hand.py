@@ -35,11 +35,6 @@ def standing(invoice: Invoice) -> tuple[str, str]:
 
 
 @pytest.fixture
-def bob(shops: dict[str, Shop]) -> Shop:
-    return shops["Bob"]
-
-
-@pytest.fixture
 def unpaid(bob: Shop) -> Invoice:
     lines = [NewLine(description="Beans", net="10.00", tax_rate="20")]
     order = NewInvoice(amount="12.00", currency="EUR", methods=("BTC",), order_id="77", lines=lines)

@@ -25,16 +25,6 @@ SignIn = Callable[[User], Client]
 COINS = 100_000_000
 
 
-@pytest.fixture
-def bob(shops: dict[str, Shop]) -> Shop:
-    return shops["Bob"]
-
-
-@pytest.fixture
-def accountant(bob: Shop, signed_in: SignIn) -> Client:
-    return signed_in(bob.members["accountant"])
-
-
 def _moved(book: Book, day: int, debit: Account, credit: Account, coins: int, price: int | None) -> JournalEntry:
     at = datetime(2025, 3, day, 12, tzinfo=UTC)
     rate = price and Rate.objects.create(

@@ -25,16 +25,6 @@ from .conftest import Shop, paid_invoice
 SignIn = Callable[[User], Client]
 
 
-@pytest.fixture
-def bob(shops: dict[str, Shop]) -> Shop:
-    return shops["Bob"]
-
-
-@pytest.fixture
-def accountant(bob: Shop, signed_in: SignIn) -> Client:
-    return signed_in(bob.members["accountant"])
-
-
 def test_a_balance_is_explained_down_to_block_and_rate(bob: Shop, accountant: Client) -> None:
     custody = Account.objects.get(book=bob.book, code__startswith="assets:custody:")
     page = accountant.get(reverse("admin:ledger_account_explain", args=[custody.pk])).content.decode()
